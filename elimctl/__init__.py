@@ -1,0 +1,1 @@
+"""Identity-invariant valence and arousal, from raw faces to an exported model."""

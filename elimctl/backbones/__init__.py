@@ -1,0 +1,1 @@
+"""Networks: from images (B,3,H,W) to features (B,d), and from features to predictions."""

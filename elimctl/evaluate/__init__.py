@@ -1,0 +1,1 @@
+"""Scores: a model or its predictions against the labels of a split."""

@@ -1,0 +1,1 @@
+"""Exporters: a trained run as a file that other runtimes read."""

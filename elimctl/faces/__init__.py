@@ -1,0 +1,1 @@
+"""Faces: detectors, the choice among several faces, and alignment."""

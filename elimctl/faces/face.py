@@ -1,0 +1,52 @@
+"""A detected face, and what the dataset itself says about where the face is."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+Box = tuple[float, float, float, float]  # (x0, y0, x1, y1), px, x1 and y1 exclusive
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face in an image.
+
+    Args:
+        box: (x0, y0, x1, y1), px of the image, may leave it.
+        score: the detector's confidence in [0, 1]; 1 for an annotated face.
+        points: (5, 2) float32, px: the subject's eye on the image's left, the one on its right, nose tip,
+            mouth corner on the image's left, on its right; None where unknown.
+    """
+
+    box: Box
+    score: float
+    points: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What a dataset says about the face of a sample.
+
+    Args:
+        landmarks: (68, 2) px, or None.
+        box: face box, px, or None.
+    """
+
+    landmarks: np.ndarray | None = None
+    box: Box | None = None
+
+
+class Detector(Protocol):
+    """What the `build` of a detector returns."""
+
+    digest: str  # sha256 of the model file, or the name of the rule: part of every cache key
+
+    def detect(self, image: np.ndarray, annotation: Annotation | None = None) -> list[Face]:
+        """Faces of one image, best score first.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            annotation: what the dataset says; only `annotation` looks at it.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Losses on one batch: one differentiable function per file, named as the file."""

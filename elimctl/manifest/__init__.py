@@ -1,0 +1,1 @@
+"""Manifests: one row per sample found, its columns, its splits."""

@@ -1,0 +1,1 @@
+"""Methods: from a batch to losses, and from images to valence and arousal."""

@@ -1,0 +1,1 @@
+"""From raw rows to crops to a store, one atomic shard at a time."""

@@ -1,0 +1,1 @@
+"""Image stores on disk, and readers that gather batches from them."""

@@ -1,0 +1,1 @@
+"""Optimal transport between the samples of two identities, batched."""
