@@ -45,13 +45,13 @@ def merge(*layers: Mapping[str, Any]) -> Values:
     return merged
 
 
-def validate(model: type[AnyConfig], values: Mapping[str, Any], *, where: str) -> AnyConfig:
+def validate(model: type[AnyConfig], values: Mapping[str, Any], *, where: str = "") -> AnyConfig:
     """Build a configuration from merged values.
 
     Args:
         model: the configuration to build.
         values: nested values.
-        where: what the values describe, for messages (`method`, `train`, a file's name).
+        where: the table that the values are, for messages (`method`); empty for a whole recipe.
 
     Raises:
         ConfigError: an unknown key (the message names the nearest known one), or a value that does
@@ -61,13 +61,11 @@ def validate(model: type[AnyConfig], values: Mapping[str, Any], *, where: str) -
         return model.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = _dotted(where, *first["loc"])
     if first["type"] == "extra_forbidden":
         raise _unknown_key(model, first["loc"], where=where) from None
     found = "" if first["type"] == "missing" else f", found {first['input']!r}"
-    raise ConfigError(
-        f"{where}.{key}: {_lower(first['msg'])}{found}", hint=f"set {where}.{key} to a valid value"
-    ) from None
+    raise ConfigError(f"{key}: {_lower(first['msg'])}{found}", hint=f"set {key} to a valid value") from None
 
 
 def parse_set(assignments: list[str]) -> Values:
@@ -125,11 +123,16 @@ def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...], *, whe
         owner = owner.model_fields[part].annotation if part in owner.model_fields else owner
     known = sorted(getattr(owner, "model_fields", {}))
     near = get_close_matches(key, known, n=1, cutoff=0.5)
-    table = ".".join([where, *parents])
+    wrong = _dotted(where, *location)
     return ConfigError(
-        f"unknown key {table}.{key}; known there: {', '.join(known)}",
-        hint=f"write {table}.{near[0]}" if near else f"remove {table}.{key}",
+        f"unknown key {wrong}; known there: {', '.join(known)}",
+        hint=f"write {_dotted(where, *parents, near[0])}" if near else f"remove {wrong}",
     )
+
+
+def _dotted(*parts: int | str) -> str:
+    """Path of a key, as `--set` takes it."""
+    return ".".join(str(part) for part in parts if part != "")
 
 
 def _toml_value(text: str) -> Any:

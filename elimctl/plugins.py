@@ -50,7 +50,7 @@ def find(room: str, name: str) -> ModuleType:
     Raises:
         ConfigError: there is no such plug-in; the message lists those that exist.
     """
-    stem = name.partition("/")[0]
+    stem = name.partition("/")[0].replace("_", "-")
     if stem in _third_party(room):
         module: ModuleType = _third_party(room)[stem].load()
         return module

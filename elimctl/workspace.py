@@ -3,6 +3,7 @@
 It is the current folder unless `--workspace` or `ELIMCTL_WORKSPACE` says otherwise.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ class Workspace:
         Raises:
             MissingError: it is not there, or none is.
         """
-        found = sorted(self.runs.glob("*/run.json"), key=lambda file: file.stat().st_mtime_ns)
+        found = sorted(self.runs.glob("*/run.json"), key=_created)
         if not found:
             raise MissingError(f"no run under {self.runs}", hint="run elimctl train first")
         if name is None:
@@ -79,6 +80,14 @@ class Workspace:
                 hint="choose one of these with --run NAME",
             )
         return self.runs / name
+
+
+def _created(record: Path) -> str:
+    """When the run of a run.json was created (ISO 8601), empty where that cannot be read."""
+    try:
+        return str(json.loads(record.read_text(encoding="utf-8"))["created"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def locate(option: Path | None = None) -> Workspace:

@@ -36,6 +36,33 @@ class Annotation:
     landmarks: np.ndarray | None = None
     box: Box | None = None
 
+    @property
+    def extent(self) -> Box | None:
+        """Where the face is: the annotated box, else the smallest box around the landmarks.
+
+        Values that are not finite, and boxes without area, count as not annotated: datasets mark a face
+        that could not be measured so.
+        """
+        return _usable(self.box) or _usable(_around(self.landmarks))
+
+
+def _around(landmarks: np.ndarray | None) -> Box | None:
+    """The smallest box around the finite ones of (n, 2) landmarks."""
+    if landmarks is None:
+        return None
+    finite = np.asarray(landmarks, np.float64)[np.isfinite(landmarks).all(axis=1)]
+    if not len(finite):
+        return None
+    (x0, y0), (x1, y1) = finite.min(axis=0), finite.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def _usable(box: Box | None) -> Box | None:
+    """The box if it is finite and has an area."""
+    if box is None or not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
+        return None
+    return box
+
 
 class Detector(Protocol):
     """What the `build` of a detector returns."""

@@ -20,7 +20,11 @@ class Row:
         arousal: label in [-1, 1], None where there is none.
         landmarks: (68, 2) float32, px of the stored frame, x then y; None where there are none.
         box: annotated face box (x0, y0, x1, y1), px; None where there is none.
-        reason: why the sample cannot be used, None while it can; a row with a reason is a dropped row.
+        pixel_aspect: width of a stored pixel over its height; the face is sought and cropped in the frame
+            stretched to square pixels.
+        split: the dataset's official split, None where it has none.
+        reason: why the sample cannot be used, None while it can; a row with a reason is a dropped row. What
+            precedes the first colon is the kind of reason, what follows it the detail.
     """
 
     path: str
@@ -32,4 +36,6 @@ class Row:
     arousal: float | None = None
     landmarks: np.ndarray | None = None
     box: tuple[float, float, float, float] | None = None
+    pixel_aspect: float = 1.0
+    split: str | None = None
     reason: str | None = None

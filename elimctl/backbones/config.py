@@ -1,0 +1,38 @@
+"""What a backbone is built from."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from elimctl.config import Config
+from elimctl.errors import ConfigError
+
+
+class BackboneConfig(Config):
+    """Choice of a backbone; the table `[model]` of a recipe."""
+
+    # a plug-in of elimctl/backbones; after a slash what the plug-in itself chooses from (timm/resnet50)
+    name: str = Field("al", min_length=1)
+    # width of the features; 64 is the only width that gives the printed 88K projector (decision A.10 row 6)
+    d: int = Field(64, ge=1)
+    # al only: "fc" is the released code's neck, "gap" the small one that makes a 2.6M model
+    neck: Literal["fc", "gap"] = "fc"
+    # probability, before every linear layer of a neck that has dropout (Kim & Song 2022, released code)
+    dropout: float = Field(0.5, ge=0, lt=1)
+    # start from ImageNet weights; else the library's own random initialisation (decision A.10 row 33)
+    pretrained: bool = False
+    # side of the square images, px (Kim & Song 2022, appendix: 224)
+    image_px: int = Field(224, ge=32)
+
+
+def one_neck(config: BackboneConfig) -> None:
+    """Refuse a choice of neck for a backbone that has only one.
+
+    Raises:
+        ConfigError: `config.neck` is not the default.
+    """
+    if config.neck != "fc":
+        raise ConfigError(
+            f"model.neck = {config.neck!r} with backbone {config.name!r}, which has one neck only",
+            hint="remove model.neck, or choose the backbone al",
+        )

@@ -1,0 +1,94 @@
+"""What a person sees: bars on stderr, tables and JSON on stdout."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Item = TypeVar("Item")
+
+
+def say(text: str) -> None:
+    """Tell the person something, on stderr; stdout is data."""
+    _err().print(Text(text), soft_wrap=True)
+
+
+def error(message: str, hint: str | None) -> None:
+    """Show an error and what to do about it, one line each."""
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"hint: {hint}\n")
+
+
+def show_json(value: Any) -> None:
+    """Write a value to stdout as JSON."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Write a table to stdout; columns of numbers are aligned right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for number, column in enumerate(columns):
+        numeric = all(_is_number(row[number]) for row in cells) if cells else False
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def track(items: Iterable[Item], label: str, *, total: int | None = None) -> Iterator[Item]:
+    """Pass items on while a bar on stderr counts them; silent where stderr is no terminal."""
+    with bar(label, total=total) as advance:
+        for item in items:
+            yield item
+            advance()
+
+
+@contextmanager
+def bar(label: str, *, total: int | None = None) -> Iterator[Any]:
+    """A bar on stderr, silent where stderr is no terminal.
+
+    Yields:
+        `advance(note="")`: one item more, with a note shown beside the bar.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = _err()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(label, total=total, note="")
+
+        def advance(note: str = "", *, by: int = 1) -> None:
+            progress.update(task, advance=by, note=note)
+
+        yield advance
+
+
+def _err() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "-" or cell.replace(",", "").replace(".", "").removeprefix("-").isdigit()

@@ -1,0 +1,75 @@
+"""`elimctl demo`."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Option
+
+from elimctl.cli import console, options
+from elimctl.errors import ConfigError
+
+DATASET, SEED = "afew-va", 0
+
+
+def demo(
+    size: Annotated[
+        Literal["full", "tiny"], Option(help="full: a model worth scoring; tiny: every step once, fast.")
+    ] = "full",
+    method: Annotated[str | None, Option(help="Method: elim or erm [default: elim].")] = None,
+    sets: options.Sets = None,
+    workspace: options.Workspace = None,
+) -> None:
+    """Draw a small dataset, prepare it, train on it, score unseen people, export. Wants an empty folder."""
+    from elimctl import recipe as recipes
+    from elimctl import workspace as workspaces
+    from elimctl.cli import evaluate, export, prepare, train
+    from elimctl.stages import evaluate as evaluating
+    from elimctl.stages import export as exporting
+    from elimctl.stages import prepare as preparing
+    from elimctl.stages import train as training
+
+    started = time.perf_counter()
+    place = workspaces.locate(workspace)
+    _require_empty(place.root)
+    name = "demo" if size == "full" else f"demo-{size}"
+    tables = recipes.read(name, {"method": {"name": method}}, sets=sets)
+    config = recipes.run_config(tables)
+    raw = place.root / "raw"
+
+    console.say("1/5 drawing faces in the layout of AFEW-VA")
+    preparing.imitate_dataset(DATASET, raw, tables["imitate"], seed=SEED)
+    console.say("2/5 finding and cropping them")
+    prepare.show_summary(prepare.run(DATASET, raw, tables, place, name=DATASET), title=DATASET)
+    console.say(f"3/5 training {config.method_name}")
+    session = training.start(place, config)
+    train.follow(session)
+    console.say("4/5 scoring people never seen in training")
+    found = evaluating.evaluate_run(place)
+    evaluate.show_scores(found.scores, title=f"{found.run} on unseen identities")
+    console.say("5/5 exporting to ONNX")
+    exported = exporting.export_run(place, "onnx")
+    export.show_export(exported)
+
+    places = [
+        ("raw frames and labels", raw),
+        ("manifest, crops", place.data / DATASET),
+        ("recipe, log, checkpoints", session.run.folder),
+        ("every prediction", found.predictions),
+        ("ONNX model", exported.path),
+        ("recipe of this demo", recipes.path(name)),
+    ]
+    console.show_table(("what", "where"), [(what, _short(where, place.root)) for what, where in places])
+    console.say(f"done in {time.perf_counter() - started:.0f} s")
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{folder} is not empty", hint="run elimctl demo in an empty folder: mkdir demo && cd demo"
+        )
+
+
+def _short(path: Path, root: Path) -> str:
+    """A path as seen from the workspace, where it is inside."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

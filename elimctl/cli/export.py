@@ -1,0 +1,41 @@
+"""`elimctl export`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument
+
+from elimctl.cli import console, options
+
+if TYPE_CHECKING:
+    from elimctl.stages.export import Export
+
+
+def export(
+    exporter: Annotated[str, Argument(metavar="FORMAT", help="Format of the file: onnx.")],
+    run: options.Run = None,
+    as_json: options.Json = False,
+    workspace: options.Workspace = None,
+) -> None:
+    """Write a run's model as a file for other runtimes, and check it against the run."""
+    from dataclasses import asdict
+
+    from elimctl import workspace as workspaces
+    from elimctl.stages.export import export_run
+
+    found = export_run(workspaces.locate(workspace), exporter, name=run)
+    if as_json:
+        console.show_json(asdict(found) | {"path": str(found.path)})
+    else:
+        show_export(found)
+
+
+def show_export(found: "Export") -> None:
+    """What was exported, and how it compares."""
+    rows = [
+        ("size", f"{found.size_mb:.1f} MB"),
+        ("largest difference of a prediction", f"{found.preds_difference:.1e}"),
+        ("largest difference of a metric on val", f"{found.metric_difference:.1e}"),
+        ("mean CCC on val, exported", f"{found.scores.mean.ccc:.3f}"),
+    ]
+    console.show_table(("export", found.run), rows)
+    console.say(f"model in {found.path}")

@@ -1,0 +1,303 @@
+"""AFEW-VA: clips of films as folders of frames, with a JSON file of labels and landmarks per clip.
+
+    NNN/NNN.json  NNN/00000.png  NNN/00001.png  ...
+
+`NNN` is the number of the clip. What lies above a clip folder (parts `01` to `12`, doubled folders, nothing)
+does not matter. A frame belongs to the key of the same number, however either is padded.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from elimctl.config import Config
+from elimctl.datasets import files
+from elimctl.datasets.afew_va_defects import spoil
+from elimctl.datasets.drawing import Drawing, draw_identity
+from elimctl.datasets.imitation import draw_clip, trajectory, write_image
+from elimctl.errors import ConfigError, LayoutError
+from elimctl.manifest.row import Row
+
+LABEL_SCALE = 10  # shipped as whole numbers in [-10, 10]
+IMAGES = (".png", ".jpg", ".jpeg")  # as shipped, and as repacked; where a frame has several, the first counts
+CLIP = re.compile(r"[0-9]{3}")
+FRAME = re.compile(r"([0-9]{1,9})(\.\w+)?")
+STORED_PX = (720, 576)  # frames of a film on DVD: their pixels are not square
+SHOWN_WIDTH_PX = 960  # width of such a frame with square pixels; EMOCA (Danecek et al. 2022) does the same
+LANDMARK_LIMIT_PX = 1e5  # beyond any frame: not a coordinate
+
+
+class Options(Config):
+    """How AFEW-VA is read."""
+
+    # clip: each clip is an identity, as in Kim & Song 2022. actor: the clips of one actor are one identity,
+    # so that nobody is in two folds; a clip without an actor's name is dropped.
+    identity: Literal["clip", "actor"] = "clip"
+    # Stretch frames of 720 x 576 px, and their landmarks, to 960 x 576.
+    anamorphic: bool = False
+
+
+class ImitateOptions(Config):
+    """What an imitation holds."""
+
+    identities: int = Field(default=12, ge=1)  # actors
+    clips: int = Field(default=24, ge=1, le=999)  # in all, dealt to the actors in turn; three digits
+    frames: int = Field(default=10, ge=1, le=100_000)  # in each clip; five digits
+    identity_shift: float = Field(default=0.5, ge=0, le=1)  # how much resting faces and expressiveness differ
+    width_px: int = Field(default=360, ge=72)  # half the size of the real frames
+    height_px: int = Field(default=288, ge=58)
+    layout: Literal["parts", "flat", "doubled"] = "parts"  # 01/001/, 001/ or AFEW-VA/AFEW-VA/01/001/
+    defects: bool = False  # adds what is found amiss in copies of the dataset; see afew_va_defects.py
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    """A clip as found.
+
+    Args:
+        name: its number, three digits.
+        folder: where it is.
+        images: names of the frames by number.
+    """
+
+    name: str
+    folder: Path
+    images: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    """What the JSON file of a clip says.
+
+    Args:
+        actor: name as shipped, None where there is none.
+        frames: entries by number of the frame.
+        reason: why no frame of the clip can be used, None while they can.
+    """
+
+    actor: str | None = None
+    frames: Mapping[int, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+
+def read(root: Path, options: Options) -> Iterator[Row]:
+    """Read the frames of AFEW-VA, by clip and number.
+
+    Args:
+        root: a folder that holds the clip folders, at any depth, or a clip folder.
+        options: what an identity is, and the shape of the pixels.
+
+    Yields:
+        One row per frame that has an image or an annotation; the clip is its folder's name.
+
+    Raises:
+        MissingError: the folder does not exist or cannot be listed.
+        LayoutError: there is no `NNN/NNN.json`, or a clip is there more than once.
+    """
+    for clip in _find_clips(root):
+        yield from _read_clip(clip, root, options)
+
+
+def _find_clips(root: Path) -> list[_Clip]:
+    """The clips, sorted by name, each once."""
+    annotated: dict[str, list[_Clip]] = defaultdict(list)
+    bare: dict[str, list[_Clip]] = defaultdict(list)  # frames without a JSON file: found, but of no use
+    archives = 0
+    for folder, names in files.walk(root, skip=_skip):
+        clip = _Clip(folder.name or folder.resolve().name, folder, _images(names))  # the root may be `.`
+        archives += sum(map(files.is_archive, names))
+        if not CLIP.fullmatch(clip.name):
+            continue
+        if f"{clip.name}.json" in names:
+            annotated[clip.name].append(clip)
+        elif clip.images:
+            bare[clip.name].append(clip)
+    if not annotated:
+        raise LayoutError(
+            f"no NNN/NNN.json under {root}" + (f", but {archives} archives" if archives else ""),
+            hint="unpack the archives" if archives else "name the folder that holds the clip folders",
+        )
+    found = {**bare, **annotated}
+    repeated = sorted(name for name, clips in found.items() if len(clips) > 1)
+    if repeated:
+        where = ", ".join(str(clip.folder) for clip in found[repeated[0]])
+        raise LayoutError(
+            f"{len(repeated)} clips are there more than once under {root}; clip {repeated[0]} is {where}",
+            hint="name the folder of one of the copies",
+        )
+    return [found[name][0] for name in sorted(found)]
+
+
+def _skip(name: str) -> bool:
+    """Whether to pass over a name: junk, or the crops that a repack puts beside the frames."""
+    return files.is_junk(name) or name.endswith("_cropped")
+
+
+def _images(names: list[str]) -> dict[int, str]:
+    """Names of the frames by their number."""
+    found: dict[int, str] = {}
+    for suffix in reversed(IMAGES):
+        for name in reversed(names):
+            match = FRAME.fullmatch(name)
+            if match and name.lower().endswith(suffix):
+                found[int(match[1])] = name
+    return found
+
+
+def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
+    """Rows of one clip, by number of the frame."""
+    annotation = _read_annotation(clip.folder / f"{clip.name}.json")
+    by_actor = options.identity == "actor"
+    for number in sorted(clip.images.keys() | annotation.frames.keys()):
+        file = clip.folder / clip.images.get(number, f"{number:05d}.png")
+        entry = annotation.frames.get(number)
+        entry = entry if isinstance(entry, dict) else {}
+        labels, label_reason = _labels(entry)
+        reasons = (
+            annotation.reason,
+            None if number in clip.images else "no image",
+            None if number in annotation.frames else "no annotation",
+            label_reason,
+            "no actor: identities are actors" if by_actor and annotation.actor is None else None,
+        )
+        yield Row(
+            path=file.relative_to(root).as_posix(),
+            identity=annotation.actor or clip.name if by_actor else clip.name,
+            clip=clip.name,
+            frame=number,
+            actor=annotation.actor,
+            valence=labels[0],
+            arousal=labels[1],
+            landmarks=_landmarks(entry),
+            pixel_aspect=_pixel_aspect(file) if options.anamorphic and number in clip.images else 1.0,
+            reason=next((reason for reason in reasons if reason), None),
+        )
+
+
+def _read_annotation(file: Path) -> _Annotation:
+    """What a JSON file says; one that cannot be read gives the reason."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return _Annotation(reason=f"no annotation file: {file.name}")
+    except OSError as error:
+        return _Annotation(reason=f"unreadable annotation file: {file.name}: {error.strerror}")
+    except (ValueError, RecursionError) as error:
+        return _Annotation(reason=f"broken annotation file: {file.name}: {error}")
+    frames = content.get("frames") if isinstance(content, dict) else None
+    if not isinstance(frames, dict):
+        return _Annotation(reason=f"broken annotation file: {file.name} has no table `frames`")
+    actor = content.get("actor")
+    actor = actor.strip() if isinstance(actor, str) else None
+    return _Annotation(actor=actor or None, frames=_by_number(frames))
+
+
+def _by_number(frames: Mapping[str, Any]) -> dict[int, Any]:
+    """Entries by the number of their key; of two keys of one number (`1`, `00001`) the longer counts."""
+    numbered: dict[int, Any] = {}
+    for key in sorted(frames, key=len):
+        match = FRAME.fullmatch(key)
+        if match:
+            numbered[int(match[1])] = frames[key]
+    return numbered
+
+
+def _labels(entry: Mapping[str, Any]) -> tuple[tuple[float | None, float | None], str | None]:
+    """Valence and arousal in [-1, 1], or the reason why there are none."""
+    scaled = []
+    for name in ("valence", "arousal"):
+        value = entry.get(name)
+        if value is None:
+            return (None, None), f"no label: {name}"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return (None, None), f"label is no number: {name} is {value!r:.40}"
+        if not -LABEL_SCALE <= value <= LABEL_SCALE:  # also false for NaN
+            return (None, None), f"label out of range: {name} is {value!r:.40}, wanted -10 to 10"
+        scaled.append(value / LABEL_SCALE)
+    return (scaled[0], scaled[1]), None
+
+
+def _landmarks(entry: Mapping[str, Any]) -> np.ndarray | None:
+    """68 points of a frame, None where they are missing or malformed."""
+    try:
+        points = np.array(entry.get("landmarks"), dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    usable = points.shape == (68, 2) and np.all(np.abs(points) <= LANDMARK_LIMIT_PX)  # false for NaN
+    return points.astype(np.float32) if usable else None
+
+
+def _pixel_aspect(file: Path) -> float:
+    """Width of a pixel over its height, from the size in the image's header."""
+    try:
+        with Image.open(file) as image:
+            return SHOWN_WIDTH_PX / STORED_PX[0] if image.size == STORED_PX else 1.0
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return 1.0  # the image cannot be read: prepare drops it, with the reason
+
+
+def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> None:
+    """Write a small tree in the layout of AFEW-VA, with drawn faces.
+
+    Args:
+        root: folder to write to, made if it does not exist.
+        rng: chooses faces, places and labels.
+        options: size and layout of the tree.
+
+    Raises:
+        ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.
+    """
+    if options.clips < options.identities:
+        raise ConfigError(
+            f"{options.clips} clips cannot show {options.identities} identities",
+            hint=f"ask for {options.identities} clips or more",
+        )
+    # Streams of their own: a face does not change with the number of clips or frames.
+    faces, clips = rng.spawn(2)
+    identities = [
+        draw_identity(face, identity_shift=options.identity_shift) for face in faces.spawn(options.identities)
+    ]
+    folders = [root / _place(number, options.layout) for number in range(options.clips)]
+    for number, clip in enumerate(clips.spawn(options.clips)):
+        actor = number % options.identities
+        labels = np.rint(LABEL_SCALE * trajectory(clip, frames=options.frames)).astype(int)
+        drawings = draw_clip(
+            identities[actor],
+            labels / LABEL_SCALE,
+            clip,
+            width_px=options.width_px,
+            height_px=options.height_px,
+        )
+        _write_clip(folders[number], f"Actor {actor + 1:02d}", labels, drawings)
+    if options.defects:
+        spoil(folders)
+
+
+def _place(number: int, layout: str) -> str:
+    """Path of a clip below the root; a part holds 50 clips."""
+    clip = f"{number + 1:03d}"
+    part = f"{number // 50 + 1:02d}"
+    return {"parts": f"{part}/{clip}", "flat": clip, "doubled": f"AFEW-VA/AFEW-VA/{part}/{clip}"}[layout]
+
+
+def _write_clip(folder: Path, actor: str, labels: np.ndarray, drawings: Iterator[Drawing]) -> None:
+    """Write the frames and the JSON file of one clip."""
+    folder.mkdir(parents=True)
+    frames = {}
+    for number, ((valence, arousal), drawing) in enumerate(zip(labels.tolist(), drawings, strict=True)):
+        write_image(folder / f"{number:05d}.png", drawing.image)
+        frames[f"{number:05d}"] = {
+            "valence": valence,
+            "arousal": arousal,
+            "landmarks": drawing.landmarks.astype(float).round(2).tolist(),
+        }
+    content = {"actor": actor, "video_id": folder.name, "frames": frames}
+    (folder / f"{folder.name}.json").write_text(json.dumps(content), encoding="utf-8")

@@ -1,0 +1,61 @@
+"""Walking through the raw folders of a dataset."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from elimctl.errors import LayoutError, MissingError
+
+JUNK = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir"})  # left behind by operating systems
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder of this name is no data: hidden (`.DS_Store`, `._x`) or a system's own."""
+    return name.startswith(".") or name in JUNK
+
+
+def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple[Path, list[str]]]:
+    """Folders under a root, each once, in the order of their names.
+
+    Args:
+        root: folder to start from.
+        skip: which names to pass over, of files and of folders below the root.
+
+    Yields:
+        Each folder with the sorted names of its files. Links to folders are followed; a folder that was
+        reached before is not entered again, so a loop of links ends.
+
+    Raises:
+        MissingError: the root does not exist, or a folder cannot be listed.
+        LayoutError: the root is a file.
+    """
+    if not root.exists():
+        raise MissingError(f"no folder {root}", hint="check the path of the raw dataset")
+    if not root.is_dir():
+        raise LayoutError(
+            f"{root} is a file; wanted the folder of the raw dataset",
+            hint="unpack it and name the folder"
+            if is_archive(root.name)
+            else "name the folder that holds it",
+        )
+    seen: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(root, followlinks=True, onerror=_unlistable):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below[:] = sorted(name for name in below if not skip(name))
+        yield Path(folder), sorted(name for name in names if not skip(name))
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name is an archive to unpack."""
+    return name.lower().endswith(ARCHIVES)
+
+
+def _unlistable(error: OSError) -> None:
+    raise MissingError(
+        f"cannot list {error.filename}: {error.strerror}", hint="make the folder readable"
+    ) from None

@@ -1,0 +1,115 @@
+"""Predictions for rows of a store, batch by batch."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float, Float32, Int, UInt8
+from torch import Tensor
+
+from elimctl.errors import DataError
+from elimctl.loader.crop import centre
+from elimctl.store.images import Reader
+
+FIRST_ROWS = 5  # rows that an error message names
+
+
+class Predictions(NamedTuple):
+    """Predictions for one batch.
+
+    Args:
+        indices: (B,) row numbers in the manifest.
+        preds: (B, 2) predicted (valence, arousal), finite.
+        target: (B, 2) labels (valence, arousal).
+    """
+
+    indices: Int[np.ndarray, " B"]
+    preds: Float32[np.ndarray, "B 2"]
+    target: Float[np.ndarray, "B 2"]
+
+
+def labels(table: pa.Table, indices: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
+    """Labels (valence, arousal) of some rows of a manifest.
+
+    Args:
+        table: a manifest.
+        indices: row numbers.
+
+    Returns:
+        float64, in the order of `indices`.
+
+    Raises:
+        DataError: some of these rows have no label; the message names the first.
+    """
+    rows = table.select(["valence", "arousal"]).take(indices)
+    columns = [column.to_numpy(zero_copy_only=False).astype(np.float64) for column in rows.columns]
+    target = np.stack(columns, axis=1)
+    missing = indices[~np.isfinite(target).all(axis=1)]
+    if len(missing):
+        raise DataError(
+            f"{len(missing)} of {len(indices)} rows have no valence or arousal, {_named(missing)}",
+            hint="evaluate a split whose rows all have labels",
+        )
+    return target
+
+
+def predictions(
+    predict: Callable[[UInt8[Tensor, "B 3 S S"]], Float[Tensor, "B 2"]],
+    reader: Reader,
+    indices: Int[np.ndarray, " n"],
+    target: Float[np.ndarray, "n 2"],
+    *,
+    crop_px: int,
+    batch_size: int,
+    device: torch.device | str,
+) -> Iterator[Predictions]:
+    """Predict rows of a store in order; memory does not depend on their number.
+
+    Args:
+        predict: images to predictions, with normalisation inside; a module already in evaluation mode. It is
+            called without autocast, so its arithmetic is float32.
+        reader: image store.
+        indices: row numbers to predict.
+        target: their labels, in the same order.
+        crop_px: side of the central crop that `predict` sees, px, at most that of the stored images.
+        batch_size: images per call, >= 1; the last call may have fewer.
+        device: where `predict` wants the images.
+
+    Yields:
+        One batch of predictions per call, every one finite.
+
+    Raises:
+        ConfigError: the crop is larger than the stored images.
+        DataError: predictions are not finite; the message says how many and names the first rows.
+    """
+    for start in range(0, len(indices), batch_size):
+        batch = slice(start, start + batch_size)
+        images = np.ascontiguousarray(centre(reader.read(indices[batch]), crop_px))
+        preds = _run(predict, images, torch.device(device))
+        _check_finite(preds, indices[batch])
+        yield Predictions(indices[batch], preds, target[batch])
+
+
+def _run(
+    predict: Callable[[Tensor], Tensor], images: UInt8[np.ndarray, "B S S 3"], device: torch.device
+) -> Float32[np.ndarray, "B 2"]:
+    # the context is opened per batch: around a yield it would leak into the consumer's code
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        preds = predict(torch.from_numpy(images).to(device).permute(0, 3, 1, 2))
+    return preds.float().cpu().numpy()
+
+
+def _check_finite(preds: Float32[np.ndarray, "B 2"], indices: Int[np.ndarray, " B"]) -> None:
+    bad = indices[~np.isfinite(preds).all(axis=1)]
+    if len(bad):
+        raise DataError(
+            f"{len(bad)} of {len(preds)} predictions of a batch are not finite, {_named(bad)}",
+            hint="choose an earlier checkpoint, or train again with a lower learning rate",
+        )
+
+
+def _named(rows: Int[np.ndarray, " n"]) -> str:
+    first = ", ".join(str(row) for row in rows[:FIRST_ROWS])
+    return f"at manifest rows {first}" + (", ..." if len(rows) > FIRST_ROWS else "")

@@ -1,0 +1,99 @@
+"""Scores of a split: every metric per axis and their mean."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from elimctl.config import Config
+from elimctl.evaluate.predict import Predictions
+from elimctl.metrics.ccc import ccc
+from elimctl.metrics.moments import Moments, counted, empty, update
+from elimctl.metrics.pcc import MomentsForm, pcc
+from elimctl.metrics.rmse import RmseForm, rmse
+from elimctl.metrics.sagr import ZeroRule, sagr
+
+
+class MetricOptions(Config):
+    """Which form of each metric is computed."""
+
+    rmse: RmseForm = "global"  # labels' unit; decision A.10 row 26
+    sagr_zero: ZeroRule = "equal"  # what a label of exactly 0 is worth; decision A.10 row 27
+    moments: MomentsForm = "population"  # of PCC and CCC; decision A.10 row 28
+
+
+@dataclass(frozen=True, slots=True)
+class AxisScores:
+    """Metrics of one axis, or their mean over both.
+
+    Args:
+        rmse: root mean squared error, labels' unit, >= 0.
+        sagr: share of agreeing signs, in [0, 1].
+        pcc: Pearson correlation, in [-1, 1].
+        ccc: concordance correlation, in [-1, 1].
+    """
+
+    rmse: float
+    sagr: float
+    pcc: float
+    ccc: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of one split.
+
+    Args:
+        split: name of the split.
+        count: number of samples.
+        valence: metrics of valence.
+        arousal: metrics of arousal.
+        mean: their mean, metric by metric.
+    """
+
+    split: str
+    count: int
+    valence: AxisScores
+    arousal: AxisScores
+    mean: AxisScores
+
+    def to_json(self) -> str:
+        """The scores as one JSON object, its keys in the order of the fields."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def score(moments: Moments, options: MetricOptions, *, split: str) -> Scores:
+    """Scores from streamed statistics.
+
+    Args:
+        moments: statistics of at least one sample.
+        options: the form of each metric.
+        split: name of the split that the samples are.
+
+    Returns:
+        Scores, none of them NaN.
+
+    Raises:
+        DataError: there is no sample.
+    """
+    table = np.stack(
+        [
+            rmse(moments, form=options.rmse),
+            sagr(moments, zero=options.sagr_zero),
+            pcc(moments, moments_form=options.moments),
+            ccc(moments, moments_form=options.moments),
+        ]
+    )
+    valence, arousal, mean = (
+        AxisScores(*column.tolist()) for column in (table[:, 0], table[:, 1], table.mean(axis=1))
+    )
+    return Scores(split, counted(moments), valence, arousal, mean)
+
+
+def accumulate(batches: Iterable[Predictions]) -> Moments:
+    """Statistics of all batches, each counted as one batch; only one is held at a time."""
+    moments = empty()
+    for batch in batches:
+        moments = update(moments, batch.preds, batch.target)
+    return moments

@@ -1,0 +1,143 @@
+"""Models as ONNX files, run by onnxruntime."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from jaxtyping import Float32, UInt8
+from onnxruntime import InferenceSession
+from torch import nn
+
+from elimctl import atomic
+from elimctl.errors import ExportError, MissingError
+from elimctl.export import eager
+from elimctl.faces.options import Device
+from elimctl.faces.providers import open_session
+
+INPUT = "images"
+OUTPUT = "valence_arousal"
+OPSET = 18  # the lowest that torch's exporter writes without conversion: the most runtimes can read it
+MAX_BYTES = onnx.checker.MAXIMUM_PROTOBUF  # of a single file
+
+
+class Session:
+    """An exported model, loaded.
+
+    Args:
+        session: onnxruntime's session.
+    """
+
+    def __init__(self, session: InferenceSession) -> None:
+        self._session = session
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the model says about itself."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    @property
+    def image_px(self) -> int:
+        """Side of the square images that it takes, px."""
+        return int(self._session.get_inputs()[0].shape[-1])
+
+    def __call__(self, images: UInt8[np.ndarray, "B 3 S S"]) -> Float32[np.ndarray, "B 2"]:
+        """Predict (valence, arousal), not clamped, for any number of images.
+
+        Args:
+            images: RGB 0..255, `image_px` wide.
+        """
+        preds: np.ndarray = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(images)})[0]
+        return preds
+
+
+def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a model as one ONNX file, atomically.
+
+    The file's input `images` is uint8 (batch, 3, image_px, image_px) RGB 0..255, its output
+    `valence_arousal` float32 (batch, 2); `batch` is free.
+
+    Args:
+        model: images to predictions, normalisation inside; on any device, left as it is.
+        path: file to write.
+        image_px: side of the images, px.
+        metadata: texts to store in the file, as `elimctl.export.metadata.describe` gives them.
+
+    Raises:
+        ExportError: the model is too large for a single file, or torch cannot export it.
+    """
+    reference = eager.reference(model)
+    size = sum(tensor.nbytes for tensor in reference.state_dict().values())
+    if size >= MAX_BYTES:
+        raise ExportError(
+            f"the model has {size / 2**30:.1f} GiB of weights, and a single ONNX file holds less than 2 GiB",
+            hint="choose a smaller backbone",
+        )
+    graph = _trace(reference, image_px)
+    _strip(graph)
+    onnx.helper.set_model_props(graph, dict(metadata or {}))
+    onnx.checker.check_model(graph)
+    atomic.write_bytes(path, graph.SerializeToString())
+
+
+def load(path: Path, *, device: Device = "cpu") -> Session:
+    """Load an exported model.
+
+    Args:
+        path: an ONNX file that `export` wrote.
+        device: where it runs.
+
+    Raises:
+        MissingError: there is no such file.
+        ExportError: the file is damaged, or no export of elimctl's.
+        ConfigError: the device cannot be used.
+    """
+    if not path.is_file():
+        raise MissingError(f"no exported model {path}", hint="run `elimctl export onnx` first")
+    content = path.read_bytes()
+    try:
+        onnx.checker.check_model(content)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ExportError(f"{path} is no ONNX model: {reason}", hint="export it again") from error
+    session = open_session(content, device=device, threads=0)
+    names = [one.name for one in [*session.get_inputs(), *session.get_outputs()]]
+    if names != [INPUT, OUTPUT]:
+        raise ExportError(
+            f"{path} has the inputs and outputs {', '.join(names)}, wanted {INPUT} and {OUTPUT}",
+            hint="name a file that `elimctl export onnx` wrote",
+        )
+    return Session(session)
+
+
+def _trace(model: nn.Module, image_px: int) -> onnx.ModelProto:
+    # two images: torch takes a batch of one for a constant
+    images = torch.zeros(2, 3, image_px, image_px, dtype=torch.uint8)
+    try:
+        program = torch.onnx.export(
+            model,
+            (images,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,  # else it prints its progress
+        )
+    except (torch.onnx.OnnxExporterError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ExportError(
+            f"torch cannot export this model: {reason}", hint="choose another backbone"
+        ) from error
+    assert program is not None
+    return program.model_proto
+
+
+def _strip(graph: onnx.ModelProto) -> None:
+    """Remove what the exporter notes about its work: bulk, and paths of this machine."""
+    parts = graph.graph
+    for part in (parts, *parts.node, *parts.value_info, *parts.input, *parts.output, *parts.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")

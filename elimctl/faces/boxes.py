@@ -1,0 +1,43 @@
+"""Geometry of boxes."""
+
+import numpy as np
+
+
+def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Intersection over union of one box with others.
+
+    Args:
+        box: (4,) x0, y0, x1, y1.
+        boxes: (n, 4) likewise.
+
+    Returns:
+        (n,) in [0, 1]; 0 where both boxes are empty.
+    """
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    union = area(box[None]) + area(boxes) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def area(boxes: np.ndarray) -> np.ndarray:
+    """Areas (n,) of boxes (n, 4); 0 for a box whose sides are swapped."""
+    return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+
+
+def suppress(boxes: np.ndarray, *, max_overlap: float) -> list[int]:
+    """Greedy non-maximum suppression.
+
+    Args:
+        boxes: (n, 4), best first.
+        max_overlap: IoU above which the later of two boxes is dropped, in [0, 1].
+
+    Returns:
+        Rows of the boxes kept, ascending.
+    """
+    kept: list[int] = []
+    left = np.arange(len(boxes))
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        left = left[iou(boxes[best], boxes[left]) <= max_overlap]
+    return kept

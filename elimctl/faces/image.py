@@ -1,0 +1,72 @@
+"""Encoded images to RGB arrays."""
+
+import io
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from elimctl.errors import ImageError
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+MAX_SIDE_PX = 32_766  # OpenCV's warps address pixels with 16 bits
+
+
+def decode(content: bytes, *, where: str) -> np.ndarray:
+    """Decode an image to 8-bit RGB.
+
+    The EXIF orientation is ignored: datasets give landmarks and boxes in pixels of the stored image.
+    Of an alpha channel the colours are kept as stored; of 16-bit samples, the upper 8 bits; of several
+    frames, the first.
+
+    Args:
+        content: a PNG, JPEG, BMP or TIFF file.
+        where: what the content is, for messages (its path).
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
+
+    Raises:
+        ImageError: the content is empty, truncated, no image of these formats, or has more pixels than
+            Pillow decodes (178,956,970); the size is read from the header, before anything is decoded.
+    """
+    if not content:
+        raise ImageError(f"{where} is empty", hint="copy the file again from its source")
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _check_size(image, where=where)
+            return _to_rgb(image, where=where)
+    except UnidentifiedImageError:
+        raise ImageError(
+            f"{where} is no readable {', '.join(FORMATS)} image, it starts with {content[:8]!r}",
+            hint="copy the file again from its source, or convert it to PNG",
+        ) from None
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{where} is too large: {error}", hint="scale the image down") from None
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise whatever a damaged byte leads them to
+        raise ImageError(
+            f"{where} cannot be decoded: {error}", hint="copy the file again from its source"
+        ) from None
+
+
+def _check_size(image: Image.Image, *, where: str) -> None:
+    if max(image.size) > MAX_SIDE_PX:
+        raise ImageError(
+            f"{where} is {image.width} x {image.height} px, the longest side allowed is {MAX_SIDE_PX}",
+            hint="scale the image down",
+        )
+
+
+def _to_rgb(image: Image.Image, *, where: str) -> np.ndarray:
+    """Pixels of an opened image as 8-bit RGB."""
+    if image.mode.startswith("I;16"):  # Pillow's own conversion clips 16-bit gray at 255
+        gray = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(gray[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+        raise ImageError(
+            f"{where} has 32-bit samples, wanted 8 or 16 bits", hint="convert the image to 8 bits"
+        )
+    if "transparency" in image.info:  # palette entries and gray levels marked as transparent
+        image = image.convert("RGBA")
+    return np.array(image.convert("RGB"))

@@ -1,0 +1,23 @@
+"""Settings shared by all detectors."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from elimctl.config import Config
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class DetectorOptions(Config):
+    """Which detector finds the faces, and where it runs."""
+
+    name: str = "centerface"  # a plug-in of elimctl/faces
+    models: Path | None = None  # folder with downloaded models; only detectors that carry none look there
+    device: Device = "auto"  # auto: CUDA where onnxruntime offers it, else the CPU
+    min_score: float = Field(default=0.4, gt=0, le=1)  # detections below are dropped
+    # The longer side, in px, to which every image is scaled before detection, up or down. CenterFace finds
+    # faces from a tenth of it to all of it; its time grows with the square.
+    longer_side_px: int = Field(default=512, ge=128, le=4096, multiple_of=32)
+    threads: int = Field(default=0, ge=0)  # CPU threads of one detector; 0: one per core

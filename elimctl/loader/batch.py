@@ -1,0 +1,44 @@
+"""One training batch."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples of one step, and which of them form groups.
+
+    Args:
+        images: RGB 0..255.
+        target: (valence, arousal) in [-1, 1].
+        identity: code of each sample's identity.
+        index: manifest row of each sample.
+        groups: positions in the batch of the samples of each identity that takes part in matching, at
+            least two each, padded at the end with -1; no row where nothing can be matched.
+        seed: for what the method draws itself: reference identity, Gumbel noise.
+        step: number of the step in the run, from 0.
+    """
+
+    images: UInt8[Tensor, "B 3 H W"]
+    target: Float32[Tensor, "B 2"]
+    identity: Int64[Tensor, " B"]
+    index: Int64[Tensor, " B"]
+    groups: Int64[Tensor, "N n"]
+    seed: int
+    step: int
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on a device; copies from pinned memory do not wait."""
+        # towards the CPU nothing would wait for the copy to end before the values are read
+        non_blocking = torch.device(device).type != "cpu"
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=non_blocking),
+            target=self.target.to(device, non_blocking=non_blocking),
+            identity=self.identity.to(device, non_blocking=non_blocking),
+            index=self.index.to(device, non_blocking=non_blocking),
+            groups=self.groups.to(device, non_blocking=non_blocking),
+        )

@@ -1,0 +1,133 @@
+"""Training batches: drawn, gathered, cropped; each a pure function of the step.
+
+A background thread keeps a few batches ready. What it prepares does not depend on when it runs, so
+prefetching changes no number.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from elimctl.loader import sampler
+from elimctl.loader.augment import cut, draw_crops
+from elimctl.loader.batch import Batch
+from elimctl.loader.groups import matching_groups
+from elimctl.store.images import Reader
+
+AHEAD = 2  # batches kept ready; more only costs memory
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples of a split, as arrays.
+
+    Args:
+        index: (n,) int64, row numbers in the manifest and the store.
+        target: (n, 2) float32, (valence, arousal) in [-1, 1].
+        identity: (n,) int64 codes.
+        names: name of each identity code.
+    """
+
+    index: np.ndarray
+    target: np.ndarray
+    identity: np.ndarray
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How batches are made.
+
+    Args:
+        batch_size: B.
+        sampler: `identity` (N identities x floor(B / N)) or `shuffle`.
+        identities: N, identities that take part in matching.
+        min_samples: samples an identity needs in the batch to take part in matching.
+        crop_px: side of the crops.
+        flip: probability of a horizontal flip.
+        seed: the run's seed.
+    """
+
+    batch_size: int
+    sampler: Literal["identity", "shuffle"]
+    identities: int
+    min_samples: int
+    crop_px: int
+    flip: float
+    seed: int
+
+
+class Batches:
+    """Batches of a training split.
+
+    Args:
+        reader: the image store.
+        samples: the split.
+        plan: how batches are made.
+    """
+
+    def __init__(self, reader: Reader, samples: Samples, plan: Plan) -> None:
+        self.reader, self.samples, self.plan = reader, samples, plan
+        self.steps_per_epoch = sampler.steps_per_epoch(len(samples), plan.batch_size)
+        self._members = sampler.members(samples.identity)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0 over the whole run."""
+        positions = self._draw(step)
+        rng = np.random.default_rng((self.plan.seed, step, 2))
+        images = self.reader.read(self.samples.index[positions])
+        crops = draw_crops(
+            rng, len(images), slack_px=images.shape[1] - self.plan.crop_px, flip=self.plan.flip
+        )
+        pixels = torch.from_numpy(cut(images, crops, crop_px=self.plan.crop_px))
+        identity = self.samples.identity[positions]
+        groups = matching_groups(
+            identity, identities=self.plan.identities, min_samples=self.plan.min_samples, rng=rng
+        )
+        return Batch(
+            images=pixels.permute(0, 3, 1, 2),  # (B, 3, H, W) over channels-last memory, no copy
+            target=torch.from_numpy(self.samples.target[positions]),
+            identity=torch.from_numpy(identity),
+            index=torch.from_numpy(self.samples.index[positions]),
+            groups=torch.from_numpy(groups),
+            seed=int(rng.integers(2**62)),
+            step=step,
+        )
+
+    def stream(self, start: int, stop: int) -> Iterator[Batch]:
+        """Batches of the steps `start` to `stop` - 1, prepared ahead in a thread."""
+        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+            ahead = [pool.submit(self.batch, step) for step in range(start, min(start + AHEAD, stop))]
+            try:
+                for step in range(start, stop):
+                    ready = ahead.pop(0)
+                    if step + AHEAD < stop:
+                        ahead.append(pool.submit(self.batch, step + AHEAD))
+                    yield ready.result()
+            finally:
+                for pending in ahead:
+                    pending.cancel()
+
+    def _draw(self, step: int) -> np.ndarray:
+        """Positions in the split of a step's samples."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        plan = self.plan
+        if plan.sampler == "shuffle":
+            return sampler.shuffled(
+                len(self.samples), batch_size=plan.batch_size, seed=plan.seed, epoch=epoch, step=within
+            )
+        return sampler.identity_balanced(
+            self._members,
+            batch_size=plan.batch_size,
+            identities=plan.identities,
+            seed=plan.seed,
+            epoch=epoch,
+            step=within,
+        )

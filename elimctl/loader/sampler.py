@@ -1,0 +1,92 @@
+"""Which samples form the batch of a step: pure functions of seed, epoch and step.
+
+Nothing here keeps state, so a resumed run draws what an uninterrupted one would.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from elimctl.errors import DataError
+
+
+def members(identity: np.ndarray) -> list[np.ndarray]:
+    """Positions of each identity's samples.
+
+    Args:
+        identity: (n,) integer codes or names, one per sample.
+
+    Returns:
+        One ascending array of positions per identity, in the order of the sorted identities.
+    """
+    order = np.argsort(identity, kind="stable")
+    _, starts = np.unique(identity[order], return_index=True)
+    return np.split(order, starts[1:])
+
+
+def identity_balanced(
+    groups: Sequence[np.ndarray], *, batch_size: int, identities: int, seed: int, epoch: int, step: int
+) -> np.ndarray:
+    """One batch of N identities with floor(B / N) samples each.
+
+    Within an epoch the identities are dealt from shuffled rounds, so every identity comes up equally
+    often. Samples of an identity are drawn without replacement, with replacement only where it has
+    fewer than floor(B / N).
+
+    Args:
+        groups: positions of each identity's samples, as `members` gives them.
+        batch_size: B, samples wanted.
+        identities: N, identities in the batch.
+        seed: the run's seed.
+        epoch: number of the epoch, from 0.
+        step: number of the step within the epoch, from 0.
+
+    Returns:
+        (N * floor(B / N),) positions, the samples of an identity side by side.
+
+    Raises:
+        DataError: there are fewer identities than N, or B < N.
+
+    Source: Kim & Song 2022, section 4.1 (N identities of at least k samples each).
+    """
+    if len(groups) < identities:
+        raise DataError(
+            f"{len(groups)} identities in the training split, {identities} wanted in a batch",
+            hint=f"add --set train.identities={len(groups)}, or prepare more identities",
+        )
+    share = batch_size // identities
+    if share < 1:
+        raise DataError(
+            f"a batch of {batch_size} cannot hold {identities} identities",
+            hint="raise train.batch_size or lower train.identities",
+        )
+    batches_a_round = len(groups) // identities
+    turn, place = divmod(step, batches_a_round)
+    dealt = np.random.default_rng((seed, epoch, turn, 0)).permutation(len(groups))
+    chosen = dealt[place * identities : (place + 1) * identities]
+    rng = np.random.default_rng((seed, epoch, step, 1))
+    drawn = [rng.choice(groups[i], share, replace=len(groups[i]) < share) for i in chosen]
+    return np.concatenate(drawn)
+
+
+def shuffled(count: int, *, batch_size: int, seed: int, epoch: int, step: int) -> np.ndarray:
+    """One batch of a plain shuffle: every sample once an epoch, a last short batch left out.
+
+    Args:
+        count: samples in the training split.
+        batch_size: B; a smaller split gives batches of all its samples.
+        seed: the run's seed.
+        epoch: number of the epoch, from 0.
+        step: number of the step within the epoch, from 0, below floor(count / B).
+
+    Returns:
+        (min(B, count),) positions, all different.
+    """
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    start = step * batch_size
+    return order[start : start + batch_size]
+
+
+def steps_per_epoch(count: int, batch_size: int) -> int:
+    """Steps in which a split of `count` samples passes once, at least 1."""
+    return max(1, count // batch_size)

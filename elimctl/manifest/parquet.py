@@ -1,0 +1,79 @@
+"""Manifests on disk: Parquet, with the format version and the settings in the file's metadata."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from elimctl import atomic
+from elimctl.errors import StoreError
+from elimctl.manifest import columns, version
+
+NAME = "manifest.parquet"  # in the folder of a prepared dataset
+KEY = b"elimctl"  # of the Parquet metadata; the value is JSON
+
+
+def write(path: Path, table: pa.Table, *, metadata: Mapping[str, Any]) -> None:
+    """Write a manifest atomically; the same rows and metadata give the same bytes.
+
+    Args:
+        path: file to write.
+        table: the rows, sorted; its schema is `columns.schema()`.
+        metadata: values for JSON, noted in the file beside the format version.
+    """
+    noted = json.dumps({**metadata, "format": version.FORMAT}, sort_keys=True)
+    with atomic.replacing(path) as beside:
+        parquet.write_table(table.replace_schema_metadata({KEY: noted}), beside, compression="zstd")
+
+
+def read(path: Path) -> pa.Table:
+    """Read a manifest.
+
+    Args:
+        path: the Parquet file, or the folder of the prepared dataset.
+
+    Returns:
+        All rows, dropped ones included, in the columns of `columns.schema()`; see `metadata` for the rest.
+
+    Raises:
+        StoreError: the file is missing, damaged, no manifest, or written by a newer elimctl.
+    """
+    path = path / NAME if path.is_dir() else path
+    try:
+        with parquet.ParquetFile(path) as file:
+            version.check(_metadata(file.schema_arrow).get("format"), path)
+            table = file.read()
+    except FileNotFoundError:
+        raise StoreError(f"no manifest {path}", hint="run elimctl prepare") from None
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint="run elimctl prepare again") from None
+    if not table.schema.equals(columns.schema()):
+        raise StoreError(
+            f"{path} has the columns {', '.join(table.schema.names)}; "
+            f"wanted {', '.join(columns.schema().names)}, of the types in columns.toml",
+            hint="run elimctl prepare again",
+        )
+    return table
+
+
+def metadata(table: pa.Table) -> dict[str, Any]:
+    """What `write` noted beside the rows: `format` and the metadata given to it."""
+    return _metadata(table.schema)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _metadata(schema: pa.Schema) -> dict[str, Any]:
+    try:
+        noted = json.loads((schema.metadata or {})[KEY])
+    except (KeyError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}

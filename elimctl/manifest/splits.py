@@ -1,0 +1,85 @@
+"""Splits: folds that keep an identity together, and the rows of a named split."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elimctl.errors import DataError
+
+
+def k_fold(groups: Sequence[str], *, folds: int, seed: int) -> np.ndarray:
+    """Assign every sample a fold, keeping each group in one fold.
+
+    Groups are dealt to the folds in the order of a hash of seed and name, so the result depends neither
+    on the order of the samples nor on the machine.
+
+    Args:
+        groups: name of each sample's group.
+        folds: number of folds, 1 to 127.
+        seed: chooses the deal.
+
+    Returns:
+        (N,) int8 in [0, folds); the folds' numbers of groups differ by at most one.
+
+    Raises:
+        DataError: there are fewer groups than folds.
+    """
+    ranked = sorted(set(groups), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    if len(ranked) < folds:
+        raise DataError(
+            f"{len(ranked)} identities cannot fill {folds} folds",
+            hint=f"ask for {len(ranked)} folds or fewer" if ranked else "check the labels of the dataset",
+        )
+    fold = {name: rank % folds for rank, name in enumerate(ranked)}
+    return np.array([fold[name] for name in groups], dtype=np.int8)
+
+
+def select(table: pa.Table, split: str, *, fold: int = 0) -> np.ndarray:
+    """Rows of a split.
+
+    Args:
+        table: a manifest.
+        split: `all`; where the dataset has official splits, the name of one; else `val` (the rows of `fold`)
+            or `train` (those of the other folds).
+        fold: number of the validation fold; not used for official splits.
+
+    Returns:
+        (n,) int64 row numbers of the kept rows, ascending, n > 0.
+
+    Raises:
+        DataError: there is no such split or fold, or it has no kept row.
+    """
+    chosen = pc.and_(pc.equal(table["status"], "kept"), _members(table, split, fold))
+    rows: np.ndarray = table["row"].filter(chosen).to_numpy()
+    if not len(rows):
+        raise DataError(
+            f"split {split!r} is empty: none of its {pc.sum(_members(table, split, fold)).as_py() or 0} rows "
+            f"is usable (the dataset has {table.num_rows} rows)",
+            hint="choose another fold, or see the reasons with elimctl data show",
+        )
+    return rows
+
+
+def _members(table: pa.Table, split: str, fold: int) -> pa.Array:
+    """Mask of the rows of a split, dropped ones included."""
+    official = sorted(pc.unique(table["split"].drop_null()).to_pylist())
+    folds = pc.max(table["fold"]).as_py()
+    known = ["all", *(official or ([] if folds is None else ["train", "val"]))]
+    if split not in known:
+        raise DataError(
+            f"no split {split!r}; there are: {', '.join(known)}",
+            hint="choose one of these with --split NAME",
+        )
+    if split == "all":
+        return pa.array(np.ones(table.num_rows, dtype=bool))
+    if official:
+        return pc.fill_null(pc.equal(table["split"], split), False)
+    if not 0 <= fold <= folds:
+        raise DataError(
+            f"no fold {fold}; there are folds 0 to {folds}", hint="choose one of these with --fold N"
+        )
+    inside = pc.equal(table["fold"], fold)
+    return pc.fill_null(inside if split == "val" else pc.invert(inside), False)

@@ -1,0 +1,26 @@
+"""The version of what `prepare` writes: manifest, image store, prepare.json."""
+
+from pathlib import Path
+
+from elimctl.errors import StoreError
+
+FORMAT = 1
+
+
+def check(found: object, path: Path) -> None:
+    """Check that this elimctl reads a file or folder.
+
+    Args:
+        found: the format version noted in it.
+        path: the file or folder, for the message.
+
+    Raises:
+        StoreError: it was written by a newer version, or notes no version.
+    """
+    if not isinstance(found, int):
+        raise StoreError(f"{path} was not written by elimctl prepare", hint="run elimctl prepare again")
+    if found > FORMAT:
+        raise StoreError(
+            f"{path} has format {found}, written by a newer elimctl; this one reads formats up to {FORMAT}",
+            hint="upgrade elimctl: pip install --upgrade elimctl",
+        )

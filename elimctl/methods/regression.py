@@ -1,0 +1,119 @@
+"""What every regressor of valence and arousal shares: its networks, and the losses of a batch."""
+
+from collections.abc import Iterator, Mapping
+
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from elimctl.backbones.backbone import Backbone
+from elimctl.backbones.normalise import Normalise
+from elimctl.config import Config
+from elimctl.errors import ConfigError
+from elimctl.loader.batch import Batch
+from elimctl.losses.ccc import ccc
+from elimctl.losses.mse import mse
+from elimctl.losses.pcc import pcc
+from elimctl.transport.precision import full_precision
+
+Losses = dict[str, Float[Tensor, ""]]
+
+
+class RegressionConfig(Config):
+    """Weights of the losses of a batch."""
+
+    lambda_va: float = 1.0  # weight of L_va; 0: the ablation without it (Kim & Song 2022, Fig. 6)
+    lambda_correlation: float = 0.5  # weight of L_PCC and of L_CCC (Kim & Song 2022, appendix section 3)
+
+
+class Regressor(nn.Module):
+    """Images to valence and arousal.
+
+    Subclasses say how it learns, in `losses`.
+
+    Args:
+        backbone: normalised images to features.
+        projector: features to (valence, arousal).
+    """
+
+    def __init__(self, backbone: Backbone, projector: nn.Module) -> None:
+        super().__init__()
+        self.normalise = Normalise()
+        self.backbone = backbone
+        self.projector = projector
+
+    def losses(self, batch: Batch) -> Losses:
+        """Losses of one batch: each part unweighted, and `total`, the weighted sum to minimise."""
+        raise NotImplementedError
+
+    def updates(self, batch: Batch) -> Iterator[Losses]:
+        """Losses of each update of one iteration, to be followed by one optimiser step each."""
+        yield self.losses(batch)
+
+    def predict(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 2"]:
+        """Valence and arousal of images, not clamped.
+
+        Args:
+            images: RGB 0..255.
+        """
+        return self.project(self.encode(images))
+
+    forward = predict
+
+    def encode(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B d"]:
+        """Features z of images 0..255."""
+        features: Tensor = self.backbone(self.normalise(images))
+        return features
+
+    @full_precision
+    def project(self, features: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """Predictions of features, not rounded to bfloat16: the projector is small, its output the result."""
+        preds: Tensor = self.projector(features)
+        return preds
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by the learning rate they take: `backbone` (trunk and neck) and `projector`."""
+        return {
+            "backbone": list(self.backbone.parameters()),
+            "projector": list(self.projector.parameters()),
+        }
+
+
+def batch_losses(preds: Float[Tensor, "B 2"], target: Float[Tensor, "B 2"]) -> Losses:
+    """L_va, L_PCC and L_CCC of a batch.
+
+    Returns:
+        `va` (the two axes' mean squared errors added up), `pcc` and `ccc`.
+
+    Source: Kim & Song 2022, section 3.4 and appendix section 3.
+    """
+    return {"va": 2 * mse(preds, target), "pcc": pcc(preds, target), "ccc": ccc(preds, target)}
+
+
+def batch_weights(config: RegressionConfig) -> dict[str, float]:
+    """Weights of what `batch_losses` returns."""
+    return {
+        "va": config.lambda_va,
+        "pcc": config.lambda_correlation,
+        "ccc": config.lambda_correlation,
+    }
+
+
+def with_total(parts: Losses, weights: Mapping[str, float]) -> Losses:
+    """The parts, preceded by `total`, their weighted sum."""
+    weighted = [weights[name] * loss for name, loss in parts.items()]
+    return {"total": sum(weighted[1:], start=weighted[0]), **parts}
+
+
+def feature_widths(neck: nn.Module) -> tuple[int, int]:
+    """Widths of a neck's input and output, read from its first and last linear map.
+
+    Raises:
+        ConfigError: it has no linear map.
+    """
+    linear = [layer for layer in neck.modules() if isinstance(layer, nn.Linear)]
+    if not linear:
+        raise ConfigError(
+            f"the backbone's neck {type(neck).__name__} has no linear layer, so its width is unknown",
+            hint="end the neck in a linear layer of width d",
+        )
+    return linear[0].in_features, linear[-1].out_features

@@ -1,0 +1,81 @@
+"""Recipes: TOML files that say what to prepare, train, evaluate and export.
+
+A recipe has one table per stage; each may be left out. Values come from, in rising order: the fields'
+defaults, the recipe, command-line options, `--set`. They are merged first and validated once.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from elimctl import resources
+from elimctl.config import Values, merge, parse_set, read_toml, validate
+from elimctl.errors import ConfigError
+from elimctl.train.config import RunConfig
+
+TABLES = {
+    "imitate": "settings of `elimctl imitate`",
+    "dataset": "settings of the dataset's reader",
+    "prepare": "settings of `elimctl prepare`: detector, crop, store, folds",
+    "data": "which prepared dataset, which fold",
+    "model": "the backbone",
+    "method": "the method's name and settings",
+    "train": "optimiser, schedule, batches",
+    "eval": "the form of the metrics",
+}
+
+
+def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None = None) -> Values:
+    """Values of a recipe with options and `--set` laid over them.
+
+    Args:
+        recipe: a TOML file, or the name of a packaged recipe; None for no recipe.
+        layers: values of command-line options; None values leave the recipe's in place.
+        sets: assignments given to `--set`.
+
+    Returns:
+        One table of values per stage, every table of `TABLES` present.
+
+    Raises:
+        MissingError: there is no such recipe.
+        ConfigError: the file is not TOML, or has a table that no stage reads.
+    """
+    values = merge(read_toml(path(recipe)) if recipe else {}, *layers, parse_set(sets or []))
+    for name, table in values.items():
+        if name not in TABLES:
+            near = get_close_matches(name, TABLES, n=1, cutoff=0.5)
+            raise ConfigError(
+                f"unknown table {name!r} in the recipe; known: {', '.join(TABLES)}",
+                hint=f"write {near[0]}" if near else f"remove {name}",
+            )
+        if not isinstance(table, Mapping):
+            raise ConfigError(
+                f"{name} = {table!r} in the recipe, a table wanted", hint=f"write [{name}] and keys below it"
+            )
+    return {name: dict(values.get(name, {})) for name in TABLES}
+
+
+def run_config(values: Values) -> RunConfig:
+    """The settings of a training run in a recipe's values.
+
+    Raises:
+        ConfigError: a key that does not exist, or a value that does not fit it.
+    """
+    config = validate(RunConfig, {name: values[name] for name in RunConfig.model_fields})
+    config.method_config()  # a bad key of the method is found now, not after the data were loaded
+    return config
+
+
+def path(recipe: str) -> Path:
+    """File of a recipe.
+
+    Args:
+        recipe: a path ending in .toml, or the name of a packaged recipe (`afew-va-paper`).
+    """
+    return Path(recipe) if recipe.endswith(".toml") else resources.folder("pipelines") / f"{recipe}.toml"
+
+
+def names() -> list[str]:
+    """Names of the packaged recipes."""
+    return sorted(file.stem for file in resources.folder("pipelines").glob("*.toml"))

@@ -1,0 +1,113 @@
+"""From a run to its scores on a split."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from elimctl.evaluate.evaluate import evaluate
+from elimctl.evaluate.predict import Predictions, predictions
+from elimctl.evaluate.score import MetricOptions, Scores
+from elimctl.stages.dataset import Dataset, open_dataset
+from elimctl.train import hardware, run
+from elimctl.workspace import Workspace
+
+BATCH = 128  # images predicted at once; bounds the memory of an evaluation
+
+# Passes the batches of predictions on, and may count them on the way.
+Track = Callable[[Iterable[Predictions], int], Iterable[Predictions]]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation found and wrote.
+
+    Args:
+        run: name of the run.
+        dataset: name of the dataset.
+        step: training steps behind the checkpoint that was scored.
+        scores: the scores.
+        predictions: the Parquet file that holds every prediction.
+    """
+
+    run: str
+    dataset: str
+    step: int
+    scores: Scores
+    predictions: Path
+
+
+def evaluate_run(
+    workspace: Workspace,
+    *,
+    name: str | None = None,
+    data: str | None = None,
+    split: str = "val",
+    fold: int | None = None,
+    options: MetricOptions | None = None,
+    device: str | None = None,
+    track: Track = lambda batches, _: batches,
+) -> Evaluation:
+    """Score the best checkpoint of a run, and keep the scores and predictions in its `eval/`.
+
+    Args:
+        workspace: where the run and the dataset are.
+        name: the run; None for the newest.
+        data: the dataset; None for the one it was trained on.
+        split: the split to score.
+        fold: the fold that is `val`; None for the one held out in training.
+        options: the form of each metric.
+        device: None for the one it was trained on.
+        track: wraps the batches of predictions, told their number.
+
+    Raises:
+        MissingError: there is no such run, or it has no checkpoint.
+        DataError: the split is empty or unknown.
+    """
+    found = run.Run(workspace.run(name))
+    config = found.config()
+    model, progress = run.load_model(found)
+    dataset = open_dataset(workspace.dataset(data or config.data.name))
+    on = hardware.device(device or config.train.device)
+    batches, count = predict_split(
+        model.to(on).predict,  # type: ignore[arg-type]
+        dataset,
+        split,
+        fold=config.data.fold if fold is None else fold,
+        crop_px=config.model.image_px,
+        device=on,
+    )
+    scores = evaluate(
+        track(batches, count),
+        dataset.table,
+        split=split,
+        folder=found.folder / "eval",
+        options=options or MetricOptions(),
+    )
+    return Evaluation(
+        found.name, dataset.name, progress.step, scores, found.folder / "eval" / f"{split}.parquet"
+    )
+
+
+def predict_split(
+    predict: Callable[[torch.Tensor], torch.Tensor],
+    dataset: Dataset,
+    split: str,
+    *,
+    fold: int,
+    crop_px: int,
+    device: torch.device | str,
+) -> tuple[Iterator[Predictions], int]:
+    """Predictions for the kept samples of a split, and the number of batches they come in."""
+    samples = dataset.samples(split, fold=fold)
+    batches = predictions(
+        predict,
+        dataset.reader,
+        samples.index,
+        samples.target,
+        crop_px=crop_px,
+        batch_size=BATCH,
+        device=device,
+    )
+    return batches, -(-len(samples) // BATCH)

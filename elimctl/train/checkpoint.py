@@ -1,0 +1,110 @@
+"""Checkpoints: model and optimiser as safetensors, the rest as JSON in the same file's header.
+
+One file holds everything, so a checkpoint is there whole or not at all; nothing is ever unpickled.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from elimctl import atomic
+from elimctl.errors import MissingError, StoreError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come.
+
+    Args:
+        step: optimisation steps done.
+        best_ccc: best validation CCC (mean of both axes) so far, None before the first validation.
+        best_step: step of that validation.
+    """
+
+    step: int = 0
+    best_ccc: float | None = None
+    best_step: int | None = None
+
+
+def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Progress) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        path: file to write.
+        model: parameters and buffers to keep.
+        optimizer: its state is kept too; None for a checkpoint that is only evaluated.
+        progress: how far the run has come.
+    """
+    tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
+    if optimizer is not None:
+        tensors |= _optimizer_tensors(optimizer)
+    header = {"format_version": str(FORMAT_VERSION), "progress": json.dumps(asdict(progress))}
+    with atomic.replacing(path) as beside:
+        save_file(tensors, beside, metadata=header)
+
+
+def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Progress:
+    """Read a checkpoint into a model, and into an optimiser if one is given.
+
+    Returns:
+        How far the run had come.
+
+    Raises:
+        MissingError: there is no such file.
+        StoreError: the file is damaged, of a newer version, or of another model.
+    """
+    if not path.is_file():
+        raise MissingError(f"no checkpoint {path}", hint="train the run first: elimctl train")
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
+    except (SafetensorError, OSError) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
+    if int(header.get("format_version", 0)) > FORMAT_VERSION:
+        raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
+    weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise StoreError(
+            f"{path} holds another network: {str(error).splitlines()[-1].strip()}",
+            hint="use the recipe that is stored with the run",
+        ) from None
+    if optimizer is not None:
+        _load_optimizer(optimizer, tensors)
+    return Progress(**json.loads(header["progress"]))
+
+
+def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"optimizer.{number}.{key}": torch.as_tensor(value).contiguous()
+        for number, entry in state.items()
+        for key, value in entry.items()
+    }
+
+
+def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Load the state; each tensor in the memory layout of its parameter, as Adam itself lays it out.
+
+    Vectorised arithmetic rounds by position in memory, so another layout would not go on bit for bit.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".", 2)
+            like = parameters[int(number)]
+            laid_out = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+            state.setdefault(int(number), {})[key] = laid_out.detach()
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,115 @@
+"""Settings of a run: which data, which network, which method, trained how."""
+
+from statistics import median
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from elimctl import plugins
+from elimctl.backbones.config import BackboneConfig
+from elimctl.config import Config, Values, validate
+
+# Images in a batch by backbone (Kim & Song 2022, section 5.1); other backbones take the smallest.
+PAPER_BATCH = {"al": 512, "r18": 256, "mmx": 128}
+MIN_IMAGES = 4000  # images a run of default length sees at least, however small its training split
+
+Positive = Annotated[int, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class DataConfig(Config):
+    """Which prepared dataset, and which of its folds is held out."""
+
+    name: str | None = None  # folder under data/; None: the only one
+    fold: Annotated[int, Field(ge=0)] = 0  # fold that is `val`; the others are `train`
+
+
+class TrainConfig(Config):
+    """Optimiser, schedule and batches. A.10 is the table of decisions in docs/methods.md."""
+
+    steps: Positive | None = None  # optimisation steps; None: see `resolve`
+    epochs: Positive = 10  # passes over the training split when `steps` is None
+    batch_size: Positive | None = None  # images; None: see `resolve`; A.10 row 22
+    sampler: Literal["identity", "shuffle"] | None = None  # None: the method's own; A.10 row 23
+    identities: Positive = 10  # N, identities in a batch; A.10 row 19
+    lr_backbone: Rate = 5e-5  # Adam, trunk and neck; A.10 row 10
+    lr_projector: Rate = 1e-5  # Adam, projector; A.10 row 10
+    betas: tuple[Share, Share] = (0.5, 0.9)  # Adam; A.10 row 9
+    lr_decay: Rate = 0.8  # factor at each milestone; section 5.1 of the paper
+    milestones: tuple[int, ...] | None = None  # steps; None: 5,000, then every 20,000; A.10 row 11
+    clip_norm: Rate | None = None  # largest gradient norm of the backbone; None: off; A.10 row 18
+    flip: Share = 0.5  # probability of a horizontal flip
+    precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware is fast at it
+    device: str = "auto"  # auto: cuda if there is one; or cpu, cuda, cuda:1
+    seed: int = 0
+    eval_every: Positive | None = None  # steps between validations; None: see `resolve`
+    checkpoint_every: Positive | None = None  # steps between checkpoints; None: as `eval_every`
+
+
+class RunConfig(Config):
+    """Everything that decides what a run computes; stored with it as recipe.toml."""
+
+    data: DataConfig = DataConfig()
+    model: BackboneConfig = BackboneConfig()
+    # `name`, and the keys of that method's Config
+    method: dict[str, Any] = Field(default_factory=lambda: {"name": "elim"})
+    train: TrainConfig = TrainConfig()
+
+    @property
+    def method_name(self) -> str:
+        """Name of the method's plug-in."""
+        return str(self.method.get("name", "elim"))
+
+    def method_config(self) -> Config:
+        """The method's own, validated configuration."""
+        keys = {key: value for key, value in self.method.items() if key != "name"}
+        return validate(plugins.find("methods", self.method_name).Config, keys, where="method")
+
+
+def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
+    """Fill in what follows from the training split.
+
+    * The batch is the paper's for the backbone; on a small split no larger than the split, nor (with
+      identity-balanced batches) than N identities of median size, so that few frames are repeated.
+    * The number of steps is `epochs` passes over the split, and at least `MIN_IMAGES` images.
+    * Validation and checkpoints come once an epoch, at most ten times a run.
+
+    Args:
+        config: a run's settings.
+        samples: number of training samples of each identity.
+
+    Returns:
+        The same settings with no None left among those.
+    """
+    train, method = config.train, config.method_config()
+    sampler = train.sampler or plugins.find("methods", config.method_name).SAMPLER
+    batch_size = train.batch_size or _batch_size(config, samples, balanced=sampler == "identity")
+    per_epoch = max(1, sum(samples) // batch_size)
+    steps = train.steps or max(train.epochs * per_epoch, -(-MIN_IMAGES // batch_size))
+    eval_every = train.eval_every or min(steps, max(per_epoch, -(-steps // 10)))
+    filled = {
+        "sampler": sampler,
+        "batch_size": batch_size,
+        "steps": steps,
+        "eval_every": eval_every,
+        "checkpoint_every": train.checkpoint_every or eval_every,
+    }
+    return config.model_copy(
+        update={
+            "train": train.model_copy(update=filled),
+            "method": {"name": config.method_name, **method.model_dump()},
+        }
+    )
+
+
+def _batch_size(config: RunConfig, samples: list[int], *, balanced: bool) -> int:
+    largest = PAPER_BATCH.get(config.model.name, min(PAPER_BATCH.values()))
+    if balanced:
+        largest = min(largest, config.train.identities * int(median(samples)))
+    return max(2, min(largest, sum(samples)))
+
+
+def to_values(config: Config) -> Values:
+    """A configuration as plain values, ready for TOML."""
+    return config.model_dump(mode="json", exclude_none=True)

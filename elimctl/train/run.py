@@ -1,0 +1,144 @@
+"""A run's folder: what it holds, how it is made, and how its model is loaded again."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from torch import nn
+
+from elimctl import atomic, plugins
+from elimctl.backbones import counts
+from elimctl.config import Values, read_toml, validate, write_toml
+from elimctl.errors import ConfigError, StoreError
+from elimctl.train import checkpoint
+from elimctl.train.config import RunConfig, to_values
+
+PACKAGES = ("elimctl", "torch", "torchvision", "timm", "numpy", "zarr", "onnxruntime")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run on disk.
+
+    Args:
+        folder: the run's folder, `runs/<name>`.
+    """
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.folder.name
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint to continue from."""
+        return self.folder / "checkpoints" / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the best validation CCC."""
+        return self.folder / "checkpoints" / "best.safetensors"
+
+    @property
+    def log(self) -> Path:
+        """Losses and scores, one row per step that was reported."""
+        return self.folder / "metrics.csv"
+
+    def config(self) -> RunConfig:
+        """The resolved recipe of the run."""
+        return validate(RunConfig, read_toml(self.folder / "recipe.toml"), where="recipe")
+
+    def facts(self) -> Values:
+        """What run.json says.
+
+        Raises:
+            StoreError: it is not JSON.
+        """
+        try:
+            return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise StoreError(
+                f"{self.folder / 'run.json'} is damaged: {error}", hint="train the run again"
+            ) from None
+
+
+def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
+    """Make the folder of a new run.
+
+    Args:
+        folder: the run's folder.
+        config: the resolved settings.
+        facts: what run.json records beside time, versions and git commit.
+
+    Raises:
+        ConfigError: there is a run of that name already.
+    """
+    if (folder / "run.json").exists():
+        raise ConfigError(
+            f"there is a run {folder.name!r} already",
+            hint="choose another name with --run, or continue it with --resume",
+        )
+    write_toml(folder / "recipe.toml", to_values(config))
+    record = {
+        "name": folder.name,
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "seed": config.train.seed,
+        **facts,
+        "versions": {package: version(package) for package in PACKAGES},
+        "git": _commit(),
+    }
+    atomic.write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")
+    return Run(folder)
+
+
+def new_name(runs: Path, config: RunConfig) -> str:
+    """A name that no run has yet: method, backbone and the next free number."""
+    stem = f"{config.method_name}-{config.model.name.replace('/', '-')}"
+    number = 1
+    while (runs / f"{stem}-{number}").exists():
+        number += 1
+    return f"{stem}-{number}"
+
+
+def build_model(config: RunConfig) -> nn.Module:
+    """The method's module on its backbone, with fresh (or ImageNet) weights."""
+    backbone = plugins.find("backbones", config.model.name).build(config.model)
+    return plugins.find("methods", config.method_name).build(config.method_config(), backbone)
+
+
+def load_model(run: Run) -> tuple[nn.Module, checkpoint.Progress]:
+    """The model of a run, ready for evaluation: its best checkpoint, else its last.
+
+    Raises:
+        MissingError: the run has no checkpoint yet.
+    """
+    config = run.config()
+    offline = config.model.model_copy(update={"pretrained": False})  # the checkpoint has all weights
+    model = build_model(config.model_copy(update={"model": offline}))
+    progress = checkpoint.load(run.best if run.best.exists() else run.last, model)
+    return model.eval(), progress
+
+
+def parameter_facts(model: nn.Module) -> Values:
+    """Parameter counts of a model's parts, for run.json."""
+    return {"parameters": {name: counts.count(part) for name, part in model.named_children()}}
+
+
+def _commit() -> str | None:
+    """Commit of the checkout that this code runs from, None when it is installed."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

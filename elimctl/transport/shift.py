@@ -1,0 +1,67 @@
+"""The identity shift of each target sample, and how it is taken out of the features."""
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from elimctl.transport.precision import full_precision
+
+SPREAD_EPS = 1e-6  # Kim & Song 2022, Eq. 4
+Share = Literal["per_sample", "first", "mean"]
+
+
+@full_precision
+def identity_shift(M: Float[Tensor, "B n m"], plan: Float[Tensor, "B n m"]) -> Float[Tensor, "B m"]:
+    """How far each target sample lies from the source samples it is matched with.
+
+    Args:
+        M: costs.
+        plan: transport plans.
+
+    Returns:
+        mu: the cost of each target sample's column, sum over i of M_ij plan_ij.
+
+    Source: Kim & Song 2022, Eq. 3.
+    """
+    return torch.einsum("bij,bij->bj", M, plan)
+
+
+@full_precision
+def share(shift: Float[Tensor, "B m"], mask: Bool[Tensor, "B m"], *, among: Share) -> Float[Tensor, "B m"]:
+    """Which shift each target sample gets.
+
+    Args:
+        shift: one per target sample; 0 at padding.
+        mask: True at real samples, at least one per problem.
+        among: `per_sample` leaves them as they are; `first` gives every sample that of its problem's
+            first one, as the reference code does; `mean` gives their mean.
+
+    Source: Kim & Song 2022, Eq. 3 and 4; decision A.10 row 5.
+    """
+    if among == "first":
+        return shift[:, :1].expand_as(shift)
+    if among == "mean":
+        return (shift.sum(dim=1, keepdim=True) / mask.sum(dim=1, keepdim=True)).expand_as(shift)
+    return shift
+
+
+@full_precision
+def remove_shift(features: Float[Tensor, "B m d"], shift: Float[Tensor, "B m"]) -> Float[Tensor, "B m d"]:
+    """Features with their shift subtracted and their spread around it divided out.
+
+    Args:
+        features: features of target samples; the gradient flows through the spread too.
+        shift: mu, one per sample, subtracted from all its components.
+
+    Returns:
+        Features whose root mean square is sigma / (sigma + 1e-6), about 1.
+
+    Source: Kim & Song 2022, Eq. 4.
+    """
+    centred = features - shift.unsqueeze(-1)
+    # vector_norm has gradient 0 at 0, where the root of a mean of squares has NaN (padding, dead samples)
+    sigma = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / math.sqrt(features.shape[-1])
+    return centred / (sigma + SPREAD_EPS)

@@ -1,0 +1,149 @@
+"""Entropic optimal transport, many small problems at once.
+
+Both solvers stop after a fixed, small number of iterations, as the method asks: with a small `reg` the
+plan is then not the converged one, and is not meant to be.
+"""
+
+import warnings
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from elimctl.transport.precision import full_precision
+
+
+class ConvergenceWarning(RuntimeWarning):
+    """A solver reached its iteration limit before its tolerance."""
+
+
+@full_precision
+def sinkhorn(
+    a: Float[Tensor, "B n"],
+    b: Float[Tensor, "B m"],
+    M: Float[Tensor, "B n m"],
+    *,
+    reg: float,
+    n_iter: int,
+    mask: Bool[Tensor, "B n"] | None = None,
+    tol: float | None = None,
+    eps: float = 0.0,
+) -> Float[Tensor, "B n m"]:
+    """Plans of B entropic transport problems, solved together.
+
+    The kernel exp(-M / reg) must not underflow: for small `reg` use `sinkhorn_log`.
+
+    Args:
+        a: source weights, >= 0; their scale does not matter.
+        b: target weights, >= 0, not all 0 in any problem; 0 marks padding.
+        M: finite costs, any unit.
+        reg: regularisation, in M's unit, > 0.
+        n_iter: iterations, >= 1.
+        mask: False at padding sources; None: there is no padding. A real source may weigh 0 and yet
+            takes part in the first iteration, hence weights alone cannot mark padding here.
+        tol: stop once no scaling changes by more, relative to the largest of its problem; this reads
+            from the device in every iteration. None: always `n_iter` iterations.
+        eps: added to the weights `a` and to every denominator, for bit fidelity with the reference code.
+
+    Returns:
+        Plans; columns sum to b exactly (with eps = 0), rows approach a.
+
+    Warns:
+        ConvergenceWarning: `tol` was not reached.
+
+    Source: Kim & Song 2022, appendix algorithm 1, in the form that allows weights of 0.
+    """
+    K = torch.exp(-M / reg)
+    real = torch.ones_like(a) if mask is None else mask.to(a.dtype)
+    u = real / real.sum(dim=1, keepdim=True)
+    change = u.new_zeros(len(u))
+    for _ in range(n_iter):
+        before = u
+        v = b / (_columns(K, u) + eps)
+        u = real * (a + eps) / (_rows(K, v) + eps * (a + eps))
+        if tol is not None and _settled(change := _relative_change(before, u), tol):
+            break
+    _warn_unless_settled(change, tol, n_iter)
+    v = b / (_columns(K, u) + eps)
+    return u.unsqueeze(2) * K * v.unsqueeze(1)
+
+
+@full_precision
+def sinkhorn_log(
+    a: Float[Tensor, "B n"],
+    b: Float[Tensor, "B m"],
+    M: Float[Tensor, "B n m"],
+    *,
+    reg: float,
+    n_iter: int,
+    mask: Bool[Tensor, "B n"] | None = None,
+    tol: float | None = None,
+) -> Float[Tensor, "B n m"]:
+    """The plans of `sinkhorn`, computed with logarithms: finite for any `reg`.
+
+    Args:
+        a: as in `sinkhorn`, as are all others; not all 0 in any problem.
+        b: as in `sinkhorn`.
+        M: as in `sinkhorn`.
+        reg: as in `sinkhorn`.
+        n_iter: as in `sinkhorn`.
+        mask: as in `sinkhorn`.
+        tol: as in `sinkhorn`.
+
+    Returns:
+        Plans; columns sum to b up to rounding, rows approach a.
+
+    Warns:
+        ConvergenceWarning: `tol` was not reached.
+
+    Source: as `sinkhorn`; Peyré & Cuturi 2019, section 4.4.
+    """
+    log_K, log_a, log_b = -M / reg, _log(a), _log(b)
+    log_u = _log(torch.ones_like(a) if mask is None else mask.to(a.dtype))
+    change = log_u.new_zeros(len(log_u))
+    for _ in range(n_iter):
+        before = log_u
+        log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
+        log_u = log_a - torch.logsumexp(log_K + log_v.unsqueeze(1), dim=2)
+        if tol is not None:
+            highest = torch.maximum(before, log_u).amax(dim=1, keepdim=True)
+            change = _relative_change((before - highest).exp(), (log_u - highest).exp())
+            if _settled(change, tol):
+                break
+    _warn_unless_settled(change, tol, n_iter)
+    log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
+    return (log_u.unsqueeze(2) + log_K + log_v.unsqueeze(1)).exp()
+
+
+def _columns(K: Float[Tensor, "B n m"], u: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
+    return torch.einsum("bij,bi->bj", K, u)
+
+
+def _rows(K: Float[Tensor, "B n m"], v: Float[Tensor, "B m"]) -> Float[Tensor, "B n"]:
+    return torch.einsum("bij,bj->bi", K, v)
+
+
+def _log(weights: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    """Logarithm with -inf for 0, and a gradient of 0 there instead of NaN."""
+    positive = weights > 0
+    return torch.where(positive, torch.where(positive, weights, 1).log(), -torch.inf)
+
+
+def _relative_change(before: Float[Tensor, "B n"], after: Float[Tensor, "B n"]) -> Float[Tensor, " B"]:
+    return (after - before).detach().abs().amax(dim=1) / after.detach().abs().amax(dim=1)
+
+
+def _settled(change: Float[Tensor, " B"], tol: float) -> bool:
+    return bool((change <= tol).all())
+
+
+def _warn_unless_settled(change: Float[Tensor, " B"], tol: float | None, n_iter: int) -> None:
+    if tol is None or _settled(change, tol):
+        return
+    late = int((change > tol).sum())
+    warnings.warn(
+        f"sinkhorn did not converge in {n_iter} iterations: {late} of {len(change)} problems still change "
+        f"by up to {change.max().item():.1e}, wanted at most {tol:.1e}",
+        ConvergenceWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,187 @@
+"""What every method promises, whoever wrote it."""
+
+import pytest
+import torch
+from torch import nn
+
+from elimctl import plugins
+from elimctl.backbones.backbone import Backbone
+from elimctl.config import Config, validate
+from elimctl.loader.batch import Batch
+
+NAMES = plugins.names("methods")
+COUNTS = (5, 3, 6)
+
+
+@pytest.fixture(params=NAMES)
+def method(request):
+    """A function that builds the method on a small backbone, always with the same weights."""
+    plugin = plugins.find("methods", request.param)
+
+    def build():
+        torch.manual_seed(0)
+        trunk = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
+        return plugin.build(plugin.Config(), Backbone(trunk, neck))
+
+    return build
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    starts = torch.tensor((0, *COUNTS)).cumsum(0)
+    places = torch.arange(max(COUNTS)) + starts[:-1, None]
+    total = sum(COUNTS)
+    return Batch(
+        images=torch.randint(0, 256, (total, 3, 16, 16), generator=generator, dtype=torch.uint8),
+        target=2 * torch.rand(total, 2, generator=generator) - 1,
+        identity=torch.repeat_interleave(torch.arange(len(COUNTS)), torch.tensor(COUNTS)),
+        index=torch.arange(total),
+        groups=torch.where(places < starts[1:, None], places, -1),
+        seed=1,
+        step=2,
+    )
+
+
+def test_there_are_methods():
+    assert {"elim", "erm"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_settings_survive_toml(name):
+    plugin = plugins.find("methods", name)
+    assert issubclass(plugin.Config, Config)
+    settings = plugin.Config()
+    assert validate(plugin.Config, settings.model_dump(mode="json"), where="method") == settings
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_names_its_sampler(name):
+    assert plugins.find("methods", name).SAMPLER in ("identity", "shuffle")
+
+
+def test_losses_are_finite_scalars(method, batch):
+    losses = method().losses(batch)
+    assert "total" in losses
+    assert set(losses) - {"total"}
+    for loss in losses.values():
+        assert loss.shape == ()
+        assert loss.isfinite()
+
+
+def test_the_total_is_the_weighted_sum_of_its_parts(method, batch):
+    losses = method().losses(batch)
+    weights = {"main": 1, "va": 1, "pcc": 0.5, "ccc": 0.5}  # defaults of every method that has such a part
+    wanted = sum(weights[name] * loss for name, loss in losses.items() if name != "total")
+    torch.testing.assert_close(losses["total"], wanted)
+
+
+def test_updates_are_lazy_and_each_can_be_stepped(method, batch):
+    model = method()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for losses in model.updates(batch):
+        optimizer.zero_grad()
+        losses["total"].backward()
+        optimizer.step()
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_gradient_reaches_every_parameter_of_both_groups(method, batch):
+    model = method()
+    model.losses(batch)["total"].backward()
+    groups = model.parameter_groups()
+    assert {"backbone", "projector"} <= set(groups)
+    for parameters in groups.values():
+        assert all(parameter.grad is not None for parameter in parameters)
+        assert any(parameter.grad.abs().sum() > 0 for parameter in parameters)
+
+
+def test_every_parameter_is_in_exactly_one_group(method):
+    model = method()
+    grouped = [parameter for parameters in model.parameter_groups().values() for parameter in parameters]
+    assert sorted(map(id, grouped)) == sorted(map(id, model.parameters()))
+
+
+def test_losses_are_a_function_of_weights_and_batch(method, batch):
+    torch.manual_seed(1)
+    first = method().losses(batch)
+    torch.manual_seed(2)
+    second = method().losses(batch)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_it_learns(method, batch):
+    model = method()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    history = []
+    for _ in range(30):
+        total = sum(losses["total"] for losses in [model.losses(batch)])
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        history.append(total.item())
+    assert history[-1] < 0.8 * history[0]  # 14 samples, thousands of weights
+
+
+def test_a_batch_without_groups_still_trains(method, batch):
+    alone = Batch(
+        images=batch.images,
+        target=batch.target,
+        identity=batch.identity,
+        index=batch.index,
+        groups=torch.empty(0, 0, dtype=torch.int64),
+        seed=1,
+        step=2,
+    )
+    for losses in method().updates(alone):
+        losses["total"].backward()
+        assert losses["total"].isfinite()
+
+
+def test_predictions_depend_on_each_image_alone(method, batch):
+    model = method().eval()
+    with torch.no_grad():
+        together = model.predict(batch.images)
+        alone = torch.cat([model.predict(image.unsqueeze(0)) for image in batch.images])
+    assert together.shape == (sum(COUNTS), 2)
+    # convolutions of one image and of many may add in another order
+    torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
+
+
+def test_calling_it_predicts_and_float_pixels_are_as_good_as_bytes(method, batch):
+    model = method().eval()
+    with torch.no_grad():
+        wanted = model.predict(batch.images)
+        assert torch.equal(model(batch.images), wanted)
+        assert torch.equal(model(batch.images.float()), wanted)
+
+
+def test_prediction_in_training_mode_does_not_touch_the_weights_in_evaluation(method, batch):
+    model = method().eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with torch.no_grad():
+        model.predict(batch.images)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_its_state_survives_saving_and_loading(method, batch):
+    trained = method()
+    trained.losses(batch)["total"].backward()
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter -= 0.1 * parameter.grad
+    loaded = method()
+    loaded.load_state_dict({name: value.clone() for name, value in trained.state_dict().items()})
+    with torch.no_grad():
+        assert torch.equal(loaded.eval().predict(batch.images), trained.eval().predict(batch.images))
+
+
+def test_it_trains_under_autocast(method, batch):
+    model = method()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = model.losses(batch)
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+    losses["total"].backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())

@@ -1,0 +1,103 @@
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from elimctl.errors import DataError
+from elimctl.evaluate import evaluate as room
+from elimctl.evaluate.evaluate import evaluate
+from elimctl.evaluate.predict import Predictions, labels
+from elimctl.evaluate.score import MetricOptions
+
+COUNT = 50
+
+
+@pytest.fixture
+def table():
+    """A manifest with more columns than evaluation reads, in types that it may come in."""
+    rng = np.random.default_rng(0)
+    clips = [f"{row // 10:03d}" for row in range(COUNT)]
+    return pa.table(
+        {
+            "path": [f"{row // 10:03d}/{row:05d}.png" for row in range(COUNT)],
+            "identity": pa.array(clips).dictionary_encode(),
+            "clip": clips,
+            "frame": pa.array(np.arange(COUNT), pa.int32()),
+            "valence": pa.array(rng.uniform(-1, 1, COUNT), pa.float32()),
+            "arousal": pa.array(rng.uniform(-1, 1, COUNT), pa.float32()),
+            "status": ["kept"] * COUNT,
+        }
+    )
+
+
+@pytest.fixture
+def batches(table):
+    indices = np.arange(5, COUNT)
+    target = labels(table, indices)
+    preds = (0.5 * target + 0.1).astype(np.float32)
+    return [
+        Predictions(indices[start : start + 8], preds[start : start + 8], target[start : start + 8])
+        for start in range(0, len(indices), 8)
+    ]
+
+
+def test_every_sample_is_written_with_its_own_labels_and_prediction(table, batches, tmp_path):
+    evaluate(batches, table, split="val", folder=tmp_path / "eval", options=MetricOptions())
+    written = pq.read_table(tmp_path / "eval" / "val.parquet")
+    assert written.column_names == [
+        *("row", "path", "identity", "clip", "frame"),
+        *("valence", "arousal", "valence_pred", "arousal_pred"),
+    ]
+    assert written["row"].to_pylist() == list(range(5, COUNT))
+    for name in ("path", "identity", "clip", "frame", "valence", "arousal"):
+        assert written[name].to_pylist() == table[name].slice(5).to_pylist()
+    assert written["valence_pred"].to_pylist() == np.concatenate([b.preds for b in batches])[:, 0].tolist()
+    assert written["arousal_pred"].to_pylist() == np.concatenate([b.preds for b in batches])[:, 1].tolist()
+
+
+def test_the_scores_can_be_computed_again_from_the_written_rows(table, batches, tmp_path):
+    scores = evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    written = pq.read_table(tmp_path / "val.parquet")
+    for axis in ("valence", "arousal"):
+        label, pred = (written[name].to_numpy().astype(np.float64) for name in (axis, f"{axis}_pred"))
+        found = getattr(scores, axis)
+        # float64 sums of 45 terms in another order
+        assert found.rmse == pytest.approx(math.sqrt(np.mean((pred - label) ** 2)), rel=1e-12)
+        assert found.pcc == pytest.approx(np.corrcoef(pred, label)[0, 1], rel=1e-12)
+    assert scores.count == written.num_rows == COUNT - 5
+
+
+def test_the_json_holds_the_scores_that_are_returned(table, batches, tmp_path):
+    scores = evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    assert (tmp_path / "val.json").read_text() == scores.to_json()
+    assert json.loads(scores.to_json())["count"] == COUNT - 5
+
+
+def test_rows_are_gathered_into_groups_and_the_last_ones_are_not_lost(table, batches, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "GROUP_ROWS", 20)
+    evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    described = pq.ParquetFile(tmp_path / "val.parquet").metadata
+    # batches of 8: three make 24 rows, then three make 21
+    assert [described.row_group(group).num_rows for group in range(described.num_row_groups)] == [24, 21]
+
+
+def test_an_error_half_way_leaves_the_earlier_evaluation_as_it_was(table, batches, tmp_path):
+    evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def broken():
+        yield batches[0]
+        raise DataError("1 of 8 predictions of a batch are not finite")
+
+    with pytest.raises(DataError, match="not finite"):
+        evaluate(broken(), table, split="val", folder=tmp_path, options=MetricOptions())
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_an_empty_split_leaves_no_file(table, tmp_path):
+    with pytest.raises(DataError, match="no sample"):
+        evaluate([], table, split="val", folder=tmp_path, options=MetricOptions())
+    assert list(tmp_path.iterdir()) == []

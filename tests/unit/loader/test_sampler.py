@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elimctl.errors import DataError
+from elimctl.loader.sampler import identity_balanced, members, shuffled, steps_per_epoch
+
+sizes = st.lists(st.integers(1, 30), min_size=4, max_size=12)
+
+
+def groups_of(counts):
+    return members(np.repeat(np.arange(len(counts)), counts))
+
+
+@given(sizes, st.integers(1, 4), st.integers(0, 5), st.integers(0, 20), st.integers(0, 3))
+def test_a_batch_holds_n_identities_with_the_same_share_each(counts, identities, epoch, step, seed):
+    identity = np.repeat(np.arange(len(counts)), counts)
+    drawn = identity_balanced(
+        groups_of(counts), batch_size=17, identities=identities, seed=seed, epoch=epoch, step=step
+    )
+    present, share = np.unique(identity[drawn], return_counts=True)
+    assert len(present) == identities
+    assert set(share) == {17 // identities}
+
+
+@given(sizes, st.integers(0, 20))
+def test_frames_repeat_only_where_an_identity_has_too_few(counts, step):
+    identity = np.repeat(np.arange(len(counts)), counts)
+    drawn = identity_balanced(groups_of(counts), batch_size=16, identities=2, seed=0, epoch=0, step=step)
+    for chosen in np.unique(identity[drawn]):
+        if counts[chosen] >= 8:
+            assert len(set(drawn[identity[drawn] == chosen])) == 8
+
+
+def test_a_batch_is_a_pure_function_of_seed_epoch_and_step():
+    groups = groups_of([9] * 20)
+
+    def draw(seed, epoch, step):
+        drawn = identity_balanced(groups, batch_size=20, identities=5, seed=seed, epoch=epoch, step=step)
+        return drawn.tolist()
+
+    assert draw(1, 2, 3) == draw(1, 2, 3)
+    assert len({tuple(draw(*key)) for key in [(1, 2, 3), (0, 2, 3), (1, 0, 3), (1, 2, 0)]}) == 4
+
+
+def test_every_identity_comes_up_once_in_a_round():
+    identity = np.repeat(np.arange(12), 6)
+    rounds = [
+        identity_balanced(members(identity), batch_size=8, identities=4, seed=0, epoch=0, step=step)
+        for step in range(3)
+    ]
+    assert sorted(np.unique(identity[np.concatenate(rounds)])) == list(range(12))
+
+
+def test_fewer_identities_than_n_says_both_numbers():
+    with pytest.raises(DataError, match=r"3 identities .* 10 wanted") as caught:
+        identity_balanced(groups_of([5] * 3), batch_size=20, identities=10, seed=0, epoch=0, step=0)
+    assert "train.identities=3" in caught.value.hint
+
+
+def test_a_batch_smaller_than_n_is_refused():
+    with pytest.raises(DataError, match="cannot hold"):
+        identity_balanced(groups_of([5] * 9), batch_size=4, identities=5, seed=0, epoch=0, step=0)
+
+
+@given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 3))
+def test_a_shuffled_epoch_shows_no_sample_twice(count, batch_size, epoch):
+    steps = steps_per_epoch(count, batch_size)
+    seen = np.concatenate(
+        [shuffled(count, batch_size=batch_size, seed=0, epoch=epoch, step=step) for step in range(steps)]
+    )
+    assert len(set(seen)) == len(seen) == min(count, steps * batch_size)
+
+
+def test_members_follow_the_sorted_identities():
+    found = members(np.array([2, 0, 2, 1, 0]))
+    assert [group.tolist() for group in found] == [[1, 4], [3], [0, 2]]

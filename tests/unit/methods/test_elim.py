@@ -1,0 +1,316 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from elimctl.backbones.projector import Projector
+from elimctl.loader.batch import Batch
+from elimctl.methods import elim
+from elimctl.methods.elim import Config
+from elimctl.methods.matching import PADDING
+from elimctl.transport.sinkhorn import ConvergenceWarning
+
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors.json").read_text(encoding="utf-8"))
+
+
+class Affine(nn.Module):
+    """A projector with the weights of the vectors."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        case = VECTORS["projector_and_losses_case_A"]
+        self.weight = nn.Parameter(torch.tensor(case["gamma"], dtype=dtype))
+        self.bias = nn.Parameter(torch.tensor(case["beta"], dtype=dtype))
+
+    def forward(self, features):
+        return features @ self.weight + self.bias
+
+    def groups(self, features, mask, *, per_group):
+        return self(features)
+
+
+def vector_features(dtype):
+    """Features of case A: three of the reference, then four of the target."""
+    case = VECTORS["elim"]["A_nonneg_n3_m4_d5"]
+    return torch.tensor(case["Z_ref"] + case["Z_tgt"], dtype=dtype)
+
+
+def vector_batch():
+    """The batch of case A; the labels of the reference are not looked at."""
+    labels = torch.tensor(VECTORS["projector_and_losses_case_A"]["Y"])
+    return Batch(
+        images=torch.zeros(7, 3, 1, 1, dtype=torch.uint8),
+        target=torch.cat([torch.ones(3, 2), labels]),
+        identity=torch.tensor([0, 0, 0, 1, 1, 1, 1]),
+        index=torch.arange(7),
+        groups=torch.tensor([[0, 1, 2, PADDING], [3, 4, 5, 6]]),
+        seed=0,
+        step=0,
+    )
+
+
+def build(backbone, **settings):
+    return elim.build(Config(**settings), backbone())
+
+
+def gradients(module):
+    return {name: parameter.grad for name, parameter in module.named_parameters()}
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=str)
+def test_main_loss_agrees_with_the_vectors(backbone, dtype, rtol):
+    model = build(backbone, sampling="none", reference="first")
+    model.projector = Affine(dtype)
+    features = vector_features(dtype)
+    main = model.matching_loss(features, model.project(features), vector_batch())
+    wanted = VECTORS["projector_and_losses_case_A"]["L_main_mean_over_all_entries"]
+    # labels are float32, and those of the vectors have one digit: their rounding is 1e-8
+    assert main.item() == pytest.approx(wanted, rel=max(rtol, 1e-7))
+
+
+def test_main_loss_agrees_with_the_vectors_to_nine_digits_given_exact_labels(backbone):
+    model = build(backbone, sampling="none", reference="first")
+    model.projector = Affine(torch.float64)
+    features = vector_features(torch.float64)
+    z = torch.stack([nn.functional.pad(features[:3], (0, 0, 0, 1)), features[3:]])
+    mask = torch.tensor([[True, True, True, False], [True] * 4])
+    case = VECTORS["elim"]["A_nonneg_n3_m4_d5"]["shift"]["relevance/reg0.2_K=exp(-5C)/count/T5"]
+    torch.testing.assert_close(model.shifts(z, mask)[0], torch.tensor(case["mu"]).double(), rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({}, "shift/relevance/reg0.2_K=exp(-5C)/count/T5"),
+        ({"weight_normalisation": "l2"}, "shift/relevance/reg0.2_K=exp(-5C)/l2/T5"),
+        ({"weights": "self_side"}, "shift/selfside/reg0.2_K=exp(-5C)/count/T5"),
+        ({"eta_form": "divide"}, "shift/relevance/reg5_K=exp(-C/5)/count/T5"),
+        ({"eta": 0.2}, "shift/relevance/reg5_K=exp(-C/5)/count/T5"),
+        ({"reg": 5.0}, "shift/relevance/reg5_K=exp(-C/5)/count/T5"),
+        ({"log_domain": "always"}, "shift/relevance/reg0.2_K=exp(-5C)/count/T5"),
+        ({"eps_everywhere": True}, "reference_code_variant"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("case", VECTORS["elim"])
+def test_every_setting_of_the_shift_reaches_the_vectors(backbone, settings, path, case):
+    vectors = VECTORS["elim"][case]
+    group, _, key = path.partition("/")
+    wanted = vectors[group][key] if key else vectors[group]
+    n, m = len(vectors["Z_ref"]), len(vectors["Z_tgt"])
+    z = torch.zeros(2, max(n, m), len(vectors["Z_ref"][0]), dtype=torch.float64)
+    z[0, :n], z[1, :m] = torch.tensor(vectors["Z_ref"]).double(), torch.tensor(vectors["Z_tgt"]).double()
+    z[0, :n] = torch.tensor(vectors["Z_ref"], dtype=torch.float64)
+    z[1, :m] = torch.tensor(vectors["Z_tgt"], dtype=torch.float64)
+    mask = torch.arange(max(n, m)) < torch.tensor([[n], [m]])
+    found = build(backbone, **settings).shifts(z, mask)[0, :m]
+    torch.testing.assert_close(found, torch.tensor(wanted["mu"], dtype=torch.float64), rtol=1e-9, atol=0)
+
+
+def test_the_number_of_iterations_is_a_setting(backbone):
+    z, mask = torch.rand(2, 4, 8), torch.ones(2, 4).bool()
+    shifts = [build(backbone, n_iter=n_iter).shifts(z, mask) for n_iter in (1, 5)]
+    assert not torch.allclose(*shifts)
+
+
+def test_a_tolerance_that_is_not_reached_warns(backbone, batch):
+    with pytest.warns(ConvergenceWarning):
+        build(backbone, tol=1e-12).losses(batch())
+
+
+@pytest.mark.parametrize("projector_bn", ["none", "shared", "per_identity"])
+def test_gradient_of_the_main_loss_reaches_targets_only(backbone, batch, projector_bn):
+    model = build(backbone, projector_bn=projector_bn, reference="first")
+    features = torch.rand(24, 8, requires_grad=True)
+    drawn = batch()
+    model.matching_loss(features, model.project(features.detach()), drawn).backward()
+    reference = drawn.groups[0]
+    touched = features.grad.abs().sum(dim=1) > 0
+    assert not touched[reference[reference != PADDING]].any()
+    assert touched.any()
+
+
+def test_the_gradient_passes_through_the_shift_only_on_request(backbone):
+    z, mask = torch.rand(3, 4, 8, requires_grad=True), torch.ones(3, 4).bool()
+    assert not build(backbone).shifts(z, mask).requires_grad
+    build(backbone, differentiate_plan=True).shifts(z, mask).sum().backward()
+    assert (z.grad.abs().sum(dim=(1, 2)) > 0).all()
+    assert z.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("log_domain", ["never", "always"])
+def test_gradients_through_clipped_weights_are_finite(backbone, log_domain):
+    z = torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    model = build(backbone, differentiate_plan=True, log_domain=log_domain)
+    model.shifts(z, torch.ones(3, 4).bool()).sum().backward()
+    assert z.grad.isfinite().all()
+
+
+def test_only_whole_batches_update_the_running_statistics(backbone, batch):
+    model, drawn = build(backbone), batch()
+    hidden = []
+    model.projector.hidden.register_forward_hook(lambda _, __, output: hidden.append(output.detach()))
+    model.losses(drawn)
+    norm = model.projector.norm
+    assert norm.num_batches_tracked == 1
+    assert len(hidden) == 2  # the batch, and its targets without their shift
+    torch.testing.assert_close(norm.running_mean, 0.1 * hidden[0].mean(dim=0))
+
+
+def test_features_and_labels_of_samples_that_were_not_kept_do_not_count(backbone, batch):
+    model, drawn = build(backbone, samples=2), batch()
+    features = torch.rand(24, 8, requires_grad=True)
+    model.matching_loss(features, torch.zeros(24, 2), drawn).backward()
+    touched = features.grad.abs().sum(dim=1) > 0
+    assert touched.sum() == 2 * 3  # k of each of three targets
+
+
+def test_main_adds_up_over_targets_and_the_reference_is_added_on_request(backbone, batch):
+    features, drawn = torch.rand(24, 8), batch()
+    model = build(backbone, sampling="none", reference="first", projector_bn="none")
+    with torch.no_grad():
+        main = model.matching_loss(features, model.project(features), drawn)
+        each = [
+            model.matching_loss(features, model.project(features), with_groups(drawn, [0, row]))
+            for row in (1, 2, 3)
+        ]
+        torch.testing.assert_close(main, sum(each))
+        including = build(backbone, sampling="none", reference="first", projector_bn="none", include_reference=True)
+        preds = including.project(features)
+        found = including.matching_loss(features, preds, drawn)
+        own = drawn.groups[0][drawn.groups[0] != PADDING]
+        torch.testing.assert_close(found, main + (preds[own] - drawn.target[own]).square().mean())
+
+
+def with_groups(batch, rows):
+    return Batch(
+        images=batch.images,
+        target=batch.target,
+        identity=batch.identity,
+        index=batch.index,
+        groups=batch.groups[rows],
+        seed=batch.seed,
+        step=batch.step,
+    )
+
+
+def test_every_group_comes_up_as_random_reference(backbone, batch):
+    model, features = build(backbone, sampling="none", projector_bn="none"), torch.rand(24, 8)
+    losses = set()
+    for seed in range(40):
+        main = model.matching_loss(features, torch.zeros(24, 2), batch(seed=seed))
+        losses.add(round(main.item(), 4))
+    assert len(losses) == 4
+
+
+@pytest.mark.parametrize("counts", [(5,), (5, 1), (1, 1, 1)])
+def test_with_fewer_than_two_identities_there_is_nothing_to_match(backbone, batch, counts):
+    model, drawn = build(backbone), batch(counts)
+    losses = model.losses(drawn)
+    assert losses["main"] == 0
+    losses["total"].backward()
+    assert len(list(build(backbone, update="alternate").updates(drawn))) == 1
+
+
+def test_joint_makes_one_update(backbone, batch):
+    (losses,) = build(backbone).updates(batch())
+    assert set(losses) == {"total", "main", "va", "pcc", "ccc"}
+
+
+def test_alternate_makes_two_updates_and_encodes_anew_between_them(backbone, batch):
+    model, drawn = build(backbone, update="alternate"), batch()
+    encoded = []
+    model.backbone.register_forward_hook(lambda _, __, output: encoded.append(output.detach()))
+    updates = model.updates(drawn)
+    first = next(updates)
+    assert set(first) == {"total", "va", "pcc", "ccc"}
+    assert len(encoded) == 1  # the second encoding waits for the first optimiser step
+    first["total"].backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter -= 0.1 * parameter.grad
+    (second,) = updates
+    assert set(second) == {"total", "main"}
+    assert not torch.equal(*encoded)
+    torch.testing.assert_close(second["total"], second["main"])
+
+
+def test_losses_are_a_function_of_the_batch_seed(backbone, batch):
+    model = build(backbone, samples=3)
+    same = [model.losses(batch(seed=1))["main"] for _ in range(2)]
+    assert torch.equal(*same)
+    assert not torch.equal(same[0], model.losses(batch(seed=2))["main"])
+
+
+def test_matching_leaves_the_global_random_state_alone(backbone, batch):
+    model, drawn = build(backbone), batch()
+    before = torch.random.get_rng_state()
+    model.losses(drawn)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("step", "factor"), [(0, 0.0), (9, 0.0), (10, 0.05), (100, 0.5), (200, 1.0), (999, 1.0)])
+def test_warmup_raises_the_weight_of_main(backbone, batch, step, factor):
+    losses = build(backbone, warmup=(10, 200), lambda_main=2.0).losses(batch(step=step))
+    wanted = 2 * factor * losses["main"] + losses["va"] + 0.5 * (losses["pcc"] + losses["ccc"])
+    torch.testing.assert_close(losses["total"], wanted)
+
+
+def test_weights_of_the_losses_are_settings(backbone, batch):
+    losses = build(backbone, lambda_va=0.0, lambda_main=0.25, lambda_correlation=3.0).losses(batch())
+    wanted = 0.25 * losses["main"] + 3 * (losses["pcc"] + losses["ccc"])
+    torch.testing.assert_close(losses["total"], wanted)
+
+
+@pytest.mark.parametrize("sampling", ["gumbel", "none", "max-filling"])
+@pytest.mark.parametrize("shift", ["per_sample", "first", "mean"])
+def test_every_sampling_and_sharing_trains(backbone, batch, sampling, shift):
+    model = build(backbone, sampling=sampling, shift=shift)
+    model.losses(batch())["total"].backward()
+    assert all(gradient.isfinite().all() for gradient in gradients(model).values())
+
+
+def test_under_autocast_the_shift_is_that_of_the_rounded_features(backbone, batch):
+    model, drawn = build(backbone), batch()
+    seen = []
+    original = model.shifts
+    model.shifts = lambda z, mask: seen.append((z, mask, original(z, mask))) or seen[-1][-1]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        losses = model.losses(drawn)
+    z, mask, shift = seen[0]
+    assert z.dtype == torch.bfloat16
+    assert shift.dtype == torch.float32
+    assert torch.equal(shift, original(z.float(), mask))
+    assert all(loss.dtype == torch.float32 for loss in losses.values())
+
+
+@pytest.mark.parametrize(
+    ("projector_bn", "norm"), [("none", None), ("shared", nn.BatchNorm1d), ("per_identity", nn.BatchNorm1d)]
+)
+def test_the_projector_is_as_wide_as_the_features(backbone, projector_bn, norm):
+    projector = build(backbone, projector_bn=projector_bn).projector
+    assert isinstance(projector, Projector)
+    assert projector.hidden.in_features == 8
+    assert isinstance(projector.norm, norm or type(None))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"eps_everywhere": True, "log_domain": "always"},
+        {"warmup": (20, 10)},
+        {"warmup": (0, 0)},
+        {"warmup": (-1, 10)},
+        {"reg": 0.0},
+        {"eta": -1.0},
+        {"n_iter": 0},
+        {"samples": 1},
+    ],
+    ids=str,
+)
+def test_settings_that_mean_nothing_are_refused(settings):
+    with pytest.raises(ValidationError):
+        Config(**settings)

@@ -1,0 +1,114 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elimctl.methods.matching import PADDING, gather, needs_log_domain, plan_and_cost, select
+from elimctl.transport.cost import cosine
+from elimctl.transport.sinkhorn import sinkhorn_log
+from elimctl.transport.weights import normalise, relevance
+
+GROUPS = torch.tensor([[4, 0, 2, 7], [1, 3, PADDING, PADDING], [5, 6, 8, PADDING]])
+seeds = st.integers(0, 2**32 - 1)
+
+
+def labels(seed=0):
+    return 2 * torch.rand(9, 2, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+def chosen(sampling, *, k=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return select(GROUPS, labels(), sampling=sampling, k=k, generator=generator)
+
+
+@given(seeds, st.integers(2, 6))
+def test_gumbel_keeps_k_of_each_group_or_all_it_has(seed, k):
+    kept = chosen("gumbel", k=k, seed=seed)
+    assert kept.shape == (3, min(k, 4))
+    for row, group in zip(kept.tolist(), GROUPS.tolist(), strict=True):
+        real = [position for position in row if position != PADDING]
+        assert set(real) <= set(group) - {PADDING}
+        assert len(set(real)) == len(real) == min(k, len(set(group) - {PADDING}))
+        assert row == real + [PADDING] * (len(row) - len(real))
+
+
+def test_none_keeps_every_sample():
+    assert torch.equal(chosen("none"), GROUPS)
+
+
+def test_max_filling_repeats_the_last_sample_of_shorter_groups():
+    assert chosen("max-filling").tolist() == [[4, 0, 2, 7], [1, 3, 3, 3], [5, 6, 8, 8]]
+
+
+def test_gathered_values_are_zero_at_padding_and_so_is_their_gradient():
+    values = labels().requires_grad_()
+    picked = gather(values, GROUPS)
+    assert torch.equal(picked[0], values[GROUPS[0]])
+    assert (picked[1, 2:] == 0).all()
+    (picked * torch.nan_to_num(torch.full_like(picked, torch.inf))).sum().backward()
+    gather(values * 0 + 1, torch.full_like(GROUPS, PADDING)).sum().backward()
+    assert values.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("weights", ["relevance", "self_side"])
+@pytest.mark.parametrize("norm", ["count", "unit", "l2"])
+@pytest.mark.parametrize("reg", [0.2, 1e-3])
+@given(seed=seeds, counts=st.lists(st.integers(1, 6), min_size=2, max_size=4))
+def test_padded_groups_are_matched_as_if_each_stood_alone(weights, norm, reg, seed, counts):
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(len(counts), 6, 5, generator=generator, dtype=torch.float64)
+    mask = torch.arange(6) < torch.tensor(counts).unsqueeze(1)
+    features = features * mask.unsqueeze(2)
+    options = {"reg": reg, "n_iter": 5, "weights": weights, "norm": norm}
+    plan, M = plan_and_cost(features[0], features[1:], mask[0], mask[1:], **options)
+    n = counts[0]
+    for i, m in enumerate(counts[1:]):
+        alone = features[i + 1 : i + 2, :m]
+        everyone = torch.ones(1, m).bool()
+        wanted_plan, wanted_M = plan_and_cost(features[0, :n], alone, mask[0, :n], everyone, **options)
+        torch.testing.assert_close(M[i, :n, :m], wanted_M[0])
+        # exponents reach 2000 at the smaller reg, and lose three of float64's sixteen digits
+        torch.testing.assert_close(plan[i, :n, :m], wanted_plan[0], rtol=1e-9, atol=1e-12)
+        assert plan[i].sum() == pytest.approx(plan[i, :n, :m].sum().item(), rel=1e-12)
+
+
+def test_small_regularisation_is_solved_in_the_log_domain_unless_told_otherwise():
+    features = torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(3, 4).bool()
+    arguments = (features[0], features[1:], mask[0], mask[1:])
+    plan, M = plan_and_cost(*arguments, reg=1e-3, n_iter=5)
+    source = features[:1].expand(2, -1, -1)
+    a, b = relevance(source, features[1:], mask[1:], mask[1:])
+    a, b = normalise(a, mask[1:], norm="count"), normalise(b, mask[1:], norm="count")
+    assert torch.equal(plan, sinkhorn_log(a, b, M, reg=1e-3, n_iter=5))
+    assert not plan_and_cost(*arguments, reg=1e-3, n_iter=5, log_domain=False)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("reg", [0.2, 0.05])
+def test_where_plain_sinkhorn_is_chosen_it_is_right_for_the_widest_costs(reg):
+    assert not needs_log_domain(reg)
+    assert needs_log_domain(0.049)
+    # half of the samples opposite to the others: costs of 0 and 2, the widest kernel there is
+    generator = torch.Generator().manual_seed(0)
+    centre = torch.rand(1, 1, 16, generator=generator, dtype=torch.float64)
+    signs = torch.tensor([1.0, 1, 1, -1], dtype=torch.float64).view(1, 4, 1)
+    noise = torch.randn(2, 4, 16, generator=generator, dtype=torch.float64)
+    source, target = (centre * signs + 0.01 * noise).unsqueeze(1).unbind(0)
+    target = -target
+    M = cosine(source, target)
+    a, b = torch.tensor([[1.0, 2, 3, 0.01]]), torch.tensor([[3.0, 0.01, 2, 1]])
+    exact = sinkhorn_log(a.double(), b.double(), M, reg=reg, n_iter=5)
+    mask = torch.ones(1, 4).bool()
+    plan, _ = plan_and_cost(source[0].float(), target.float(), mask[0], mask, reg=reg, n_iter=5)
+    assert plan.isfinite().all()
+    assert exact.isfinite().all()
+
+
+def test_rows_of_a_problem_do_not_mix_with_others():
+    features = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(4, 5).bool()
+    plan, _ = plan_and_cost(features[0], features[1:], mask[0], mask[1:], reg=0.2, n_iter=5)
+    alone, _ = plan_and_cost(features[0], features[2:3], mask[0], mask[2:3], reg=0.2, n_iter=5)
+    # batched matrix products may add in another order
+    torch.testing.assert_close(plan[1], alone[0], rtol=1e-5, atol=1e-6)
+    assert cosine(features[:1], features[2:3]).shape == (1, 5, 5)

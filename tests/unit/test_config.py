@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from elimctl.config import Config, merge, parse_set, read_toml, validate, write_toml
+from elimctl.errors import ConfigError, MissingError
+
+
+class Inner(Config):
+    reg: float = 0.2
+    n_iter: int = 5
+
+
+class Outer(Config):
+    inner: Inner = Inner()
+    name: str = "x"
+
+
+def test_later_layers_win_and_none_leaves_the_earlier_value():
+    assert merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"c": None}}) == {"a": {"b": 3, "c": 2}}
+
+
+def test_merge_leaves_its_arguments_alone():
+    first = {"a": {"b": 1}}
+    merge(first, {"a": {"b": 2}})
+    assert first == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5e-5", 5e-5), ("[1, 2]", [1, 2]), ("true", True), ('"7"', "7"), ("gumbel", "gumbel"), ("a=b", "a=b")],
+)
+def test_set_reads_values_as_toml_and_bare_words_as_strings(text, value):
+    assert parse_set([f"method.key={text}"]) == {"method": {"key": value}}
+
+
+@pytest.mark.parametrize("assignment", ["reg", "=1", "a..b=1"])
+def test_set_without_key_or_value_is_refused(assignment):
+    with pytest.raises(ConfigError, match="key=value"):
+        parse_set([assignment])
+
+
+def test_an_unknown_key_names_the_nearest_known_one():
+    with pytest.raises(ConfigError, match=r"unknown key inner\.n_itr") as caught:
+        validate(Outer, {"inner": {"n_itr": 3}})
+    assert caught.value.hint == "write inner.n_iter"
+
+
+def test_a_value_that_does_not_fit_is_named_with_its_key_and_what_was_found():
+    with pytest.raises(ConfigError, match=r"method\.inner\.reg: .*found 'warm'"):
+        validate(Outer, {"inner": {"reg": "warm"}}, where="method")
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.integers() | st.booleans() | st.text(max_size=5)))
+def test_toml_round_trip_keeps_values(tmp_path_factory, values):
+    file = tmp_path_factory.mktemp("toml") / "values.toml"
+    write_toml(file, {"table": values, "gone": None})
+    assert read_toml(file) == {"table": values}
+
+
+def test_a_recipe_that_is_no_toml_names_file_and_line(tmp_path):
+    file = tmp_path / "broken.toml"
+    file.write_text("[train]\nsteps = = 5\n")
+    with pytest.raises(ConfigError, match=r"broken\.toml is not TOML: .*line 2"):
+        read_toml(file)
+
+
+def test_a_binary_recipe_is_refused_as_no_toml(tmp_path):
+    file = tmp_path / "image.toml"
+    file.write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        read_toml(file)
+
+
+def test_a_missing_recipe_is_named(tmp_path):
+    with pytest.raises(MissingError, match=r"gone\.toml"):
+        read_toml(tmp_path / "gone.toml")
