@@ -21,7 +21,7 @@ CONTRACTS: dict[str, tuple[str, ...]] = {
     "datasets": ("Options", "ImitateOptions", "read", "imitate"),
     "faces": ("build",),
     "backbones": ("build",),
-    "methods": ("Config", "build"),
+    "methods": ("Config", "SAMPLER", "build"),
     "export": ("export", "load"),
     "losses": ("{file}",),
     "metrics": ("{file}",),

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from elimctl import resources
+from elimctl import plugins, resources
 from elimctl.config import Values, merge, parse_set, read_toml, validate
 from elimctl.errors import ConfigError
 from elimctl.train.config import RunConfig
@@ -63,7 +63,8 @@ def run_config(values: Values) -> RunConfig:
         ConfigError: a key that does not exist, or a value that does not fit it.
     """
     config = validate(RunConfig, {name: values[name] for name in RunConfig.model_fields})
-    config.method_config()  # a bad key of the method is found now, not after the data were loaded
+    config.method_config()  # a bad key or name is found now, not after the data were loaded
+    plugins.find("backbones", config.model.name)
     return config
 
 

@@ -31,12 +31,13 @@ app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(f"elimctl {version('elimctl')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -42,7 +42,7 @@ def train(
     from elimctl.stages import train as stage  # torch loads here, not on --help
 
     place = workspaces.locate(workspace)
-    values = {
+    values: dict[str, dict[str, object]] = {
         "data": {"name": data, "fold": fold},
         "model": {"name": backbone, "pretrained": pretrained},
         "method": {"name": method},

@@ -5,14 +5,13 @@ image's right, y down; the face is about 1.6 wide and 2.3 from crown to chin.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from elimctl.datasets.canvas import Points
 from elimctl.datasets.expression import Expression
 
-Points = np.ndarray  # (N, 2) float64, face units
-
-JAW, BROWS, NOSE, EYES, MOUTH = slice(0, 17), slice(17, 27), slice(27, 36), slice(36, 48), slice(48, 68)
 _LIP_U = np.array([-1.0, -0.66, -0.27, 0.0, 0.27, 0.66, 1.0])  # where iBUG puts its points along the lips
 _INNER_U = np.array([-0.88, -0.33, 0.0, 0.33, 0.88])
 
@@ -60,31 +59,41 @@ class Outlines:
     nose_y: float
 
 
-def draw_anatomy(rng: np.random.Generator) -> Anatomy:
-    """An anatomy within the variety of adult faces."""
-    between = lambda low, high: float(rng.uniform(low, high))  # noqa: E731
+def draw_anatomy(rng: np.random.Generator, *, heavy: float) -> Anatomy:
+    """An anatomy within the variety of adult faces.
+
+    Args:
+        rng: source of the choice.
+        heavy: 0 fine to 1 heavy bones and brows.
+    """
+
+    def between(low: float, high: float, lean: float = 0.0) -> float:
+        """Uniform in a range; `lean` of its width goes with heaviness instead of chance."""
+        place = (1 - abs(lean)) * rng.random() + (lean * heavy if lean >= 0 else -lean * (1 - heavy))
+        return float(low + (high - low) * place)
+
     return Anatomy(
-        cheek_width=between(0.74, 0.87),
-        jaw_width=between(0.76, 0.93),
+        cheek_width=between(0.7, 0.81),
+        jaw_width=between(0.74, 0.9, 0.4),
         forehead_width=between(0.88, 0.98),
-        chin_width=between(0.24, 0.4),
-        chin_y=between(1.1, 1.28),
+        chin_width=between(0.2, 0.34, 0.5),
+        chin_y=between(1.08, 1.28, 0.4),
         crown_y=between(-1.22, -1.1),
-        eye_x=between(0.31, 0.37),
-        eye_width=between(0.135, 0.168),
-        eye_height=between(0.44, 0.54),
+        eye_x=between(0.305, 0.355),
+        eye_width=between(0.145, 0.175, -0.3),
+        eye_height=between(0.34, 0.45, -0.3),
         eye_slant=between(-0.02, 0.03),
-        brow_y=between(0.21, 0.26),
-        brow_arch=between(0.02, 0.07),
-        brow_thickness=between(0.045, 0.085),
-        nose_length=between(0.44, 0.56),
-        nose_width=between(0.13, 0.2),
-        nose_height=between(0.2, 0.3),
+        brow_y=between(0.19, 0.25, -0.5),
+        brow_arch=between(0.02, 0.07, -0.5),
+        brow_thickness=between(0.04, 0.085, 0.6),
+        nose_length=between(0.44, 0.56, 0.3),
+        nose_width=between(0.13, 0.2, 0.3),
+        nose_height=between(0.2, 0.31, 0.3),
         mouth_y=between(0.36, 0.44),
         mouth_width=between(0.24, 0.31),
-        upper_lip=between(0.045, 0.085),
-        lower_lip=between(0.06, 0.11),
-        ear_size=between(0.85, 1.15),
+        upper_lip=between(0.04, 0.085, -0.4),
+        lower_lip=between(0.06, 0.11, -0.4),
+        ear_size=between(0.85, 1.15, 0.3),
     )
 
 
@@ -96,7 +105,7 @@ def outline(anatomy: Anatomy, expression: Expression, *, gaze: tuple[float, floa
         expression: what its muscles do.
         gaze: offset of the irises, share of half an eye, x then y.
     """
-    drop = 0.17 * expression.mouth_open
+    drop = 0.15 * expression.mouth_open
     chin_y = anatomy.chin_y + drop
     nose_y = anatomy.nose_length
     mouth_y = nose_y + anatomy.mouth_y * (anatomy.chin_y - nose_y)
@@ -145,12 +154,17 @@ def spline(points: Points, *, steps: int = 8, closed: bool = False) -> Points:
         padded = np.concatenate([points[-1:], points, points[:2]])
     else:
         padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
-    t = np.linspace(0.0, 1.0, steps, endpoint=False)[None, :, None]
-    p0, p1, p2, p3 = (padded[i : len(padded) - 3 + i, None] for i in range(4))
-    curve = 0.5 * (
-        2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3
-    ).reshape(-1, 2)
+    windows = np.stack([padded[i : len(padded) - 3 + i] for i in range(4)], axis=1)
+    curve = (_basis(steps) @ windows).reshape(-1, 2)
     return curve if closed else np.concatenate([curve, points[-1:]])
+
+
+@cache
+def _basis(steps: int) -> np.ndarray:
+    """Weights (steps, 4) of four successive points along the stretch between the middle two."""
+    t = np.linspace(0.0, 1.0, steps, endpoint=False)
+    cubic = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+    return 0.5 * np.stack([t**0, t, t**2, t**3], axis=1) @ cubic
 
 
 def mirror(right: Points) -> Points:
@@ -181,14 +195,12 @@ def _head(anatomy: Anatomy, drop: float) -> Points:
 
 def _jaw_points(head: Points) -> Points:
     """17 points evenly along the contour below the eyes, from the image's left to its right."""
-    n = len(head)
     middle = int(np.argmax(head[:, 1]))
     right = head[: middle + 1]
     right = right[right[:, 1] >= -0.03][::-1]
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(right, axis=0).T))])
     at = np.linspace(0.0, length[-1], 9)
     half = np.stack([np.interp(at, length, right[:, axis]) for axis in (0, 1)], axis=1)
-    assert n > 0
     half[0, 0] = 0.0
     return mirror(half)
 
@@ -198,7 +210,7 @@ def _eye(anatomy: Anatomy, expression: Expression, side: float) -> tuple[Points,
     t = np.linspace(0.0, 1.0, 19)  # inner to outer corner
     x = anatomy.eye_x + anatomy.eye_width * (2 * t - 1)
     line = 0.012 - (anatomy.eye_slant + 0.012) * t
-    aperture = 2 * anatomy.eye_width * anatomy.eye_height * max(expression.eye_open, 0.12)
+    aperture = 2 * anatomy.eye_width * anatomy.eye_height * expression.eye_open
     upper = line - 0.66 * aperture * np.sin(np.pi * t**0.88) ** 0.8
     lower = line + (0.34 * aperture - 0.02 * expression.cheek) * np.sin(np.pi * t**1.15) ** 0.9
     lower = np.maximum(lower, upper)
@@ -253,9 +265,12 @@ def _lips(anatomy: Anatomy, expression: Expression, mouth_y: float) -> tuple[Poi
     lower_inner = middle + 0.85 * gap * dome + 0.02 * expression.teeth * dome
     cupid = 0.14 * np.exp(-((u / 0.14) ** 2))
     upper_outer = upper_inner - anatomy.upper_lip * thin * ((1 - np.abs(u) ** 1.7) ** 0.8 - cupid)
-    lower_outer = lower_inner + anatomy.lower_lip * (1 - 0.15 * expression.cheek) * (1 - np.abs(u) ** 2.4) ** 0.8
-    curves = tuple(np.stack([half * u, y], axis=1) for y in (upper_outer, upper_inner, lower_inner, lower_outer))
-    return curves
+    lower_outer = (
+        lower_inner + anatomy.lower_lip * (1 - 0.15 * expression.cheek) * (1 - np.abs(u) ** 2.4) ** 0.8
+    )
+    return tuple(
+        np.stack([half * u, y], axis=1) for y in (upper_outer, upper_inner, lower_inner, lower_outer)
+    )
 
 
 def _mouth_points(upper: Points, lower: Points, upper_inner: Points, lower_inner: Points) -> Points:

@@ -1,6 +1,7 @@
 """What varies between clips and frames: camera, light, background and noise."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,14 +68,14 @@ def draw_view(rng: np.random.Generator) -> View:
     pose = {name: float(limit * np.clip(0.5 * rng.normal(), -1, 1)) for name, limit in _LIMITS.items()}
     return View(
         **pose,
-        size=float(rng.uniform(0.42, 0.66)),
+        size=float(rng.uniform(0.45, 0.7)),
         light_x=float(rng.uniform(-0.8, 0.8)),
         light_y=float(rng.uniform(0.15, 0.8)),
         contrast=float(rng.uniform(0.35, 0.8)),
-        exposure=float(rng.uniform(0.85, 1.12)),
+        exposure=float(rng.uniform(0.82, 1.06)),
         warmth=float(rng.uniform(-1, 1)),
         blur=float(rng.uniform(0.0, 0.7)),
-        noise=float(rng.uniform(1.0, 6.0)),
+        noise=float(rng.uniform(0.8, 4.5)),
         background=int(rng.integers(2**31)),
         noise_seed=int(rng.integers(2**31)),
     )
@@ -90,7 +91,7 @@ def jitter(view: View, rng: np.random.Generator) -> View:
     Returns:
         A view whose parts stay within the range that `draw_view` draws from.
     """
-    moved = {
+    moved: dict[str, Any] = {
         name: float(np.clip(getattr(view, name) + rng.normal(0, step), -_LIMITS[name], _LIMITS[name]))
         for name, step in _STEPS.items()
     }
@@ -98,37 +99,38 @@ def jitter(view: View, rng: np.random.Generator) -> View:
 
 
 def background(view: View, *, width_px: int, height_px: int) -> np.ndarray:
-    """A blurred room, (height_px, width_px, 3) float32, 0 to 255."""
+    """A room out of focus, (height_px, width_px, 3) uint8."""
     rng = np.random.default_rng(view.background)
-    base = rng.uniform(40, 190) + rng.normal(0, 16, 3)
-    small = np.clip(base + rng.normal(0, 14, (5, 6, 3)), 10, 245).astype(np.float32)
+    wall = rng.uniform(45, 185) * (1 + 0.12 * rng.normal(0, 1, 3))
+    small = (wall + rng.normal(0, 12, (3, 4, 1)) + rng.normal(0, 4, (3, 4, 3))).astype(np.float32)
     room = cv2.resize(small, (160, 128), interpolation=cv2.INTER_CUBIC)
     for _ in range(int(rng.integers(2, 7))):
-        x, y = rng.uniform(-0.1, 1.0, 2) * (160, 128)
-        w, h = rng.uniform(0.06, 0.35, 2) * (160, 128)
-        colour = np.clip(base + rng.normal(0, 34, 3), 5, 250)
-        cv2.rectangle(room, (int(x), int(y)), (int(x + w), int(y + h)), tuple(colour.tolist()), -1)
-    room = cv2.GaussianBlur(room, (0, 0), rng.uniform(2.0, 6.0))
-    return np.clip(cv2.resize(room, (width_px, height_px), interpolation=cv2.INTER_LINEAR), 0, 255)
+        (x, y), (w, h) = rng.uniform(-0.1, 1.0, 2) * (160, 128), rng.uniform(0.05, 0.4, 2) * (160, 128)
+        colour = wall * rng.uniform(0.45, 1.5) + rng.normal(0, 9, 3)
+        cv2.rectangle(room, (int(x), int(y)), (int(x + w), int(y + h)), colour.tolist(), -1)
+    room = cv2.GaussianBlur(room, (0, 0), rng.uniform(2.5, 7.0))
+    room = np.clip(room, 8, 245).astype(np.uint8)
+    return cv2.resize(room, (width_px, height_px), interpolation=cv2.INTER_CUBIC)
 
 
 def expose(picture: np.ndarray, view: View) -> np.ndarray:
     """The camera's part: exposure, colour balance, blur and noise.
 
     Args:
-        picture: (H, W, 3) float32, 0 to 255.
+        picture: (H, W, 3) uint8.
         view: the camera.
 
     Returns:
         (H, W, 3) uint8.
     """
-    balance = view.exposure * (1 + 0.05 * view.warmth * np.array([1.0, 0.15, -1.0], np.float32))
     sigma = view.blur * picture.shape[0] / 256
     if sigma > 0.25:
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    rng = np.random.default_rng(view.noise_seed)
-    noise = rng.standard_normal(picture.shape[:2], dtype=np.float32) * view.noise
-    return np.clip(picture * balance + noise[..., None] + 0.5, 0, 255).astype(np.uint8)
-
-
-assert set(_STEPS) == set(_LIMITS) <= {field.name for field in fields(View)}
+    height, width = picture.shape[:2]
+    noise = np.random.default_rng(view.noise_seed).standard_normal((height, width), dtype=np.float32)
+    balance = view.exposure * (1 + 0.035 * view.warmth * np.array([1.0, 0.15, -1.0]))
+    channels = [
+        cv2.addWeighted(channel, gain, noise, view.noise, 0.0, dtype=cv2.CV_8U)
+        for channel, gain in zip(cv2.split(picture), balance.tolist(), strict=True)
+    ]
+    return cv2.merge(channels)

@@ -1,7 +1,7 @@
 """A detected face, and what the dataset itself says about where the face is."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -64,6 +64,7 @@ def _usable(box: Box | None) -> Box | None:
     return box
 
 
+@runtime_checkable
 class Detector(Protocol):
     """What the `build` of a detector returns."""
 

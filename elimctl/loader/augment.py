@@ -1,6 +1,6 @@
 """Random crop and horizontal flip, done while a batch is copied.
 
-Source: Kim & Song 2022, section 5.1 (resize 256, random 224 crop, flip with probability 0.5).
+Source: Kim & Song 2022, A.9 of docs/methods.md (resize 256, random 224 crop, flip with probability 0.5).
 """
 
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ def matching_groups(
         Positions in the batch, ascending within an identity, padded at the end with -1; of shape (0, 0) if
         fewer than two identities have enough samples.
 
-    Source: Kim & Song 2022, section 4.1; decision A.10 row 25.
+    Source: decisions A.10 rows 19, 23 and 25.
     """
     codes, counts = np.unique(identity, return_counts=True)
     drawn = rng.permutation(codes[counts >= min_samples])[:identities]

@@ -47,7 +47,7 @@ def identity_balanced(
     Raises:
         DataError: there are fewer identities than N, or B < N.
 
-    Source: Kim & Song 2022, section 4.1 (N identities of at least k samples each).
+    Source: Kim & Song 2022, appendix algorithm 1 (N identities in an iteration); A.10 row 23.
     """
     if len(groups) < identities:
         raise DataError(

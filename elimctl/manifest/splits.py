@@ -31,7 +31,7 @@ def k_fold(groups: Sequence[str], *, folds: int, seed: int) -> np.ndarray:
     if len(ranked) < folds:
         raise DataError(
             f"{len(ranked)} identities cannot fill {folds} folds",
-            hint=f"ask for {len(ranked)} folds or fewer" if ranked else "check the labels of the dataset",
+            hint=f"set prepare.folds to {len(ranked)}" if len(ranked) > 1 else "prepare more identities",
         )
     fold = {name: rank % folds for rank, name in enumerate(ranked)}
     return np.array([fold[name] for name in groups], dtype=np.int8)
@@ -52,18 +52,18 @@ def select(table: pa.Table, split: str, *, fold: int = 0) -> np.ndarray:
     Raises:
         DataError: there is no such split or fold, or it has no kept row.
     """
-    chosen = pc.and_(pc.equal(table["status"], "kept"), _members(table, split, fold))
-    rows: np.ndarray = table["row"].filter(chosen).to_numpy()
+    members = _members(table, split, fold)
+    rows: np.ndarray = np.flatnonzero(members & _mask(pc.equal(table["status"], "kept")))
     if not len(rows):
         raise DataError(
-            f"split {split!r} is empty: none of its {pc.sum(_members(table, split, fold)).as_py() or 0} rows "
-            f"is usable (the dataset has {table.num_rows} rows)",
-            hint="choose another fold, or see the reasons with elimctl data show",
+            f"split {split!r} is empty: none of its {members.sum()} rows is usable "
+            f"(the dataset has {table.num_rows} rows)",
+            hint="choose another fold or split, or prepare more data",
         )
     return rows
 
 
-def _members(table: pa.Table, split: str, fold: int) -> pa.Array:
+def _members(table: pa.Table, split: str, fold: int) -> np.ndarray:
     """Mask of the rows of a split, dropped ones included."""
     official = sorted(pc.unique(table["split"].drop_null()).to_pylist())
     folds = pc.max(table["fold"]).as_py()
@@ -74,12 +74,17 @@ def _members(table: pa.Table, split: str, fold: int) -> pa.Array:
             hint="choose one of these with --split NAME",
         )
     if split == "all":
-        return pa.array(np.ones(table.num_rows, dtype=bool))
+        return np.ones(table.num_rows, dtype=bool)
     if official:
-        return pc.fill_null(pc.equal(table["split"], split), False)
+        return _mask(pc.equal(table["split"], split))
     if not 0 <= fold <= folds:
         raise DataError(
             f"no fold {fold}; there are folds 0 to {folds}", hint="choose one of these with --fold N"
         )
     inside = pc.equal(table["fold"], fold)
-    return pc.fill_null(inside if split == "val" else pc.invert(inside), False)
+    return _mask(inside if split == "val" else pc.invert(inside))
+
+
+def _mask(condition: pa.ChunkedArray) -> np.ndarray:
+    """A condition on a column as booleans; where the column has no value it does not hold."""
+    return pc.fill_null(condition, False).to_numpy()

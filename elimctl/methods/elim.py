@@ -5,11 +5,11 @@ Recognition, NeurIPS 2022.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from elimctl.backbones.backbone import Backbone
@@ -22,6 +22,7 @@ from elimctl.methods.regression import (
     Losses,
     RegressionConfig,
     Regressor,
+    Weight,
     batch_losses,
     batch_weights,
     feature_widths,
@@ -48,14 +49,12 @@ class Config(RegressionConfig):
     n_iter: Count = 5  # T, Sinkhorn iterations; A.10 row 2
     tol: Positive | None = None  # relative change at which Sinkhorn may stop before n_iter; A.10 row 2
     eps_everywhere: bool = False  # the reference code's 1e-6 inside Sinkhorn; A.10 row 3
-    weights: Literal["relevance", "self_side"] = "relevance"  # P Eq. 8, or its ablation; A.4, A.12
+    weights: Literal["relevance", "self_side"] = "relevance"  # Eq. 8, or its ablation; A.4, A.12
     weight_normalisation: Norm = "count"  # A.10 row 4
     shift: Share = "per_sample"  # whose shift a target sample gets; A.10 row 5
     update: Literal["joint", "alternate"] = "joint"  # one optimiser step an iteration, or two; A.10 row 7
-    lambda_main: float = 1.0  # weight of L_main; A.10 row 8
-    warmup: tuple[int, int] | None = (
-        None  # (c1, c2), steps; L_main off before c1, then step / c2; A.10 row 12
-    )
+    lambda_main: Weight = 1.0  # weight of L_main; A.10 row 8
+    warmup: tuple[int, int] | None = None  # (c1, c2): L_main off before step c1, then step / c2; A.10 row 12
     projector_bn: Literal["none", "shared", "per_identity"] = "shared"  # A.10 rows 13 and 14
     include_reference: bool = False  # add the reference's own error to L_main; A.10 row 15
     reference: Literal["random", "first"] = "random"  # which group the others are matched to; A.10 row 16
@@ -70,13 +69,19 @@ class Config(RegressionConfig):
             return self.reg
         return 1 / self.eta if self.eta_form == "multiply" else self.eta
 
-    @model_validator(mode="after")
-    def _consistent(self) -> "Config":
-        if self.eps_everywhere and self.log_domain == "always":
-            raise ValueError("eps_everywhere has no meaning with log_domain = 'always'")
-        if self.warmup is not None and not 0 <= self.warmup[0] <= self.warmup[1] != 0:
-            raise ValueError(f"warmup is {list(self.warmup)}, wanted [c1, c2] with 0 <= c1 <= c2 and c2 > 0")
-        return self
+    @field_validator("eps_everywhere")
+    @classmethod
+    def _plain_domain(cls, value: bool, others: Any) -> bool:  # ValidationInfo cannot be checked at run time
+        if value and others.data.get("log_domain") == "always":
+            raise ValueError("has no meaning with log_domain = 'always'")
+        return value
+
+    @field_validator("warmup")
+    @classmethod
+    def _rising(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 0 <= value[0] <= value[1] != 0:
+            raise ValueError("should be [c1, c2] with 0 <= c1 <= c2 and c2 > 0")
+        return value
 
 
 class Elim(Regressor):

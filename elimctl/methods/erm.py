@@ -1,6 +1,6 @@
 """Empirical risk minimisation: the network of ELIM, trained without matching.
 
-Source: Kim & Song 2022, Table 2 (baseline).
+Source: Kim & Song 2022 (the baseline, "only CNN and FC layers"); decision A.11.
 """
 
 from typing import Annotated, Literal

@@ -49,8 +49,7 @@ def select(
         place = torch.arange(groups.shape[1], device=groups.device).expand_as(groups)
         return groups.gather(1, torch.minimum(place, last))
     uniform = torch.rand(groups.shape, generator=generator).to(groups.device, non_blocking=True)
-    kept, real = gumbel_top_k(gather(target, groups), uniform, mask, k=k)
-    return torch.where(real, groups.gather(1, kept), PADDING)
+    return groups.gather(1, gumbel_top_k(gather(target, groups), uniform, mask, k=k))
 
 
 def gather(values: Float[Tensor, "B c"], groups: Int64[Tensor, "N n"]) -> Float[Tensor, "N n c"]:

@@ -1,8 +1,10 @@
 """What every regressor of valence and arousal shares: its networks, and the losses of a batch."""
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 from jaxtyping import Float, UInt8
+from pydantic import Field
 from torch import Tensor, nn
 
 from elimctl.backbones.backbone import Backbone
@@ -16,13 +18,14 @@ from elimctl.losses.pcc import pcc
 from elimctl.transport.precision import full_precision
 
 Losses = dict[str, Float[Tensor, ""]]
+Weight = Annotated[float, Field(ge=0)]
 
 
 class RegressionConfig(Config):
     """Weights of the losses of a batch."""
 
-    lambda_va: float = 1.0  # weight of L_va; 0: the ablation without it (Kim & Song 2022, Fig. 6)
-    lambda_correlation: float = 0.5  # weight of L_PCC and of L_CCC (Kim & Song 2022, appendix section 3)
+    lambda_va: Weight = 1.0  # weight of L_va; 0: the ablation without it (Kim & Song 2022, Fig. 6)
+    lambda_correlation: Weight = 0.5  # weight of L_PCC and of L_CCC (Kim & Song 2022, appendix section 3)
 
 
 class Regressor(nn.Module):
@@ -84,7 +87,7 @@ def batch_losses(preds: Float[Tensor, "B 2"], target: Float[Tensor, "B 2"]) -> L
     Returns:
         `va` (the two axes' mean squared errors added up), `pcc` and `ccc`.
 
-    Source: Kim & Song 2022, section 3.4 and appendix section 3.
+    Source: Kim & Song 2022, appendix algorithm 4 and section 3.
     """
     return {"va": 2 * mse(preds, target), "pcc": pcc(preds, target), "ccc": ccc(preds, target)}
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from elimctl import plugins
 from elimctl.config import Values, validate
-from elimctl.errors import MissingError
 from elimctl.manifest.row import Row
 from elimctl.prepare.plan import Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
@@ -26,8 +25,6 @@ def find_rows(dataset: str, raw: Path, values: Values) -> Iterable[Row]:
         LayoutError: the folder is not the dataset.
     """
     plugin = plugins.find("datasets", dataset)
-    if not raw.is_dir():
-        raise MissingError(f"no folder {raw}", hint=f"name the folder that holds {dataset}")
     return plugin.read(raw, validate(plugin.Options, values, where="dataset"))
 
 

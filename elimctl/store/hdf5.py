@@ -70,9 +70,9 @@ class Images:
             dataset = self._file.get(DATASET)
         except FileNotFoundError:
             raise StoreError(f"no HDF5 file {path}", hint="run elimctl prepare") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise _damaged(path, str(error)) from None
-        version.check(noted.get("format"), path)
+        version.check(noted.get("format") if isinstance(noted, dict) else None, path)
         self.attributes: dict[str, Any] = noted
         self.shape = _shape(dataset, path)
         self._dataset = dataset.id

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from elimctl.errors import StoreError
 from elimctl.store import hdf5, zarr
 
 
+@runtime_checkable
 class Reader(Protocol):
     """What `open` of every store returns; image i belongs to row i of the manifest."""
 

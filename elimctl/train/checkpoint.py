@@ -17,6 +17,7 @@ from elimctl import atomic
 from elimctl.errors import MissingError, StoreError
 
 FORMAT_VERSION = 1
+HEADER = "elimctl"  # entry of the file's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Pr
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     if optimizer is not None:
         tensors |= _optimizer_tensors(optimizer)
-    header = {"format_version": str(FORMAT_VERSION), "progress": json.dumps(asdict(progress))}
+    facts = {"format_version": FORMAT_VERSION, "progress": asdict(progress)}
+    header = {HEADER: json.dumps(facts)}  # one entry: safetensors writes several in random order
     with atomic.replacing(path) as beside:
         save_file(tensors, beside, metadata=header)
 
@@ -65,11 +67,13 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
         raise MissingError(f"no checkpoint {path}", hint="train the run first: elimctl train")
     try:
         with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
+            facts = json.loads((file.metadata() or {}).get(HEADER, "{}"))
             tensors = dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
     except (SafetensorError, OSError) as error:
         raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
-    if int(header.get("format_version", 0)) > FORMAT_VERSION:
+    if "progress" not in facts:
+        raise StoreError(f"{path} is no checkpoint of elimctl", hint="train the run again")
+    if facts["format_version"] > FORMAT_VERSION:
         raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
     weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     try:
@@ -81,7 +85,7 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
         ) from None
     if optimizer is not None:
         _load_optimizer(optimizer, tensors)
-    return Progress(**json.loads(header["progress"]))
+    return Progress(**facts["progress"])
 
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

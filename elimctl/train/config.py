@@ -9,7 +9,7 @@ from elimctl import plugins
 from elimctl.backbones.config import BackboneConfig
 from elimctl.config import Config, Values, validate
 
-# Images in a batch by backbone (Kim & Song 2022, section 5.1); other backbones take the smallest.
+# Images in a batch by backbone (Kim & Song 2022, A.2); other backbones take the smallest.
 PAPER_BATCH = {"al": 512, "r18": 256, "mmx": 128}
 MIN_IMAGES = 4000  # images a run of default length sees at least, however small its training split
 
@@ -26,7 +26,7 @@ class DataConfig(Config):
 
 
 class TrainConfig(Config):
-    """Optimiser, schedule and batches. A.10 is the table of decisions in docs/methods.md."""
+    """Optimiser, schedule and batches. A.2, A.9 and A.10 are in docs/methods.md."""
 
     steps: Positive | None = None  # optimisation steps; None: see `resolve`
     epochs: Positive = 10  # passes over the training split when `steps` is None
@@ -36,7 +36,7 @@ class TrainConfig(Config):
     lr_backbone: Rate = 5e-5  # Adam, trunk and neck; A.10 row 10
     lr_projector: Rate = 1e-5  # Adam, projector; A.10 row 10
     betas: tuple[Share, Share] = (0.5, 0.9)  # Adam; A.10 row 9
-    lr_decay: Rate = 0.8  # factor at each milestone; section 5.1 of the paper
+    lr_decay: Rate = 0.8  # factor at each milestone; A.9
     milestones: tuple[int, ...] | None = None  # steps; None: 5,000, then every 20,000; A.10 row 11
     clip_norm: Rate | None = None  # largest gradient norm of the backbone; None: off; A.10 row 18
     flip: Share = 0.5  # probability of a horizontal flip

@@ -123,7 +123,7 @@ def take_step(session: Session, batch: Batch) -> dict[str, float]:
         total = losses["total"]
         _require_finite(session, batch, losses)
         session.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         if config.clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameter_groups()["backbone"], config.clip_norm)  # type: ignore[operator]
         session.optimizer.step()
@@ -147,7 +147,7 @@ def _require_finite(session: Session, batch: Batch, losses: dict[str, Tensor]) -
     broken = [name for name, value in losses.items() if not torch.isfinite(value)]
     if broken:
         names = session.batches.samples.names
-        present = [names[code] for code in batch.identity.unique().tolist()]
+        present = [names[code] for code in sorted(set(batch.identity.tolist()))]
         raise TrainingError(
             f"loss {', '.join(broken)} is not finite at step {batch.step + 1} of run {session.run.name}; "
             f"identities in the batch: {', '.join(present)}",
@@ -183,7 +183,7 @@ def _log(path: Path, report: Report, steps_per_epoch: int) -> None:
     found = (scores.valence.ccc, scores.arousal.ccc, scores.mean.ccc) if scores else ("", "", "")
     row |= dict(zip(VALIDATION_COLUMNS, found, strict=True))
     with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row)
+        writer = csv.DictWriter(file, row, lineterminator="\n")
         if file.tell() == 0:
             writer.writeheader()
         writer.writerow(row)

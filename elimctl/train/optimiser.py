@@ -1,6 +1,6 @@
 """Adam with one group for the backbone and one for the projector, and the paper's schedule.
 
-Source: Kim & Song 2022, section 5.1; decisions A.10 rows 9 to 11.
+Source: Kim & Song 2022; docs/methods.md, A.9 and A.10 rows 9 to 11.
 """
 
 import torch
@@ -8,7 +8,7 @@ from torch import nn
 
 from elimctl.train.config import TrainConfig
 
-FIRST_MILESTONE, MILESTONE_EVERY = 5_000, 20_000  # steps; section 5.1
+FIRST_MILESTONE, MILESTONE_EVERY = 5_000, 20_000  # steps; A.9
 
 
 def build(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:

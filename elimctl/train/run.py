@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from elimctl import atomic, plugins
@@ -106,7 +107,8 @@ def new_name(runs: Path, config: RunConfig) -> str:
 
 
 def build_model(config: RunConfig) -> nn.Module:
-    """The method's module on its backbone, with fresh (or ImageNet) weights."""
+    """The method's module on its backbone; its fresh weights are a function of the run's seed."""
+    torch.manual_seed(config.train.seed)
     backbone = plugins.find("backbones", config.model.name).build(config.model)
     return plugins.find("methods", config.method_name).build(config.method_config(), backbone)
 

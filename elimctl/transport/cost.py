@@ -21,7 +21,7 @@ def cosine(source: Float[Tensor, "B n d"], target: Float[Tensor, "B m d"]) -> Fl
     Returns:
         1 - cos, in [0, 2] up to rounding, in [0, 1] for non-negative features.
 
-    Source: Kim & Song 2022, section 3.2.
+    Source: Kim & Song 2022, Eq. 2 (the costs C).
     """
     source = normalize(source, dim=-1, eps=NORM_FLOOR)
     target = normalize(target, dim=-1, eps=NORM_FLOOR)

@@ -17,26 +17,25 @@ def gumbel_top_k(
     mask: Bool[Tensor, "B n"],
     *,
     k: int,
-) -> tuple[Int64[Tensor, "B k"], Bool[Tensor, "B k"]]:
+) -> Int64[Tensor, "B k"]:
     """Draw k samples of every group without replacement, with probability proportional to label norm.
 
     No temperature is offered: the selection does not depend on it.
 
     Args:
-        labels: (valence, arousal).
+        labels: (valence, arousal); finite at padding.
         uniform: noise in [0, 1), one number per sample.
         mask: True at real samples.
-        k: samples to draw, >= 1; of a group with fewer all are drawn.
+        k: samples to draw, >= 1.
 
     Returns:
-        Positions within the group, highest score first, min(k, n) of them; and True at those that are
-        real samples, which come before the padding.
+        Positions within the group, highest score first, min(k, n) of them. A group with fewer real samples
+        gives all of these, then padding.
 
     Source: Kim & Song 2022, Eq. 7.
     """
-    score = torch.where(mask, gumbel_score(labels * mask.unsqueeze(-1), uniform), -torch.inf)
-    kept = score.topk(min(k, score.shape[1]), dim=1).indices
-    return kept, mask.gather(1, kept)
+    score = torch.where(mask, gumbel_score(labels, uniform), -torch.inf)
+    return score.topk(min(k, score.shape[1]), dim=1).indices
 
 
 @full_precision
@@ -44,7 +43,7 @@ def gumbel_score(labels: Float[Tensor, "B n c"], uniform: Float[Tensor, "B n"]) 
     """Logarithm of each label's share in the norms of its group, plus Gumbel noise; always finite.
 
     Args:
-        labels: (valence, arousal); zeros at padding.
+        labels: (valence, arousal).
         uniform: noise in [0, 1).
 
     Source: Kim & Song 2022, Eq. 7.

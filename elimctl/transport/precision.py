@@ -26,7 +26,8 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         raised = cast(Any, [_raise(value) for value in args])
         device_type = next(value.device.type for value in args if isinstance(value, Tensor))
-        if not torch.is_autocast_enabled(device_type):
+        available = torch.amp.is_autocast_available(device_type)  # it is not on meta
+        if not (available and torch.is_autocast_enabled(device_type)):
             return function(*raised, **kwargs)
         with torch.autocast(device_type, enabled=False):
             return function(*raised, **kwargs)

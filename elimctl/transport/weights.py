@@ -45,7 +45,7 @@ def self_side(
 ) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
     """Weights by the norm of a sample's own features; arguments and returns as in `relevance`.
 
-    Source: Kim & Song 2022, section 5.4 (self-side, an ablation).
+    Source: Kim & Song 2022, Table 4 (self-side, an ablation).
     """
     a = torch.linalg.vector_norm(source, dim=-1)
     b = torch.linalg.vector_norm(target, dim=-1)
@@ -65,7 +65,7 @@ def normalise(
             Euclidean norm, as the paper prints it, although the two sides then differ in mass.
         eps: added to the sum of `count` and `unit`, for bit fidelity with the reference code.
 
-    Source: Kim & Song 2022, section 3.2; decision A.10 row 4.
+    Source: Kim & Song 2022, Eq. 8; decision A.10 row 4.
     """
     silent = (weights == 0).all(dim=1, keepdim=True)
     weights = torch.where(silent, mask.to(weights.dtype), weights)

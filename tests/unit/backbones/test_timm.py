@@ -54,4 +54,4 @@ def test_a_size_that_the_network_does_not_take_is_refused_with_the_one_it_does()
 
 def test_a_network_that_gives_maps_is_refused():
     with pytest.raises(ConfigError, match="not one vector per image"):
-        build("samvit_base_patch16", image_px=1024)
+        build("mobilenetv5_300m_enc")

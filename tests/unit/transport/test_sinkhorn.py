@@ -4,7 +4,7 @@ import warnings
 import ot
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elimctl.transport.sinkhorn import ConvergenceWarning, sinkhorn, sinkhorn_log
@@ -25,6 +25,7 @@ def problems(seed, count, n, m, dtype=torch.float64):
 
 
 @SOLVERS
+@settings(max_examples=25)
 @given(seed=seeds, n=sizes, m=sizes)
 def test_batch_agrees_with_pot_one_by_one(solver, seed, n, m):
     a, b, M = problems(seed, 3, n, m)
@@ -70,6 +71,7 @@ def test_a_constant_cost_gives_the_independent_plan(solver, seed, cost):
 
 
 @SOLVERS
+@settings(max_examples=40)
 @given(seed=seeds, n=sizes, m=sizes, pad_n=st.integers(0, 3), pad_m=st.integers(0, 3))
 def test_padding_changes_nothing(solver, seed, n, m, pad_n, pad_m):
     a, b, M = problems(seed, 1, n, m)

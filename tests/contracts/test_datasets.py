@@ -1,0 +1,100 @@
+"""What holds for every dataset."""
+
+import tomllib
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from elimctl import plugins, resources
+from elimctl.manifest.row import Row
+
+NAMES = plugins.names("datasets")
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def plugin(request: pytest.FixtureRequest) -> ModuleType:
+    return plugins.find("datasets", request.param)
+
+
+@pytest.fixture(scope="module")
+def root(plugin: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An imitation of 2 identities, 4 clips, 3 frames each."""
+    root = tmp_path_factory.mktemp("raw") / "made"
+    plugin.imitate(root, np.random.default_rng(0), plugin.ImitateOptions(identities=2, clips=4, frames=3))
+    return root
+
+
+@pytest.fixture(scope="module")
+def rows(plugin: ModuleType, root: Path) -> list[Row]:
+    return list(plugin.read(root, plugin.Options()))
+
+
+def test_there_are_datasets() -> None:
+    assert "afew-va" in NAMES
+
+
+def test_an_imitation_is_read_in_full(rows: list[Row]) -> None:
+    assert len(rows) == 12
+    assert Counter(row.clip for row in rows) == dict.fromkeys({row.clip for row in rows}, 3)
+    assert [row.reason for row in rows] == [None] * 12
+
+
+def test_every_row_names_a_file_below_the_root(rows: list[Row], root: Path) -> None:
+    for row in rows:
+        assert (root / row.path).is_file()
+        assert (root / row.path).resolve().is_relative_to(root.resolve())
+
+
+def test_frames_come_in_order_and_once(rows: list[Row]) -> None:
+    keys = [(row.clip, row.frame) for row in rows]
+    assert keys == sorted(set(keys))
+
+
+def test_labels_are_in_range_or_absent(rows: list[Row]) -> None:
+    for row in rows:
+        assert row.valence is None or -1 <= row.valence <= 1
+        assert row.arousal is None or -1 <= row.arousal <= 1
+        assert (row.valence is None) == (row.arousal is None)
+
+
+def test_labels_are_shipped_values_over_the_scale(plugin: ModuleType, rows: list[Row]) -> None:
+    labels = np.array([(row.valence, row.arousal) for row in rows if row.valence is not None])
+    shipped = labels * plugin.LABEL_SCALE
+    assert np.abs(shipped).max(initial=0) <= plugin.LABEL_SCALE
+    if plugin.LABEL_SCALE > 1:  # shipped as whole numbers; 1e-9: one division and one multiplication
+        np.testing.assert_allclose(shipped, np.rint(shipped), atol=1e-9)
+
+
+def test_landmarks_and_boxes_are_where_the_reader_says(rows: list[Row]) -> None:
+    for row in rows:
+        assert row.landmarks is None or (row.landmarks.shape == (68, 2) and row.landmarks.dtype == np.float32)
+        assert row.box is None or (row.box[0] < row.box[2] and row.box[1] < row.box[3])
+
+
+def test_reading_twice_gives_the_same(plugin: ModuleType, root: Path, rows: list[Row]) -> None:
+    again = list(plugin.read(root, plugin.Options()))
+    assert [row.path for row in again] == [row.path for row in rows]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_dataset_has_a_card(name: str) -> None:
+    file = resources.folder("data_manifest") / f"{name}.toml"
+    card = tomllib.loads(file.read_text(encoding="utf-8"))
+    wanted = {
+        "name",
+        "page",
+        "obtain",
+        "terms",
+        "layout",
+        "labels",
+        "totals",
+        "identity",
+        "split",
+        "citation",
+    }
+    assert wanted <= card.keys()
+    low, high = card["labels"]["shipped"]
+    assert max(-low, high) == card["labels"]["scale"] == plugins.find("datasets", name).LABEL_SCALE

@@ -1,0 +1,162 @@
+"""Bad input: one line `error:`, one line `hint:`, exit code 1, and nothing lost."""
+
+import json
+
+import pytest
+
+from .conftest import TINY
+
+
+@pytest.fixture
+def refused(call, capsys):
+    """Call a command that must be refused; returns the message."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        assert call(*arguments) == 1
+        out, err = capsys.readouterr()
+        lines = [line for line in err.splitlines() if line]
+        assert out == ""
+        assert lines[-2].startswith("error: ")
+        assert lines[-1].startswith("hint: ")
+        return "\n".join(lines[-2:])
+
+    return run
+
+
+def test_a_folder_that_is_no_afew_va(refused, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(b"")
+    message = refused("prepare", "afew-va", tmp_path / "pictures", "--workspace", tmp_path)
+    assert "no NNN/NNN.json" in message
+    assert "pictures" in message
+
+
+def test_a_folder_that_does_not_exist(refused, tmp_path):
+    assert "gone" in refused("prepare", "afew-va", tmp_path / "gone", "--workspace", tmp_path)
+
+
+def test_an_unknown_dataset(refused, tmp_path):
+    assert "there are: afew-va" in refused("prepare", "afew", tmp_path, "--workspace", tmp_path)
+
+
+def test_train_with_nothing_prepared(refused, tmp_path):
+    assert "elimctl prepare" in refused("train", "--workspace", tmp_path)
+
+
+def test_eval_and_export_with_no_run(refused, workspace):
+    assert "elimctl train" in refused("eval", "--workspace", workspace)
+    assert "elimctl train" in refused("export", "onnx", "--workspace", workspace)
+
+
+def test_fewer_identities_than_a_batch_wants(refused, workspace):
+    message = refused(
+        "train", "--set", "model.image_px=64", "--set", "train.identities=50", "--workspace", workspace
+    )
+    assert "50 wanted" in message
+    assert "--set train.identities=10" in message
+    assert not (workspace / "runs").exists()
+
+
+def test_a_crop_larger_than_the_stored_images(refused, workspace):
+    message = refused("train", "--set", "train.identities=4", "--workspace", workspace)
+    assert "224" in message
+    assert "72" in message
+
+
+def test_an_empty_split(refused, workspace):
+    assert "fold" in refused("train", *TINY, "--fold", "17", "--workspace", workspace)
+
+
+def test_an_unknown_key_of_a_recipe_names_the_nearest(refused, workspace, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[method]\nregg = 0.1\n")
+    message = refused("train", "--recipe", recipe, "--workspace", workspace)
+    assert "unknown key method.regg" in message
+    assert "hint: write method.reg" in message
+
+
+def test_an_unknown_table_of_a_recipe_names_the_nearest(refused, workspace):
+    assert "hint: write train" in refused("train", "--set", "trian.steps=3", "--workspace", workspace)
+
+
+def test_a_recipe_that_is_no_toml(refused, workspace, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("steps: 3\n")
+    assert "mine.toml is not TOML" in refused("train", "--recipe", recipe, "--workspace", workspace)
+
+
+def test_a_value_that_does_not_fit(refused, workspace):
+    assert "train.steps" in refused("train", "--set", "train.steps=many", "--workspace", workspace)
+
+
+def test_a_method_or_backbone_that_does_not_exist(refused, workspace):
+    assert "there are: " in refused("train", "--method", "elm", "--workspace", workspace)
+    assert "there are: " in refused("train", "--backbone", "resnet", "--workspace", workspace)
+
+
+def test_a_device_that_is_not_there(refused, workspace):
+    assert "elimctl doctor" in refused("train", *TINY, "--device", "cuda:7", "--workspace", workspace)
+
+
+def test_a_store_written_by_a_newer_version(refused, workspace):
+    header = workspace / "data" / "afew-va" / "images.zarr" / "zarr.json"
+    values = json.loads(header.read_text())
+    values["attributes"]["elimctl"]["format"] = 99
+    header.write_text(json.dumps(values))
+    assert "newer" in refused("train", *TINY, "--workspace", workspace)
+
+
+def test_a_truncated_shard(refused, workspace):
+    shard = next((workspace / "data" / "afew-va" / "images.zarr" / "c").rglob("0"))
+    shard = next(
+        file for file in (workspace / "data" / "afew-va" / "images.zarr" / "c").rglob("*") if file.is_file()
+    )
+    shard.write_bytes(shard.read_bytes()[:1000])
+    assert str(shard.name) in refused("train", *TINY, "--steps", "1", "--workspace", workspace)
+
+
+def test_a_second_dataset_must_be_chosen_between(refused, call, raw, workspace):
+    arguments = ["--detector", "annotation", "--size", "72", "--name", "other", "--workspace", workspace]
+    assert call("prepare", "afew-va", raw, *arguments) == 0
+    message = refused("train", *TINY, "--workspace", workspace)
+    assert "afew-va, other" in message
+    assert "--data" in message
+
+
+def test_resume_with_other_settings(refused, workspace):
+    assert "--resume" in refused("train", "--resume", "--steps", "3", "--workspace", workspace)
+
+
+def test_a_run_name_that_is_taken(refused, call, workspace):
+    arguments = [*TINY, "--steps", "1", "--batch-size", "8", "--run", "mine", "--workspace", workspace]
+    assert call("train", *arguments) == 0
+    assert "already" in refused("train", *arguments)
+    assert "has all its 1 steps" in refused("train", "--resume", "--workspace", workspace)
+
+
+def test_a_full_disk_is_said_in_one_line_and_loses_nothing(refused, workspace, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "checkpoints/last.safetensors")
+
+    monkeypatch.setattr("elimctl.train.checkpoint.save", full)
+    message = refused("train", *TINY, "--steps", "1", "--batch-size", "8", "--workspace", workspace)
+    assert "error: no space left on device" in message
+    assert (workspace / "data" / "afew-va" / "manifest.parquet").exists()
+
+
+def test_a_loss_that_is_not_finite_names_the_step_and_the_identities(refused, workspace):
+    arguments = ["--set", "train.lr_backbone=1e30", "--set", "train.lr_projector=1e30", "--steps", "5"]
+    message = refused("train", *TINY, *arguments, "--batch-size", "16", "--workspace", workspace)
+    assert "is not finite at step" in message
+    assert "identities in the batch: 0" in message  # clips are numbered 001, 002 ...
+
+
+def test_an_imitation_does_not_overwrite_a_folder(refused, tmp_path):
+    (tmp_path / "mine.txt").touch()
+    assert "not empty" in refused("imitate", "afew-va", tmp_path)
+
+
+def test_the_demo_wants_an_empty_folder(refused, tmp_path):
+    (tmp_path / "mine.txt").touch()
+    assert "not empty" in refused("demo", "--workspace", tmp_path)

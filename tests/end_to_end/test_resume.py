@@ -1,0 +1,103 @@
+"""A run that was stopped and resumed equals one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from elimctl import recipe
+from elimctl.stages import train as stage
+from elimctl.train.loop import fit
+from elimctl.workspace import Workspace
+
+SETTINGS = {
+    "model": {"image_px": 64, "neck": "gap"},
+    "train": {"steps": 8, "batch_size": 16, "identities": 4, "eval_every": 3, "checkpoint_every": 2},
+}
+FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
+
+
+def start(workspace, name, method=None):
+    values = recipe.read(None, SETTINGS, {"method": method or {}})
+    return stage.start(Workspace(workspace), recipe.run_config(values), name=name)
+
+
+def content(workspace, name):
+    return {file: (workspace / "runs" / name / file).read_bytes() for file in FILES}
+
+
+@pytest.mark.parametrize(
+    "method",
+    [{"name": "elim"}, {"name": "erm"}, {"name": "elim", "update": "alternate", "sampling": "none"}],
+    ids=["elim", "erm", "elim-alternate"],
+)
+def test_a_run_killed_between_checkpoints_and_resumed_equals_an_uninterrupted_one(workspace, method):
+    list(fit(start(workspace, "whole", method)))
+    killed = fit(start(workspace, "killed", method))
+    for report in killed:
+        if report.step == 5:  # the last checkpoint is of step 4, the log has a row more
+            break
+    list(fit(stage.resume(Workspace(workspace), name="killed")))
+    assert content(workspace, "killed") == content(workspace, "whole")
+
+
+def test_a_run_stopped_by_its_user_is_saved_at_that_step(workspace):
+    list(fit(start(workspace, "whole")))
+    session = start(workspace, "stopped")
+    reports = list(fit(session, stop=lambda: session.progress.step == 5))
+    assert reports[-1].step == 5
+    resumed = stage.resume(Workspace(workspace), name="stopped")
+    assert resumed.progress.step == 5
+    list(fit(resumed))
+    assert content(workspace, "stopped") == content(workspace, "whole")
+
+
+def test_a_half_written_row_of_the_log_is_forgotten_on_resuming(workspace):
+    list(fit(start(workspace, "whole")))
+    killed = fit(start(workspace, "killed"))
+    for report in killed:
+        if report.step == 5:
+            break
+    with (workspace / "runs" / "killed" / "metrics.csv").open("a") as file:
+        file.write("6,1,5e-0")
+    list(fit(stage.resume(Workspace(workspace), name="killed")))
+    assert content(workspace, "killed") == content(workspace, "whole")
+
+
+def command(workspace, *arguments):
+    return [sys.executable, "-m", "elimctl", "train", *arguments, "--workspace", str(workspace)]
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_any_step_and_resumed_equals_an_uninterrupted_one(workspace):
+    list(fit(start(workspace, "whole")))
+    recipe_file = workspace / "runs" / "whole" / "recipe.toml"
+    for attempt in range(3):
+        name = f"killed-{attempt}"
+        log = workspace / "runs" / name / "metrics.csv"
+        process = subprocess.Popen(command(workspace, "--recipe", str(recipe_file), "--run", name))
+        while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 2 * attempt + 1):
+            time.sleep(0.005)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        subprocess.run(command(workspace, "--resume", "--run", name), check=True)
+        assert content(workspace, name) == content(workspace, "whole")
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_says_how_to_resume(workspace):
+    session = start(workspace, "whole")
+    recipe_file = session.run.folder / "recipe.toml"
+    arguments = ["--recipe", str(recipe_file), "--run", "stopped", "--steps", "4000"]
+    process = subprocess.Popen(command(workspace, *arguments), stderr=subprocess.PIPE, text=True)
+    log = workspace / "runs" / "stopped" / "metrics.csv"
+    while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 2):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert "elimctl train --resume --run stopped" in said
+    assert stage.resume(Workspace(workspace), name="stopped").progress.step >= 2

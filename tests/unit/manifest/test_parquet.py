@@ -1,0 +1,73 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet as pq
+
+from elimctl.errors import StoreError
+from elimctl.manifest import parquet, version
+
+
+def test_what_was_written_is_read(make_table, tmp_path: Path) -> None:
+    table = make_table(valence=[0.5, None, -1.0], points=[[1.0] * 10, None, [0.0] * 10])
+    path = tmp_path / parquet.NAME
+    parquet.write(path, table, metadata={"dataset": "afew-va"})
+    for place in (path, tmp_path):
+        read = parquet.read(place)
+        assert read.equals(table)
+        assert parquet.metadata(read) == {"dataset": "afew-va", "format": version.FORMAT}
+
+
+def test_same_rows_give_same_bytes(make_table, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        parquet.write(tmp_path / name, make_table(valence=[0.5] * 1000), metadata={"x": 1, "y": 2})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_any_parquet_reader_opens_it(make_table, tmp_path: Path) -> None:
+    parquet.write(tmp_path / "m", make_table(arousal=[0.25]), metadata={})
+    assert pq.read_table(tmp_path / "m")["arousal"].to_pylist() == [0.25]
+
+
+def test_a_newer_version_is_refused_even_with_other_columns(tmp_path: Path) -> None:
+    table = pa.table({"new": [1]}).replace_schema_metadata({"elimctl": json.dumps({"format": 7})})
+    pq.write_table(table, tmp_path / "m")
+    with pytest.raises(StoreError, match="format 7, written by a newer elimctl"):
+        parquet.read(tmp_path / "m")
+
+
+def test_a_missing_manifest_hints_at_prepare(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no manifest") as caught:
+        parquet.read(tmp_path / "m")
+    assert "prepare" in caught.value.hint
+
+
+@pytest.mark.parametrize("keep", [0, 3, 100, -1])
+def test_a_truncated_manifest_is_damaged(make_table, tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "m"
+    parquet.write(path, make_table(row=[0, 1]), metadata={})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(StoreError, match="is damaged"):
+        parquet.read(path)
+
+
+@pytest.mark.parametrize("noted", [None, b"no json", b"[]", b"{}"])
+def test_a_foreign_parquet_file_is_no_manifest(tmp_path: Path, noted: bytes | None) -> None:
+    table = pa.table({"x": [1]}).replace_schema_metadata(None if noted is None else {"elimctl": noted})
+    pq.write_table(table, tmp_path / "m")
+    with pytest.raises(StoreError, match="not written by elimctl"):
+        parquet.read(tmp_path / "m")
+
+
+def test_other_columns_are_named(tmp_path: Path) -> None:
+    noted = json.dumps({"format": version.FORMAT})
+    pq.write_table(pa.table({"x": [1]}).replace_schema_metadata({"elimctl": noted}), tmp_path / "m")
+    with pytest.raises(StoreError, match="has the columns x; wanted row, path"):
+        parquet.read(tmp_path / "m")
+
+
+def test_the_digest_is_the_sha256_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"abc")
+    assert parquet.digest(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
