@@ -13,7 +13,7 @@ Points = np.ndarray  # (N, 2) float64, face units
 
 _FAINTEST = 0.02  # opacity below which nothing would be seen
 _SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
-_STACK_PER_SIGMA = 4.9  # width of the stack blur's triangle that has the deviation of a Gaussian
+_SHARPEST_PX, _WIDE_PX = 0.4, 2.0  # deviations: no blur below the first, box blurs from the second on
 _RING = np.linspace(0.0, 2 * np.pi, 29)[:-1]
 _CIRCLE = np.stack([np.cos(_RING), np.sin(_RING)], axis=1)
 
@@ -157,9 +157,16 @@ def blank(left: float, top: float, width: float, height: float, *, scale: float)
 
 
 def soften(mask: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Blur with about the deviation of a Gaussian, at a cost that does not grow with it."""
-    size = 2 * int(_STACK_PER_SIGMA * sigma_px / 2) + 1
-    return cv2.stackBlur(mask, (size, size)) if size >= 3 else mask
+    """Blur with about the deviation of a Gaussian; the same bytes on any number of threads."""
+    if sigma_px < _SHARPEST_PX:
+        return mask
+    if sigma_px < _WIDE_PX:
+        return cv2.GaussianBlur(mask, (0, 0), sigma_px)
+    # two box blurs cost the same for any width; w pixels wide they have the variance (w^2 - 1) / 6
+    side = 2 * round((math.sqrt(6 * sigma_px**2 + 1) - 1) / 2) + 1
+    for _ in range(2):
+        mask = cv2.blur(mask, (side, side), borderType=cv2.BORDER_REPLICATE)
+    return mask
 
 
 def blend(

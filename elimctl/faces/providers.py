@@ -32,7 +32,7 @@ def providers_for(device: Device) -> list[str]:
         return [CPU]
     if CUDA not in offered:
         raise ConfigError(
-            f"the detector was to run on cuda, but this onnxruntime offers {', '.join(offered)}",
+            f"device cuda was asked for, but this onnxruntime offers {', '.join(offered)}",
             hint="install onnxruntime-gpu in place of onnxruntime, or use device cpu",
         )
     if hasattr(onnxruntime, "preload_dlls"):  # since 1.21: finds the CUDA libraries that torch installed

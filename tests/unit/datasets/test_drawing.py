@@ -1,6 +1,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -62,6 +63,20 @@ def test_same_arguments_give_the_same_bytes():
     assert first.image.tobytes() == second.image.tobytes()
     assert first.landmarks.tobytes() == second.landmarks.tobytes()
     assert first.box == second.box
+
+
+def test_the_number_of_threads_changes_no_byte():
+    threads = cv2.getNumThreads()
+    identity, view = a_person(4)
+    images = set()
+    try:
+        for count in (1, 2, 4):
+            cv2.setNumThreads(count)
+            big = draw_face(identity, view, valence=0.2, arousal=0.3, width_px=720, height_px=576)
+            images.add(big.image.tobytes())
+    finally:
+        cv2.setNumThreads(threads)
+    assert len(images) == 1
 
 
 @pytest.mark.parametrize("size", [(320, 256), (720, 576), (96, 160)])
