@@ -1,8 +1,8 @@
 """What a backbone is built from."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from elimctl.config import Config
 from elimctl.errors import ConfigError
@@ -19,10 +19,18 @@ class BackboneConfig(Config):
     neck: Literal["fc", "gap"] = "fc"
     # probability, before every linear layer of a neck that has dropout (Kim & Song 2022, released code)
     dropout: float = Field(0.5, ge=0, lt=1)
-    # start from ImageNet weights; else the library's own random initialisation (decision A.10 row 33)
+    # start from ImageNet weights; else from random ones (decision A.10 row 33)
     pretrained: bool = False
+    # random weights: the library's own, or "normal" for the whole model (Kim & Song 2022, algorithm 1)
+    init: Literal["library", "normal"] = "library"
     # side of the square images, px (Kim & Song 2022, appendix: 224)
     image_px: int = Field(224, ge=32)
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.pretrained and self.init == "normal":
+            raise ValueError("pretrained weights would be overwritten by init = 'normal'")
+        return self
 
 
 def one_neck(config: BackboneConfig) -> None:

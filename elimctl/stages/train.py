@@ -130,5 +130,5 @@ def _facts(config: RunConfig, dataset: Dataset, samples: Samples) -> Values:
         "fold": config.data.fold,
         "train_samples": len(samples),
         "train_identities": len(samples.names),
-        "weights": "ImageNet" if config.model.pretrained else "random",
+        "weights": "ImageNet" if config.model.pretrained else f"random ({config.model.init})",
     }

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from elimctl import atomic, plugins
-from elimctl.backbones import counts
+from elimctl.backbones import counts, initialise
 from elimctl.config import Values, read_toml, validate, write_toml
 from elimctl.errors import ConfigError, StoreError
 from elimctl.train import checkpoint
@@ -110,7 +110,10 @@ def build_model(config: RunConfig) -> nn.Module:
     """The method's module on its backbone; its fresh weights are a function of the run's seed."""
     torch.manual_seed(config.train.seed)
     backbone = plugins.find("backbones", config.model.name).build(config.model)
-    return plugins.find("methods", config.method_name).build(config.method_config(), backbone)
+    model = plugins.find("methods", config.method_name).build(config.method_config(), backbone)
+    if config.model.init == "normal":
+        initialise.normal(model)
+    return model
 
 
 def load_model(run: Run) -> tuple[nn.Module, checkpoint.Progress]:
