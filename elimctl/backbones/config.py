@@ -1,6 +1,6 @@
 """What a backbone is built from."""
 
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -27,7 +27,7 @@ class BackboneConfig(Config):
     image_px: int = Field(224, ge=32)
 
     @model_validator(mode="after")
-    def _one_start(self) -> Self:
+    def _one_start(self) -> "BackboneConfig":
         if self.pretrained and self.init == "normal":
             raise ValueError("pretrained weights would be overwritten by init = 'normal'")
         return self
