@@ -1,0 +1,159 @@
+import csv
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from elimctl.errors import TrainingError
+from elimctl.evaluate.score import AxisScores, Scores
+from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.train.config import TrainConfig
+from elimctl.train.loop import Session, fit, step_seed
+from elimctl.train.run import Run
+
+
+class Store:
+    """Eight images of noise."""
+
+    shape = (8, 4, 4, 3)
+    attributes: ClassVar = {}
+
+    def read(self, indices, out=None):
+        return np.random.default_rng(0).integers(0, 255, self.shape, dtype=np.uint8)[indices]
+
+
+class Model(nn.Module):
+    """A linear regressor whose updates are given."""
+
+    def __init__(self, updates=1, poison_at=None):
+        super().__init__()
+        self.backbone, self.projector = nn.Linear(48, 4), nn.Linear(4, 2)
+        self.number, self.poison_at, self.seen = updates, poison_at, []
+
+    def parameter_groups(self):
+        return {name: list(part.parameters()) for name, part in self.named_children()}
+
+    def updates(self, batch):
+        for number in range(self.number):
+            self.seen.append((batch.step, number, self.backbone.weight.detach().clone()))
+            features = self.backbone(batch.images.float().flatten(1) / 255)
+            total = (self.projector(features) - batch.target).square().mean()
+            if batch.step == self.poison_at:
+                total = total * float("nan")
+            yield {"total": total, f"part{number}": total}
+
+
+def scores(ccc):
+    axis = AxisScores(0.1, 0.5, ccc, ccc)
+    return Scores("val", 8, axis, axis, axis)
+
+
+@pytest.fixture
+def session(tmp_path):
+    """A function that makes a session on eight images; validation says the CCC given per step."""
+
+    def make(model=None, ccc=lambda step: step / 100, **train):
+        torch.manual_seed(0)
+        settings = {"steps": 6, "batch_size": 4, "eval_every": 2, "checkpoint_every": 3, "device": "cpu"}
+        config = TrainConfig(**settings | train)
+        samples = Samples(
+            np.arange(8), np.zeros((8, 2), np.float32), np.repeat(np.arange(4), 2), ("a", "b", "c", "d")
+        )
+        plan = Plan(4, "shuffle", identities=2, min_samples=2, crop_px=4, flip=0.5, seed=0)
+        made = SimpleNamespace(session=None)
+
+        def validate(_):
+            return scores(ccc(made.session.progress.step))
+
+        (tmp_path / "runs" / "one").mkdir(parents=True, exist_ok=True)
+        batches = Batches(Store(), samples, plan)
+        made.session = Session(Run(tmp_path / "runs" / "one"), config, model or Model(), batches, validate)
+        return made.session
+
+    return make
+
+
+def test_every_step_is_reported_and_validations_and_checkpoints_come_when_due(session):
+    reports = list(fit(session()))
+    assert [report.step for report in reports] == [1, 2, 3, 4, 5, 6]
+    assert [report.step for report in reports if report.scores] == [2, 4, 6]
+    assert [report.step for report in reports if report.saved] == [3, 6]
+
+
+def test_the_last_step_is_validated_and_saved_whatever_is_due(session):
+    last = list(fit(session(steps=5)))[-1]
+    assert last.scores
+    assert last.saved
+
+
+def test_the_best_checkpoint_is_that_of_the_highest_validation_ccc(session):
+    made = session(ccc={2: 0.2, 4: 0.6, 6: 0.4}.__getitem__)
+    list(fit(made))
+    assert (made.progress.best_step, made.progress.best_ccc) == (4, 0.6)
+
+
+def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(session):
+    model = Model(poison_at=2)
+    with pytest.raises(
+        TrainingError, match=r"total, part0 is not finite at step 3 .*identities in the batch: "
+    ):
+        list(fit(session(model)))
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+
+
+def test_an_optimiser_step_follows_each_update_of_the_method(session):
+    model = Model(updates=2)
+    list(fit(session(model, steps=2)))
+    weights = [weight for _, _, weight in model.seen]
+    assert len(weights) == 4
+    assert not any(torch.equal(a, b) for a, b in pairwise(weights))
+
+
+def test_total_is_the_sum_over_updates_and_parts_are_reported_once(session):
+    report = next(fit(session(Model(updates=2))))
+    assert report.losses["total"] == pytest.approx(report.losses["part0"] + report.losses["part1"])
+
+
+def test_clipping_bounds_the_step_of_the_backbone(session):
+    def moved(**train):
+        model = Model()
+        made = session(model, lr_backbone=0.1, **train)
+        next(fit(made))
+        return max(abs(p.grad).max().item() for p in model.backbone.parameters())
+
+    assert moved(clip_norm=1e-4) <= 1e-4
+    assert moved() > 1e-3
+
+
+def test_the_log_has_a_row_per_step_and_no_clock(session):
+    made = session()
+    list(fit(made))
+    with made.run.log.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["val_ccc"] for row in rows] == ["", "0.02", "", "0.04", "", "0.06"]
+    assert set(rows[0]) == {
+        *("step", "epoch", "lr", "loss_total", "loss_part0"),
+        *("val_ccc_valence", "val_ccc_arousal", "val_ccc"),
+    }
+    assert [int(row["epoch"]) for row in rows] == [0, 0, 1, 1, 2, 2]
+
+
+def test_seeds_of_steps_differ_and_do_not_depend_on_the_process():
+    assert len({step_seed(seed, step) for seed in range(3) for step in range(100)}) == 300
+    assert step_seed(0, 0) == 10_836_794_811_241_237_126
+
+
+def test_bf16_is_close_to_float32_and_the_weights_stay_float32(session):
+    def first(precision):
+        model = Model()
+        return next(fit(session(model, precision=precision))).losses["total"], model
+
+    exact, _ = first("float32")
+    rounded, model = first("bf16")
+    assert rounded == pytest.approx(exact, rel=0.05)  # bf16 rounds by up to 0.4 %, in every operation
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())

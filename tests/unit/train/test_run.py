@@ -1,0 +1,58 @@
+import json
+
+import pytest
+import torch
+
+from elimctl.config import validate
+from elimctl.errors import ConfigError, StoreError
+from elimctl.train import run
+from elimctl.train.config import RunConfig
+
+
+@pytest.fixture
+def config():
+    return validate(RunConfig, {"model": {"name": "al", "neck": "gap", "image_px": 64}})
+
+
+def test_a_run_keeps_its_recipe_and_facts(tmp_path, config):
+    made = run.create(tmp_path / "one", config, facts={"dataset": "afew-va"})
+    assert made.config() == config
+    facts = made.facts()
+    assert facts["dataset"] == "afew-va"
+    assert set(facts["versions"]) == set(run.PACKAGES)
+    assert facts["created"].startswith("20")
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path, config):
+    run.create(tmp_path / "one", config, facts={})
+    with pytest.raises(ConfigError, match="'one' already"):
+        run.create(tmp_path / "one", config, facts={})
+
+
+def test_new_names_count_up(tmp_path, config):
+    assert run.new_name(tmp_path, config) == "elim-al-1"
+    run.create(tmp_path / "elim-al-1", config, facts={})
+    assert run.new_name(tmp_path, config) == "elim-al-2"
+
+
+def test_a_slash_in_a_backbone_makes_no_folder(tmp_path):
+    config = validate(RunConfig, {"model": {"name": "timm/resnet10t"}})
+    assert run.new_name(tmp_path, config) == "elim-timm-resnet10t-1"
+
+
+def test_fresh_weights_follow_from_the_seed(config):
+    def weights(seed):
+        torch.rand(seed + 3)  # whatever was drawn before
+        train = config.train.model_copy(update={"seed": seed})
+        model = run.build_model(config.model_copy(update={"train": train}))
+        return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_damaged_facts_are_named(tmp_path, config):
+    made = run.create(tmp_path / "one", config, facts={})
+    (made.folder / "run.json").write_text(json.dumps({})[:-1])
+    with pytest.raises(StoreError, match=r"run\.json is damaged"):
+        made.facts()
