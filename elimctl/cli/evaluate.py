@@ -45,6 +45,8 @@ def evaluate(
         console.show_json(asdict(found.scores))
     else:
         show_scores(found.scores, title=f"{found.run} on {found.dataset}, {split}")
+        forms = "  ".join(f"{key} {value}" for key, value in metric.model_dump().items())
+        console.say(f"forms of the metrics: {forms}")
         console.say(f"predictions in {found.predictions}")
 
 

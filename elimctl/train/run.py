@@ -131,7 +131,8 @@ def load_model(run: Run) -> tuple[nn.Module, checkpoint.Progress]:
 
 def parameter_facts(model: nn.Module) -> Values:
     """Parameter counts of a model's parts, for run.json."""
-    return {"parameters": {name: counts.count(part) for name, part in model.named_children()}}
+    parts = {"trunk": "backbone.trunk", "neck": "backbone.neck", "projector": "projector", "total": ""}
+    return {"parameters": {name: counts.count(model.get_submodule(where)) for name, where in parts.items()}}
 
 
 def _commit() -> str | None:
