@@ -17,7 +17,7 @@ from elimctl.datasets.drawing import Identity, View, draw_face, draw_identity, d
 
 FILE = Path(__file__).parent / "images" / "drawn_faces.png"
 WIDTH_PX, HEIGHT_PX, LABEL_PX = 200, 184, 26  # of a picture and of the line of text above a row
-PEOPLE = (32, 13, 35, 25)  # seeds of the rows that show expressions
+EXPRESSIVE = (32, 13, 35, 25)  # seeds of the rows that show expressions
 SHIFTED = (3, 15, 20, 31, 22, 28)  # seeds of the rows that show the identity shift
 EXPRESSIONS = ((-0.9, 0.7), (-0.8, -0.6), (0.0, 0.0), (0.5, -0.7), (0.9, 0.1), (0.6, 1.0))
 COLOURS = 256  # of the palette: it keeps the file small
@@ -26,7 +26,7 @@ COLOURS = 256  # of the palette: it keeps the file small
 def contact_sheet() -> np.ndarray:
     """The sheet, (H, W, 3) uint8 RGB."""
     rows = [_labels([f"valence {v:+.1f}  arousal {a:+.1f}" for v, a in EXPRESSIONS])]
-    for seed in PEOPLE:
+    for seed in EXPRESSIVE:
         rng = np.random.default_rng(seed)
         identity, turn = draw_identity(rng), np.random.default_rng(seed + 1000)
         view = draw_view(rng)
@@ -35,9 +35,9 @@ def contact_sheet() -> np.ndarray:
     for shift in (0.0, 1.0):
         text = "everybody neutral (valence 0, arousal 0), identity shift"
         rows.append(_labels([f"{text} {shift:.0f}"]))
-        people = [np.random.default_rng(seed) for seed in SHIFTED]
+        sources = [np.random.default_rng(seed) for seed in SHIFTED]
         cells = [
-            (draw_identity(rng, identity_shift=shift), _posed(draw_view(rng)), 0.0, 0.0) for rng in people
+            (draw_identity(rng, identity_shift=shift), _posed(draw_view(rng)), 0.0, 0.0) for rng in sources
         ]
         rows.append(_row(cells))
     return np.concatenate(rows)

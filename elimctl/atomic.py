@@ -16,6 +16,9 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields:
         A path in the same folder, to be written by the block. After an error it is removed and
         `path` is as it was.
+
+    Raises:
+        OSError: it could not be written; the error names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -24,6 +27,9 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(beside)
         beside.replace(path)
         sync(path.parent)
+    except OSError as error:
+        error.filename = str(path)  # a disk that is full names no file
+        raise
     finally:
         beside.unlink(missing_ok=True)
 
@@ -37,6 +43,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write a UTF-8 text file atomically."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left beside the files of a folder; nobody may be writing there."""
+    for leftover in folder.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

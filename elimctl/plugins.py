@@ -10,7 +10,7 @@ import ast
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +26,16 @@ CONTRACTS: dict[str, tuple[str, ...]] = {
     "losses": ("{file}",),
     "metrics": ("{file}",),
 }
+# What one plug-in of each room is called in messages.
+WORDS = {
+    "datasets": "dataset",
+    "faces": "detector",
+    "backbones": "backbone",
+    "methods": "method",
+    "export": "exporter",
+    "losses": "loss",
+    "metrics": "metric",
+}
 
 
 @cache
@@ -35,9 +45,10 @@ def names(room: str) -> tuple[str, ...]:
     Args:
         room: a key of `CONTRACTS`.
     """
-    folder = Path(__file__).parent / room
-    own = (file.stem for file in folder.glob("*.py") if _offers(file, room))
-    return tuple(sorted({name.replace("_", "-") for name in own} | set(_third_party(room))))
+    own = (
+        file.stem for file in _folder(room).glob("*.py") if not _lacking(room, file.stem, _top_level(file))
+    )
+    return tuple(sorted({_written(stem) for stem in own} | set(_third_party(room))))
 
 
 def find(room: str, name: str) -> ModuleType:
@@ -45,42 +56,97 @@ def find(room: str, name: str) -> ModuleType:
 
     Args:
         room: a key of `CONTRACTS`.
-        name: as `names` gives it; what follows a slash (`timm/resnet50`) is the plug-in's own affair.
+        name: as `names` gives it; after a slash what a plug-in that sets `TAKES_VARIANT = True` itself
+            chooses from (`timm/resnet50`).
+
+    Returns:
+        A module that has every name of the room's contract.
 
     Raises:
-        ConfigError: there is no such plug-in; the message lists those that exist.
+        ConfigError: there is no such plug-in, and the message lists those that exist; or it does not
+            define all that its room asks for; or it takes nothing after a slash.
     """
-    stem = name.partition("/")[0].replace("_", "-")
-    if stem in _third_party(room):
-        module: ModuleType = _third_party(room)[stem].load()
-        return module
-    if stem not in names(room):
-        near = get_close_matches(stem, names(room), n=1)
+    stem, slash, _ = name.partition("/")
+    plugin = _load(room, _written(stem))
+    if slash and not getattr(plugin, "TAKES_VARIANT", False):
         raise ConfigError(
-            f"no {room} plug-in named {stem!r}; there are: {', '.join(names(room))}",
-            hint=f"write {near[0]!r} if that is what you meant" if near else "choose one of these",
+            f"{WORDS[room]} {name!r}, but {stem} takes nothing after a slash", hint=f"write {stem!r}"
         )
-    return import_module(f"elimctl.{room}.{stem.replace('-', '_')}")
+    return plugin
 
 
-def _offers(file: Path, room: str) -> bool:
-    """Whether a file defines, at top level, every name that its room's contract asks for."""
-    wanted = {name.format(file=file.stem) for name in CONTRACTS[room]}
-    return wanted <= _top_level(file)
+def _load(room: str, name: str) -> ModuleType:
+    """Import a plug-in by its name as written, a third party's before one of the room's own."""
+    stem = name.replace("-", "_")
+    if name in _third_party(room):
+        plugin: ModuleType = _third_party(room)[name].load()
+        _require(room, stem, set(dir(plugin)), where=plugin.__name__)
+        return plugin
+    file = _folder(room) / f"{stem}.py"
+    if file.is_file():
+        _require(room, stem, _top_level(file), where=f"elimctl/{room}/{file.name}")
+        return import_module(f"elimctl.{room}.{stem}")
+    known = names(room)
+    near = get_close_matches(name, known, n=1)
+    raise ConfigError(
+        f"no {WORDS[room]} named {name!r}; there are: {', '.join(known)}",
+        hint=f"write {near[0]!r} if that is what you meant" if near else "choose one of these",
+    )
+
+
+def _require(room: str, stem: str, defined: set[str], *, where: str) -> None:
+    """Refuse a module that is no plug-in of its room.
+
+    Raises:
+        ConfigError: the module lacks names of the contract; the message lists them.
+    """
+    if lacking := _lacking(room, stem, defined):
+        raise ConfigError(
+            f"{where} is no {WORDS[room]}: it does not define {', '.join(lacking)}",
+            hint=f"define {'it' if len(lacking) == 1 else 'them'} at its top level, "
+            f"or choose one of: {', '.join(names(room))}",
+        )
+
+
+def _lacking(room: str, stem: str, defined: set[str]) -> list[str]:
+    """Names of a room's contract that a module called `stem` does not define, in the contract's order."""
+    wanted = (name.format(file=stem) for name in CONTRACTS[room])
+    return [name for name in wanted if name not in defined]
 
 
 def _top_level(file: Path) -> set[str]:
-    """Names that a Python file defines at top level: functions, classes and assignments."""
+    """Names that a Python file defines at top level: functions, classes, assignments and imports."""
     defined: set[str] = set()
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            defined.add(node.name)
-        elif isinstance(node, ast.Assign):
-            defined |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    for node in ast.parse(file.read_text(encoding="utf-8"), filename=str(file)).body:
+        match node:
+            case ast.FunctionDef() | ast.ClassDef():
+                defined.add(node.name)
+            case ast.Assign():
+                defined |= {name for target in node.targets for name in _assigned(target)}
+            case ast.AnnAssign(value=ast.expr()):  # without a value it declares a type and defines nothing
+                defined |= _assigned(node.target)
+            case ast.Import() | ast.ImportFrom():
+                defined |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     return defined
 
 
+def _assigned(target: ast.expr) -> set[str]:
+    """Names that an assignment to `target` defines; `A, B = ...` has two."""
+    return {
+        node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+def _folder(room: str) -> Path:
+    return Path(__file__).parent / room
+
+
+def _written(stem: str) -> str:
+    """A plug-in's name as users write it."""
+    return stem.replace("_", "-")
+
+
 @cache
-def _third_party(room: str) -> dict:
-    """Entry points of the group `elimctl.<room>`, by name."""
-    return {point.name: point for point in entry_points(group=f"elimctl.{room}")}
+def _third_party(room: str) -> dict[str, EntryPoint]:
+    """Entry points of the group `elimctl.<room>`, by name as users write it."""
+    return {_written(point.name): point for point in entry_points(group=f"elimctl.{room}")}

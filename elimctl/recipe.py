@@ -11,7 +11,7 @@ from typing import Any
 
 from elimctl import plugins, resources
 from elimctl.config import Values, merge, parse_set, read_toml, validate
-from elimctl.errors import ConfigError
+from elimctl.errors import ConfigError, MissingError
 from elimctl.train.config import RunConfig
 
 TABLES = {
@@ -41,7 +41,16 @@ def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None 
         MissingError: there is no such recipe.
         ConfigError: the file is not TOML, or has a table that no stage reads.
     """
-    values = merge(read_toml(path(recipe)) if recipe else {}, *layers, parse_set(sets or []))
+    written = read_toml(path(recipe)) if recipe else {}
+    given = parse_set(sets or [])
+    for tables in (written, given):
+        _check_tables(tables)
+    values = merge(written, *layers, given)
+    return {name: dict(values.get(name, {})) for name in TABLES}
+
+
+def _check_tables(values: Values) -> None:
+    """Refuse what is no table of a recipe."""
     for name, table in values.items():
         if name not in TABLES:
             near = get_close_matches(name, TABLES, n=1, cutoff=0.5)
@@ -53,7 +62,6 @@ def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None 
             raise ConfigError(
                 f"{name} = {table!r} in the recipe, a table wanted", hint=f"write [{name}] and keys below it"
             )
-    return {name: dict(values.get(name, {})) for name in TABLES}
 
 
 def run_config(values: Values) -> RunConfig:
@@ -72,9 +80,20 @@ def path(recipe: str) -> Path:
     """File of a recipe.
 
     Args:
-        recipe: a path ending in .toml, or the name of a packaged recipe (`afew-va-paper`).
+        recipe: a TOML file, or the name of a packaged recipe (`afew-va-paper`).
+
+    Raises:
+        MissingError: there is neither; the message lists the packaged ones.
     """
-    return Path(recipe) if recipe.endswith(".toml") else resources.folder("pipelines") / f"{recipe}.toml"
+    packaged = resources.folder("pipelines") / f"{recipe}.toml"
+    if packaged.is_file() and Path(recipe).name == recipe:
+        return packaged
+    if not Path(recipe).exists():
+        raise MissingError(
+            f"no recipe {recipe}: no such file, and those that come with elimctl are {', '.join(names())}",
+            hint="name a TOML file, or one of these",
+        )
+    return Path(recipe)
 
 
 def names() -> list[str]:

@@ -5,10 +5,11 @@ It is the current folder unless `--workspace` or `ELIMCTL_WORKSPACE` says otherw
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from elimctl.errors import MissingError
+from elimctl.errors import ConfigError, MissingError
 
 VARIABLE = "ELIMCTL_WORKSPACE"
 
@@ -32,6 +33,22 @@ class Workspace:
     def runs(self) -> Path:
         """Folder of the runs."""
         return self.root / "runs"
+
+    def new_dataset(self, name: str) -> Path:
+        """Folder of a dataset that is to be prepared.
+
+        Raises:
+            ConfigError: the name is no plain name of a folder.
+        """
+        return self.data / _plain(name)
+
+    def new_run(self, name: str) -> Path:
+        """Folder of a run that is to be made.
+
+        Raises:
+            ConfigError: the name is no plain name of a folder.
+        """
+        return self.runs / _plain(name)
 
     def dataset(self, name: str | None = None) -> Path:
         """Folder of a prepared dataset.
@@ -80,6 +97,16 @@ class Workspace:
                 hint="choose one of these with --run NAME",
             )
         return self.runs / name
+
+
+def _plain(name: str) -> str:
+    """A name, if it can only mean a folder right here."""
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a folder",
+            hint="use letters, digits, dots, hyphens and underscores, a letter or digit first",
+        )
+    return name
 
 
 def _created(record: Path) -> str:

@@ -12,6 +12,7 @@ from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, one_neck
 from elimctl.errors import ConfigError
 
+TAKES_VARIANT = True  # what follows the slash
 VARIANTS: tuple[dict[str, Any], ...] = ()  # of a thousand models, none is listed
 
 

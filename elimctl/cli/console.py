@@ -4,17 +4,18 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console  # rich loads in the functions, not on --help
 
 Item = TypeVar("Item")
 
 
 def say(text: str) -> None:
     """Tell the person something, on stderr; stdout is data."""
+    from rich.text import Text
+
     _err().print(Text(text), soft_wrap=True)
 
 
@@ -32,6 +33,10 @@ def show_json(value: Any) -> None:
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
     """Write a table to stdout; columns of numbers are aligned right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     cells = [[_cell(value) for value in row] for row in rows]
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for number, column in enumerate(columns):
@@ -76,7 +81,9 @@ def bar(label: str, *, total: int | None = None) -> Iterator[Any]:
         yield advance
 
 
-def _err() -> Console:
+def _err() -> "Console":
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False)
 
 

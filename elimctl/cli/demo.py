@@ -20,7 +20,10 @@ def demo(
     sets: options.Sets = None,
     workspace: options.Workspace = None,
 ) -> None:
-    """Draw a small dataset, prepare it, train on it, score unseen people, export. Wants an empty folder."""
+    """Go the whole way on drawn faces, in an empty folder.
+
+    Draws a small dataset, prepares it, trains on it, scores identities never seen in training, and exports.
+    """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
     from elimctl.cli import evaluate, export, prepare, train
@@ -44,7 +47,7 @@ def demo(
     console.say(f"3/5 training {config.method_name}")
     session = training.start(place, config)
     train.follow(session)
-    console.say("4/5 scoring people never seen in training")
+    console.say("4/5 scoring identities never seen in training")
     found = evaluating.evaluate_run(place)
     evaluate.show_scores(found.scores, title=f"{found.run} on unseen identities")
     console.say("5/5 exporting to ONNX")

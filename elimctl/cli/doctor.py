@@ -6,7 +6,10 @@ from elimctl.cli import console, options
 
 
 def doctor(as_json: options.Json = False, workspace: options.Workspace = None) -> None:
-    """Check versions, hardware, disk and models; exit code 1 if something must be mended."""
+    """Check versions, hardware, disk and models.
+
+    The exit code is 1 if something must be mended.
+    """
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces

@@ -16,7 +16,7 @@ def export(
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Write a run's model as a file for other runtimes, and check it against the run."""
+    """Export a run's model, checked against the run."""
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces

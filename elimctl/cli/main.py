@@ -9,16 +9,24 @@ import typer
 from elimctl.cli import console, demo, doctor, evaluate, export, imitate, models, prepare, train
 from elimctl.errors import ElimctlError
 
+FULL = "free some space, then run the same command again; nothing finished was lost"
+CLOSED = "check the permissions of that path, or choose another folder with --workspace"
 REMEDIES = {
-    errno.ENOSPC: "free some space, then run the same command again; nothing finished was lost",
-    errno.EACCES: "choose a folder you may write to with --workspace",
-    errno.EROFS: "choose a folder you may write to with --workspace",
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EFBIG: "raise the limit on the size of files, then run the same command again",
+    errno.EACCES: CLOSED,
+    errno.EPERM: CLOSED,
+    errno.EROFS: CLOSED,
+    errno.ENOTDIR: "move that file away, or choose another folder with --workspace",
+    errno.EEXIST: "move that file away, or choose another folder with --workspace",
 }
 
 app = typer.Typer(
     help="Identity-invariant valence and arousal: prepare, train, evaluate, export.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # it would take "[default: ...]" for markup, and load rich for --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("prepare")(prepare.prepare)
@@ -50,15 +58,16 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; an `ElimctlError` becomes two lines on stderr and exit code 1."""
+    """Run the command line; errors a user can act on become two lines on stderr and exit code 1."""
     try:
         app()
     except ElimctlError as error:
         console.error(error.message, error.hint)
         sys.exit(1)
     except OSError as error:
-        if error.errno not in REMEDIES:
-            raise
+        if error.filename is None and error.errno not in REMEDIES:
+            raise  # not about a file of the user's: ours to mend, with its traceback
         where = f": {error.filename}" if error.filename else ""
-        console.error(f"{(error.strerror or '').lower()}{where}", REMEDIES[error.errno])
+        remedy = REMEDIES.get(error.errno or 0, "check that path, then run the same command again")
+        console.error(f"{(error.strerror or str(error)).lower()}{where}", remedy)
         sys.exit(1)

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from elimctl.cli import console, options
 
@@ -38,7 +38,10 @@ def prepare(
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Find, crop and store the faces of a dataset; run it again to complete what was stopped."""
+    """Find, crop and store the faces of a dataset.
+
+    What was stopped is completed by running the same command again.
+    """
     from dataclasses import asdict
 
     from elimctl import recipe as recipes
@@ -67,16 +70,20 @@ def run(dataset: str, raw: Path, tables: "Values", place: "Workspace", *, name: 
     from elimctl.prepare import build
     from elimctl.stages.prepare import find_rows, plan_dataset
 
-    out = place.data / name
+    out = place.new_dataset(name)
     rows = console.track(find_rows(dataset, raw, tables["dataset"]), "read")
     plan = plan_dataset(dataset, raw, rows, tables)
     if build.is_current(plan, out):
         console.say(f"{name} is prepared already, from the same files with the same settings")
     kept = Counter[bool]()
-    with console.bar("faces", total=len(plan.rows)) as advance:
-        for outcome in build.build(plan, out):
-            kept[outcome.reason is None] += 1
-            advance(f"{kept[True]:,} kept, {kept[False]:,} dropped")
+    try:
+        with console.bar("faces", total=len(plan.rows)) as advance:
+            for outcome in build.build(plan, out):
+                kept[outcome.reason is None] += 1
+                advance(f"{kept[True]:,} kept, {kept[False]:,} dropped")
+    except KeyboardInterrupt:
+        console.say("stopped; run the same command again to go on")
+        raise Exit(130) from None
     return build.summary(out)
 
 

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option
@@ -86,9 +87,11 @@ def follow(session: "Session") -> None:
                     f"{report.images_per_s:.0f} images/s"
                 )
     if session.progress.step < (config.steps or 0):
+        root = run.folder.parent.parent
+        where = "" if root == Path.cwd() else f" --workspace {root}"
         console.say(
             f"stopped and saved at step {session.progress.step:,}; "
-            f"go on with: elimctl train --resume --run {run.name}"
+            f"go on with: elimctl train --resume --run {run.name}{where}"
         )
         raise Exit(130)
     best = session.progress

@@ -1,4 +1,4 @@
-"""Drawn faces: parametric people whose expression follows valence and arousal.
+"""Drawn faces: parametric identities whose expression follows valence and arousal.
 
 A head is modelled as a relief with colours on it, lit, turned, and seen by a camera. Everything is a
 pure function of the arguments: the same ones give the same bytes.
@@ -29,7 +29,7 @@ _STEP_PX = 4  # the camera's map is solved at every fourth pixel; it is smooth i
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A drawn person."""
+    """All that stays the same from picture to picture of one face."""
 
     anatomy: Anatomy
     look: Look
@@ -68,12 +68,12 @@ class _Camera:
 
 
 def draw_identity(rng: np.random.Generator, *, identity_shift: float = 0.0) -> Identity:
-    """A person.
+    """Draw an identity.
 
     Args:
-        rng: source of everything about them.
-        identity_shift: 0: everybody shows valence and arousal alike; 1: one's neutral looks like
-            another's mild smile or frown. It changes nothing else about the person.
+        rng: source of everything about it.
+        identity_shift: 0: all identities show valence and arousal alike; 1: the neutral face of one looks
+            like the mild smile or frown of another. It changes nothing else about the identity.
     """
     heavy = float(rng.random())
     anatomy = draw_anatomy(rng, heavy=heavy)
@@ -85,11 +85,11 @@ def draw_identity(rng: np.random.Generator, *, identity_shift: float = 0.0) -> I
 def draw_face(
     identity: Identity, view: View, *, valence: float, arousal: float, width_px: int, height_px: int
 ) -> Drawing:
-    """Picture a person who feels something.
+    """Picture an identity that feels something.
 
     Args:
-        identity: who.
-        view: how the camera sees them.
+        identity: whose face.
+        view: how the camera sees it.
         valence: in [-1, 1].
         arousal: in [-1, 1].
         width_px: of the frame.

@@ -55,7 +55,7 @@ def draw_temperament(rng: np.random.Generator, *, identity_shift: float) -> Temp
 
     Args:
         rng: always gives four numbers, so the rest of an identity does not depend on the shift.
-        identity_shift: 0 (rest 0 and gain 1 for everybody) to 1 (rests differ by about half the range).
+        identity_shift: 0 (rest 0 and gain 1 for all) to 1 (rests differ by about half the range).
     """
     rests = 0.5 * identity_shift * rng.uniform(-1.0, 1.0, 2)
     gains = np.exp(0.35 * identity_shift * rng.uniform(-1.0, 1.0, 2))

@@ -29,10 +29,10 @@ def trajectory(rng: np.random.Generator, *, frames: int) -> np.ndarray:
 def draw_clip(
     identity: Identity, labels: np.ndarray, rng: np.random.Generator, *, width_px: int, height_px: int
 ) -> Iterator[Drawing]:
-    """Draw the frames of a clip: one person, one place, small movements from frame to frame.
+    """Draw the frames of a clip: one identity, one place, small movements from frame to frame.
 
     Args:
-        identity: who is drawn.
+        identity: whose face is drawn.
         labels: (frames, 2) (valence, arousal) in [-1, 1].
         rng: chooses the place and the movements.
         width_px: width of the frames.

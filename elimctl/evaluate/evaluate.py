@@ -1,7 +1,9 @@
 """Evaluation of a split: scores, and a file with every prediction."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,44 +34,49 @@ def evaluate(
     table: pa.Table,
     *,
     split: str,
-    folder: Path,
+    path: Path,
     options: MetricOptions,
+    protocol: Mapping[str, Any],
 ) -> Scores:
-    """Score a split, and write `<split>.parquet` (every prediction) and `<split>.json` (the scores).
+    """Score a split, and write `<path>.parquet` (every prediction) and `<path>.json` (the scores).
 
     Args:
         batches: what `predictions` yields.
         table: the manifest that the batches' row numbers refer to.
-        split: name of the split; names the files.
-        folder: where they go; made if it does not exist.
+        split: name of the split.
+        path: the files' path without their endings; its folder is made if it does not exist.
         options: the form of each metric.
+        protocol: what was scored on what, kept in the Parquet file's metadata as JSON, with the options.
 
     Returns:
-        The scores that `<split>.json` holds. Both files appear whole, or are left as they were.
+        The scores that `<path>.json` holds. Both files appear whole, or are left as they were.
 
     Raises:
         DataError: there is no batch.
     """
-    with atomic.replacing(folder / f"{split}.parquet") as beside:
-        moments = accumulate(_recorded(batches, table, beside))
+    facts = json.dumps({**protocol, "split": split, "metrics": options.model_dump()})
+    with atomic.replacing(path.with_name(f"{path.name}.parquet")) as beside:
+        moments = accumulate(_recorded(batches, table, beside, SCHEMA.with_metadata({"protocol": facts})))
         scores = score(moments, options, split=split)
-    atomic.write_text(folder / f"{split}.json", scores.to_json())
+    atomic.write_text(path.with_name(f"{path.name}.json"), scores.to_json())
     return scores
 
 
-def _recorded(batches: Iterable[Predictions], table: pa.Table, path: Path) -> Iterator[Predictions]:
+def _recorded(
+    batches: Iterable[Predictions], table: pa.Table, path: Path, schema: pa.Schema
+) -> Iterator[Predictions]:
     """Pass batches on while writing them to a Parquet file, which is complete once the last has passed."""
     described = table.select(["path", "identity", "clip", "frame"]).combine_chunks()
     waiting: list[pa.Table] = []
-    with pq.ParquetWriter(path, SCHEMA) as writer:
+    with pq.ParquetWriter(path, schema) as writer:
         for batch in batches:
             waiting.append(_rows(batch, described))
             if sum(len(rows) for rows in waiting) >= GROUP_ROWS:
-                writer.write_table(pa.concat_tables(waiting))
+                writer.write_table(pa.concat_tables(waiting).cast(schema))
                 waiting.clear()
             yield batch
         if waiting:
-            writer.write_table(pa.concat_tables(waiting))
+            writer.write_table(pa.concat_tables(waiting).cast(schema))
 
 
 def _rows(batch: Predictions, described: pa.Table) -> pa.Table:

@@ -15,7 +15,7 @@ class Face:
     Args:
         box: (x0, y0, x1, y1), px of the image, may leave it.
         score: the detector's confidence in [0, 1]; 1 for an annotated face.
-        points: (5, 2) float32, px: the subject's eye on the image's left, the one on its right, nose tip,
+        points: (5, 2) float32, px: the eye on the image's left, the one on its right, nose tip,
             mouth corner on the image's left, on its right; None where unknown.
     """
 

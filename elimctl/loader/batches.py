@@ -15,6 +15,7 @@ import torch
 from elimctl.loader import sampler
 from elimctl.loader.augment import cut, draw_crops
 from elimctl.loader.batch import Batch
+from elimctl.loader.crop import centre
 from elimctl.loader.groups import matching_groups
 from elimctl.store.images import Reader
 
@@ -71,9 +72,13 @@ class Batches:
         reader: the image store.
         samples: the split.
         plan: how batches are made.
+
+    Raises:
+        ConfigError: the crop is larger than the stored images.
     """
 
     def __init__(self, reader: Reader, samples: Samples, plan: Plan) -> None:
+        centre(np.empty((0, *reader.shape[1:]), np.uint8), plan.crop_px)  # refuses a crop that does not fit
         self.reader, self.samples, self.plan = reader, samples, plan
         self.steps_per_epoch = sampler.steps_per_epoch(len(samples), plan.batch_size)
         self._members = sampler.members(samples.identity)
@@ -81,7 +86,7 @@ class Batches:
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over the whole run."""
         positions = self._draw(step)
-        rng = np.random.default_rng((self.plan.seed, step, 2))
+        rng = sampler.generator("crops", self.plan.seed, step)
         images = self.reader.read(self.samples.index[positions])
         crops = draw_crops(
             rng, len(images), slack_px=images.shape[1] - self.plan.crop_px, flip=self.plan.flip

@@ -15,16 +15,16 @@ def matching_groups(
         identity: code of each sample's identity.
         identities: N, identities to draw; all are taken if fewer have enough samples.
         min_samples: samples that an identity needs in the batch, >= 2.
-        rng: decides the draw and the order of the identities.
+        rng: decides the draw.
 
     Returns:
-        Positions in the batch, ascending within an identity, padded at the end with -1; of shape (0, 0) if
-        fewer than two identities have enough samples.
+        Positions in the batch, identities by code, ascending within an identity, padded at the end with
+        -1; of shape (0, 0) if fewer than two identities have enough samples.
 
     Source: decisions A.10 rows 19, 23 and 25.
     """
     codes, counts = np.unique(identity, return_counts=True)
-    drawn = rng.permutation(codes[counts >= min_samples])[:identities]
+    drawn = np.sort(rng.permutation(codes[counts >= min_samples])[:identities])
     if len(drawn) < 2:
         return np.empty((0, 0), dtype=np.int64)
     members = [np.flatnonzero(identity == code) for code in drawn]

@@ -4,10 +4,14 @@ Nothing here keeps state, so a resumed run draws what an uninterrupted one would
 """
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
 from elimctl.errors import DataError
+
+Purpose = Literal["deal", "frames", "shuffle", "crops"]
+PURPOSES: tuple[str, ...] = get_args(Purpose)
 
 
 def members(identity: np.ndarray) -> list[np.ndarray]:
@@ -45,7 +49,7 @@ def identity_balanced(
         (N * floor(B / N),) positions, the samples of an identity side by side.
 
     Raises:
-        DataError: there are fewer identities than N, or B < N.
+        DataError: there are fewer identities than N, or B < 2 N.
 
     Source: Kim & Song 2022, appendix algorithm 1 (N identities in an iteration); A.10 row 23.
     """
@@ -55,16 +59,17 @@ def identity_balanced(
             hint=f"add --set train.identities={len(groups)}, or prepare more identities",
         )
     share = batch_size // identities
-    if share < 1:
+    if share < 2:
         raise DataError(
-            f"a batch of {batch_size} cannot hold {identities} identities",
-            hint="raise train.batch_size or lower train.identities",
+            f"a batch of {batch_size} holds {share} samples of each of {identities} identities, "
+            "at least 2 wanted: one alone cannot be matched",
+            hint=f"add --batch-size {2 * identities}, or --set train.identities={max(2, batch_size // 2)}",
         )
     batches_a_round = len(groups) // identities
     turn, place = divmod(step, batches_a_round)
-    dealt = np.random.default_rng((seed, epoch, turn, 0)).permutation(len(groups))
+    dealt = generator("deal", seed, epoch, turn).permutation(len(groups))
     chosen = dealt[place * identities : (place + 1) * identities]
-    rng = np.random.default_rng((seed, epoch, step, 1))
+    rng = generator("frames", seed, epoch, step)
     drawn = [rng.choice(groups[i], share, replace=len(groups[i]) < share) for i in chosen]
     return np.concatenate(drawn)
 
@@ -82,9 +87,21 @@ def shuffled(count: int, *, batch_size: int, seed: int, epoch: int, step: int) -
     Returns:
         (min(B, count),) positions, all different.
     """
-    order = np.random.default_rng((seed, epoch)).permutation(count)
+    order = generator("shuffle", seed, epoch).permutation(count)
     start = step * batch_size
     return order[start : start + batch_size]
+
+
+def generator(purpose: Purpose, seed: int, *numbers: int) -> np.random.Generator:
+    """A source of randomness of its own for each purpose, seed and place in the run.
+
+    Args:
+        purpose: what is drawn; streams of different purposes never coincide.
+        seed: the run's seed.
+        numbers: epoch and step, or one of them.
+    """
+    epoch, step = (*numbers, 0)[:2]
+    return np.random.default_rng((PURPOSES.index(purpose), seed, epoch, step))
 
 
 def steps_per_epoch(count: int, batch_size: int) -> int:

@@ -65,6 +65,15 @@ def metadata(table: pa.Table) -> dict[str, Any]:
     return _metadata(table.schema)
 
 
+def noted_format(path: Path) -> object:
+    """The format version noted in a file, None where the file is missing, damaged or no manifest."""
+    try:
+        with parquet.ParquetFile(path) as file:
+            return _metadata(file.schema_arrow).get("format")
+    except (pa.ArrowException, OSError):
+        return None
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:

@@ -15,7 +15,7 @@ class Row:
         identity: the identity that groups are built from (a clip's or an actor's name).
         clip: name of the clip or video, unique in the dataset.
         frame: number of the frame as shipped.
-        actor: name of the person as shipped, None where the dataset has none.
+        actor: name of the actor as shipped, None where the dataset has none.
         valence: label in [-1, 1], None where there is none.
         arousal: label in [-1, 1], None where there is none.
         landmarks: (68, 2) float32, px of the stored frame, x then y; None where there are none.

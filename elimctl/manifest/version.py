@@ -19,7 +19,20 @@ def check(found: object, path: Path) -> None:
     """
     if not isinstance(found, int):
         raise StoreError(f"{path} was not written by elimctl prepare", hint="run elimctl prepare again")
-    if found > FORMAT:
+    refuse_newer(found, path)
+
+
+def refuse_newer(found: object, path: Path) -> None:
+    """Check that a file may be replaced by one of this elimctl; what is damaged may be.
+
+    Args:
+        found: what the file says its format version is.
+        path: the file, for the message.
+
+    Raises:
+        StoreError: it was written by a newer version.
+    """
+    if isinstance(found, int) and found > FORMAT:
         raise StoreError(
             f"{path} has format {found}, written by a newer elimctl; this one reads formats up to {FORMAT}",
             hint="upgrade elimctl: pip install --upgrade elimctl",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elimctl.errors import MissingError
-from elimctl.manifest import parquet
+from elimctl.errors import MissingError, StoreError
+from elimctl.manifest import parquet, version
 from elimctl.prepare import assemble, unit
 from elimctl.prepare.plan import Plan
+from elimctl.store.images import open_images
 
 UNITS = "units"
 
@@ -48,10 +49,12 @@ def build(plan: Plan, out: Path) -> Iterator[unit.Outcome]:
 
     Raises:
         DataError: no row was kept; an earlier dataset in the folder is as it was.
+        StoreError: the folder holds a dataset of a newer elimctl; it is as it was.
         OSError: the disk is full, or the folder cannot be written; call again to go on.
     """
     units = out / UNITS
     if not is_current(plan, out):
+        units.mkdir(parents=True, exist_ok=True)  # a file in the way is noticed before any face is sought
         names: list[str] = []
         for rows in plan.units():
             work = unit.run(rows, plan.root, units, settings=plan.settings, detector=plan.detector)
@@ -63,10 +66,21 @@ def build(plan: Plan, out: Path) -> Iterator[unit.Outcome]:
 def is_current(plan: Plan, out: Path) -> bool:
     """Whether a folder holds the dataset of a plan, prepared from the same files with the same settings.
 
-    Files that changed since the dataset was made are hashed; of the others the size must be the same.
+    Files that changed since the dataset was made are hashed; of the others the size must be the same. A
+    dataset with a damaged file is not current.
+
+    Raises:
+        StoreError: the dataset was written by a newer elimctl, so it must not be replaced.
     """
     record = _read_record(out)
     manifest = out / parquet.NAME
+    version.refuse_newer(record.get("format"), out / assemble.RECORD)
+    version.refuse_newer(parquet.noted_format(manifest), manifest)
+    return _same_inputs(plan, record, manifest) and _readable_images(out)
+
+
+def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
+    """Whether a manifest is whole and was made from the files and settings of a plan."""
     if record.get("inputs") != plan.fingerprint or not manifest.exists():
         return False
     if parquet.digest(manifest) != record.get("manifest_sha256"):
@@ -81,6 +95,15 @@ def is_current(plan: Plan, out: Path) -> bool:
         return True
     known = parquet.read(manifest)["source_sha256"]
     return all(known[number].as_py() == parquet.digest(file) for number, file in suspects)
+
+
+def _readable_images(out: Path) -> bool:
+    """Whether every image of a dataset is where its store says."""
+    try:
+        open_images(out).check()
+    except StoreError:
+        return False
+    return True
 
 
 def summary(out: Path) -> Summary:

@@ -22,7 +22,7 @@ class Plan:
     """A dataset to prepare.
 
     Args:
-        dataset: its name, as users write it.
+        dataset: its name, as written on the command line.
         options: how it was read.
         root: the raw root that the rows' paths are below.
         rows: all rows found, in the manifest's order.
@@ -56,7 +56,7 @@ def arrange(
         rows: what the dataset's reader found, in any order.
         root: the raw root that the reader was given.
         settings: how to prepare.
-        dataset: the dataset's name, as users write it.
+        dataset: the dataset's name, as written on the command line.
         options: how it was read.
 
     Returns:

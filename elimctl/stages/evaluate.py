@@ -11,6 +11,7 @@ from elimctl.evaluate.predict import Predictions, predictions
 from elimctl.evaluate.score import MetricOptions, Scores
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.train import hardware, run
+from elimctl.train.config import DataConfig
 from elimctl.workspace import Workspace
 
 BATCH = 128  # images predicted at once; bounds the memory of an evaluation
@@ -63,31 +64,52 @@ def evaluate_run(
 
     Raises:
         MissingError: there is no such run, or it has no checkpoint.
+        ConfigError: the run's own dataset was prepared anew since; name it with `data` to score on it all the
+            same.
         DataError: the split is empty or unknown.
     """
     found = run.Run(workspace.run(name))
     config = found.config()
     model, progress = run.load_model(found)
     dataset = open_dataset(workspace.dataset(data or config.data.name))
+    fold = config.data.fold if fold is None else fold
+    if data is None:
+        found.require_manifest(dataset.digest)
     on = hardware.device(device or config.train.device)
     batches, count = predict_split(
         model.to(on).predict,  # type: ignore[arg-type]
         dataset,
         split,
-        fold=config.data.fold if fold is None else fold,
+        fold=fold,
         crop_px=config.model.image_px,
         device=on,
     )
+    path = found.folder / "eval" / _stem(split, dataset.name, fold, trained=config.data)
     scores = evaluate(
         track(batches, count),
         dataset.table,
         split=split,
-        folder=found.folder / "eval",
+        path=path,
         options=options or MetricOptions(),
+        protocol={
+            "run": found.name,
+            "step": progress.step,
+            "dataset": dataset.name,
+            "manifest": dataset.digest,
+            "fold": fold,
+        },
     )
-    return Evaluation(
-        found.name, dataset.name, progress.step, scores, found.folder / "eval" / f"{split}.parquet"
-    )
+    return Evaluation(found.name, dataset.name, progress.step, scores, path.with_name(f"{path.name}.parquet"))
+
+
+def _stem(split: str, dataset: str, fold: int, *, trained: DataConfig) -> str:
+    """Name of an evaluation's files: the split, and what differs from what the run was trained on."""
+    parts = [split]
+    if dataset != trained.name:
+        parts.append(dataset)
+    if fold != trained.fold:
+        parts.append(f"fold{fold}")
+    return "-".join(parts)
 
 
 def predict_split(

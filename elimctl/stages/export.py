@@ -1,7 +1,7 @@
 """From a run to a file that other runtimes read, checked against the run before anyone trusts it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from elimctl import atomic, plugins
+from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
 from elimctl.export import eager
 from elimctl.export.metadata import describe
@@ -16,6 +17,7 @@ from elimctl.loader.crop import centre
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import predict_split
 from elimctl.train import run
+from elimctl.train.config import RunConfig
 from elimctl.workspace import Workspace
 
 CHECKED_ROWS = 64  # rows on which predictions are compared one by one
@@ -53,7 +55,8 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
 
     Raises:
         MissingError: there is no such run, dataset or checkpoint.
-        ExportError: the export cannot be made, or does not agree with the run; then its file is removed.
+        ConfigError: the dataset was prepared anew since the run began.
+        ExportError: the export cannot be made, or does not agree with the run; an earlier export stays.
     """
     plugin = plugins.find("export", exporter)
     found = run.Run(workspace.run(name))
@@ -64,54 +67,46 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
     path = found.folder / "export" / f"model.{exporter}"
     crop = dict(dataset.reader.attributes["crop"]) | {"centre_px": crop_px}
     metadata = describe(run=found.name, dataset=dataset.name, crop=crop)
-    plugin.export(model, path, image_px=crop_px, metadata=metadata)
-    try:
-        exported = _check(plugin.load(path), model, dataset, found, path)
-    except BaseException:
-        path.unlink(missing_ok=True)  # an export that disagrees must not be taken for one that does not
-        raise
+    found.require_manifest(dataset.digest)
+    # an export that disagrees with its run never gets this name, and leaves an earlier one in place
+    with atomic.replacing(path) as beside:
+        plugin.export(model, beside, image_px=crop_px, metadata=metadata)
+        preds_difference, metric_difference, scores = _check(plugin.load(beside), model, dataset, config)
+        size_mb = beside.stat().st_size / 1e6
     record = metadata | {
         "crop": crop,
-        "preds_difference": exported.preds_difference,
-        "metric_difference": exported.metric_difference,
-        "scores": asdict(exported.scores),
+        "preds_difference": preds_difference,
+        "metric_difference": metric_difference,
+        "scores": asdict(scores),
     }
     atomic.write_text(path.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
-    return exported
+    return Export(found.name, path, size_mb, preds_difference, metric_difference, scores)
 
 
 def _check(
-    session: eager.Predict, model: torch.nn.Module, dataset: Dataset, found: run.Run, path: Path
-) -> Export:
-    """Compare an export with its run: predictions row by row, and every metric of the split `val`."""
-    config = found.config()
-    crop_px, fold = config.model.image_px, config.data.fold
-    rows = dataset.samples("val", fold=fold).index[:CHECKED_ROWS]
-    preds_difference = eager.difference(session, model, _images(dataset, rows, crop_px))
-    eager.check(preds_difference, tolerance=eager.PREDS_TOLERANCE, what="predictions")
+    session: eager.Predict, model: torch.nn.Module, dataset: Dataset, config: RunConfig
+) -> tuple[float, float, Scores]:
+    """Compare an export with its run on the split `val`: every prediction, and every metric.
 
-    def scores_of(predict: object) -> Scores:
-        batches, _ = predict_split(
-            predict,  # type: ignore[arg-type]
-            dataset,
-            "val",
-            fold=fold,
-            crop_px=crop_px,
-            device="cpu",
-        )
-        return score(accumulate(batches), MetricOptions(), split="val")
+    Returns:
+        The largest difference of a prediction, that of a metric, and the export's scores.
 
-    exported = scores_of(lambda images: torch.from_numpy(session(images.numpy())))
-    metric_difference = _largest_difference(exported, scores_of(eager.reference(model)))
-    eager.check(metric_difference, tolerance=eager.METRIC_TOLERANCE, what="metrics on val")
-    return Export(
-        run=found.name,
-        path=path,
-        size_mb=path.stat().st_size / 1e6,
-        preds_difference=preds_difference,
-        metric_difference=metric_difference,
-        scores=exported,
-    )
+    Raises:
+        ExportError: one of the differences is too large.
+    """
+    rows = dataset.samples("val", fold=config.data.fold).index[:CHECKED_ROWS]
+    single = eager.difference(session, model, _images(dataset, rows, config.model.image_px))
+    eager.check(single, tolerance=eager.PREDS_TOLERANCE, what="predictions")
+
+    def predict_all(predict: Callable[[torch.Tensor], torch.Tensor]) -> list[Predictions]:
+        fold, crop_px = config.data.fold, config.model.image_px
+        return list(predict_split(predict, dataset, "val", fold=fold, crop_px=crop_px, device="cpu")[0])
+
+    exported = predict_all(lambda images: torch.from_numpy(session(images.numpy())))
+    original = predict_all(eager.reference(model))
+    difference = metric_difference(exported, original)
+    eager.check(difference, tolerance=eager.METRIC_TOLERANCE, what="metrics on val")
+    return single, difference, score(accumulate(exported), MetricOptions(), split="val")
 
 
 def _images(dataset: Dataset, rows: np.ndarray, crop_px: int) -> Iterator[np.ndarray]:
@@ -120,8 +115,29 @@ def _images(dataset: Dataset, rows: np.ndarray, crop_px: int) -> Iterator[np.nda
         yield centre(dataset.reader.read(part), crop_px).transpose(0, 3, 1, 2)
 
 
-def _largest_difference(one: Scores, other: Scores) -> float:
-    """Largest difference between two scores, over all axes and metrics."""
-    axes = zip((one.valence, one.arousal), (other.valence, other.arousal), strict=True)
-    pairs = [zip(asdict(a).values(), asdict(b).values(), strict=True) for a, b in axes]
-    return max(abs(a - b) for pair in pairs for a, b in pair)
+def metric_difference(exported: list[Predictions], original: list[Predictions]) -> float:
+    """Largest difference of a metric between two sets of predictions for the same samples.
+
+    PCC does not see the scale of the predictions and SAGR only their sign. Of predictions that are all but
+    constant, as of a network that has learned nothing, PCC is therefore a correlation of rounding errors;
+    and a prediction within rounding of 0 has no sign. An axis' PCC counts where rounding alone cannot move it
+    by the tolerance, its SAGR where every sign is beyond rounding. RMSE and CCC always count.
+
+    Args:
+        exported: predictions of the exported model.
+        original: those of the model it came from.
+    """
+    both = exported, original
+    one, other = (score(accumulate(batches), MetricOptions(), split="val") for batches in both)
+    a, b = (np.concatenate([batch.preds for batch in batches]) for batches in both)
+    found = []
+    for axis, name in enumerate(("valence", "arousal")):
+        rounding = np.abs(a[:, axis] - b[:, axis]).max()
+        metrics = ["rmse", "ccc"]
+        if rounding <= eager.METRIC_TOLERANCE * b[:, axis].std():
+            metrics.append("pcc")
+        if np.abs(b[:, axis]).min() > rounding:
+            metrics.append("sagr")
+        scores = getattr(one, name), getattr(other, name)
+        found += [abs(getattr(scores[0], metric) - getattr(scores[1], metric)) for metric in metrics]
+    return float(np.max(found))

@@ -4,10 +4,9 @@ import numpy as np
 from torch import nn
 
 from elimctl.config import Values
-from elimctl.errors import ConfigError, DataError
+from elimctl.errors import ConfigError
 from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
 from elimctl.loader.batches import Batches, Plan, Samples
-from elimctl.loader.crop import centre
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import predict_split
 from elimctl.train import hardware, run
@@ -33,12 +32,12 @@ def start(workspace: Workspace, config: RunConfig, *, name: str | None = None) -
     samples = dataset.samples("train", fold=config.data.fold)
     config = config.model_copy(update={"data": DataConfig(name=dataset.name, fold=config.data.fold)})
     config = resolve(config, samples=np.bincount(samples.identity).tolist())
-    _check(config, samples, dataset)
-    model = run.build_model(config)
-    validate = _validation(config, dataset)
-    facts = _facts(config, dataset, samples) | run.parameter_facts(model)
-    made = run.create(workspace.runs / (name or run.new_name(workspace.runs, config)), config, facts=facts)
-    return _session(made, config, model, dataset, samples, validate)
+    folder = workspace.new_run(name or run.new_name(workspace.runs, config))
+    session = _session(run.Run(folder), config, dataset, samples)
+    session.batches.batch(0)  # whatever forbids training is found before there is a run
+    facts = _facts(config, dataset, samples) | run.parameter_facts(session.model)
+    run.create(folder, config, facts=facts)
+    return session
 
 
 def resume(workspace: Workspace, *, name: str | None = None) -> Session:
@@ -54,13 +53,8 @@ def resume(workspace: Workspace, *, name: str | None = None) -> Session:
     found = run.Run(workspace.run(name))
     config = found.config()
     dataset = open_dataset(workspace.dataset(config.data.name))
-    if dataset.digest != found.facts().get("manifest"):
-        raise ConfigError(
-            f"dataset {dataset.name} was prepared anew since run {found.name} began",
-            hint="train a new run: elimctl train",
-        )
-    samples = dataset.samples("train", fold=config.data.fold)
-    session = _session(found, config, run.build_model(config), dataset, samples, _validation(config, dataset))
+    found.require_manifest(dataset.digest)
+    session = _session(found, config, dataset, dataset.samples("train", fold=config.data.fold))
     session.resume()
     if session.progress.step >= (config.train.steps or 0):
         raise ConfigError(
@@ -70,14 +64,8 @@ def resume(workspace: Workspace, *, name: str | None = None) -> Session:
     return session
 
 
-def _session(
-    made: run.Run,
-    config: RunConfig,
-    model: nn.Module,
-    dataset: Dataset,
-    samples: Samples,
-    validate: Validate,
-) -> Session:
+def _session(made: run.Run, config: RunConfig, dataset: Dataset, samples: Samples) -> Session:
+    """A session at step 0."""
     train = config.train
     kept = getattr(config.method_config(), "samples", 2)  # k of methods that select samples
     plan = Plan(
@@ -89,7 +77,8 @@ def _session(
         flip=train.flip,
         seed=train.seed,
     )
-    return Session(made, train, model, Batches(dataset.reader, samples, plan), validate)
+    batches = Batches(dataset.reader, samples, plan)
+    return Session(made, train, run.build_model(config), batches, _validation(config, dataset))
 
 
 def _validation(config: RunConfig, dataset: Dataset) -> Validate:
@@ -109,18 +98,6 @@ def _validation(config: RunConfig, dataset: Dataset) -> Validate:
         return score(accumulate(batches), MetricOptions(), split="val")
 
     return validate
-
-
-def _check(config: RunConfig, samples: Samples, dataset: Dataset) -> None:
-    """Refuse, before a run is made, what its first step would refuse."""
-    centre(np.empty((0, *dataset.reader.shape[1:]), np.uint8), config.model.image_px)
-    train = config.train
-    if train.sampler == "identity" and len(samples.names) < train.identities:
-        raise DataError(
-            f"{len(samples.names)} identities in the training split of {dataset.name}, "
-            f"{train.identities} wanted in a batch",
-            hint=f"add --set train.identities={len(samples.names)}, or prepare more identities",
-        )
 
 
 def _facts(config: RunConfig, dataset: Dataset, samples: Samples) -> Values:

@@ -1,33 +1,32 @@
-"""What every reader of images does before it reads."""
+"""Reading many images, one by one: what the readers of all stores share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 
-def prepare(
-    indices: Sequence[int] | np.ndarray, shape: tuple[int, int, int, int], out: np.ndarray | None
-) -> tuple[list[int], np.ndarray]:
-    """Check the indices of a read and the array to read into.
+def gather(
+    indices: Sequence[int] | np.ndarray,
+    shape: tuple[int, int, int, int],
+    read: Callable[[int, np.ndarray], None],
+) -> np.ndarray:
+    """Gather images of a store.
 
     Args:
         indices: (B,) numbers of images.
         shape: (N, S, S, 3) of the store.
-        out: array to read into; None makes one.
+        read: reads the image of a number into a contiguous (S, S, 3) uint8 array.
 
     Returns:
-        The indices as integers, and a contiguous (B, S, S, 3) uint8 array.
+        (B, S, S, 3) uint8, the images in the order of the indices.
 
     Raises:
         IndexError: an index is not in [0, N).
-        ValueError: `out` has another shape or type, or is not contiguous.
     """
     numbers = np.asarray(indices, dtype=np.int64)
     if numbers.size and not 0 <= numbers.min() <= numbers.max() < shape[0]:
         raise IndexError(f"images {numbers.min()} to {numbers.max()} asked of a store of {shape[0]}")
-    wanted = (len(numbers), *shape[1:])
-    if out is None:
-        out = np.empty(wanted, dtype=np.uint8)
-    elif out.shape != wanted or out.dtype != np.uint8 or not out.flags.c_contiguous:
-        raise ValueError(f"out is {out.dtype} {out.shape}; wanted contiguous uint8 {wanted}")
-    return numbers.tolist(), out
+    images = np.empty((len(numbers), *shape[1:]), dtype=np.uint8)
+    for number, image in zip(numbers.tolist(), images, strict=True):
+        read(number, image)
+    return images

@@ -4,6 +4,7 @@ Chunks are read directly: a random image through h5py's indexing costs milliseco
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,23 +81,21 @@ class Images:
     def __reduce__(self) -> tuple[Any, ...]:
         return Images, (self.path,)
 
-    def read(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Gather images.
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Gather images, as every `Reader` does."""
+        return gather.gather(indices, self.shape, self._read)
 
-        Args:
-            indices: (B,) numbers of images, in [0, N).
-            out: (B, S, S, 3) uint8, contiguous, to read into.
-
-        Returns:
-            (B, S, S, 3) uint8 RGB; `out` where given. An image that was dropped is zeros.
-
-        Raises:
-            StoreError: the file is truncated or damaged.
-        """
-        numbers, images = gather.prepare(indices, self.shape, out)
-        for place, number in enumerate(numbers):
-            self._read(number, images[place])
-        return images
+    def check(self) -> None:
+        """Check every image's place, as every `Reader` does."""
+        size = self.path.stat().st_size
+        image_bytes = math.prod(self.shape[1:])
+        places: list[tuple[int, int]] = []  # offset and size; an error raised in the walk would be lost
+        try:
+            self._dataset.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.size)))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise _damaged(self.path, str(error)) from None
+        if any(found != image_bytes or offset + found > size for offset, found in places):
+            raise _damaged(self.path, f"its index does not fit images of {image_bytes} bytes")
 
     def _read(self, number: int, image: np.ndarray) -> None:
         try:

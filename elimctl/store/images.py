@@ -17,8 +17,26 @@ class Reader(Protocol):
     shape: tuple[int, int, int, int]  # (N, S, S, 3)
     attributes: dict[str, Any]  # what `prepare` noted: the format version and how the crops were made
 
-    def read(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Gather images as (B, S, S, 3) uint8 RGB; those of dropped rows are zeros."""
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Gather images.
+
+        Args:
+            indices: (B,) numbers of images, in [0, N).
+
+        Returns:
+            (B, S, S, 3) uint8 RGB. An image that was dropped is zeros.
+
+        Raises:
+            StoreError: a file of the store is missing, truncated or damaged.
+        """
+        ...
+
+    def check(self) -> None:
+        """Check that every image is where the store says; no image is read.
+
+        Raises:
+            StoreError: a file of the store is missing, truncated or damaged.
+        """
         ...
 
 

@@ -119,40 +119,37 @@ class Images:
     def __reduce__(self) -> tuple[Any, ...]:
         return Images, (self.folder,)
 
-    def read(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Gather images.
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Gather images, as every `Reader` does."""
+        return gather.gather(indices, self.shape, self._read)
 
-        Args:
-            indices: (B,) numbers of images, in [0, N).
-            out: (B, S, S, 3) uint8, contiguous, to read into.
+    def check(self) -> None:
+        """Check every shard's size and index, as every `Reader` does."""
+        count = self.shape[0]
+        for number in range(-(-count // self._shard_images)):
+            if number not in self._empty:
+                self._open(number)
 
-        Returns:
-            (B, S, S, 3) uint8 RGB; `out` where given. An image that was dropped is zeros.
+    def _read(self, number: int, image: np.ndarray) -> None:
+        shard, chunk = divmod(number, self._shard_images)
+        if shard in self._empty:
+            image[...] = 0
+        else:
+            self._keep_open(shard).read(chunk, image)
 
-        Raises:
-            StoreError: a shard file is missing, truncated or damaged.
-        """
-        numbers, images = gather.prepare(indices, self.shape, out)
-        for number, image in zip(numbers, images, strict=True):
-            shard, chunk = divmod(number, self._shard_images)
-            if shard in self._empty:
-                image[...] = 0
-            else:
-                self._open(shard).read(chunk, image)
-        return images
-
-    def _open(self, number: int) -> Shard:
+    def _keep_open(self, number: int) -> Shard:
         """A shard, from those held open where it is among them."""
         with self._lock:
-            shard = self._shards.pop(number, None)
-            if shard is None:
-                path = self.folder / shard_name(number)
-                _, height, width, channels = self.shape
-                shard = Shard(path, chunks=self._shard_images, chunk_bytes=height * width * channels)
+            shard = self._shards.pop(number, None) or self._open(number)
             self._shards[number] = shard  # the last is the one used last
             if len(self._shards) > OPEN_SHARDS:
                 self._shards.popitem(last=False)
             return shard
+
+    def _open(self, number: int) -> Shard:
+        _, height, width, channels = self.shape
+        path = self.folder / shard_name(number)
+        return Shard(path, chunks=self._shard_images, chunk_bytes=height * width * channels)
 
 
 def _create(

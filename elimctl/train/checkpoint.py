@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -43,14 +43,16 @@ def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Pr
         model: parameters and buffers to keep.
         optimizer: its state is kept too; None for a checkpoint that is only evaluated.
         progress: how far the run has come.
+
+    Raises:
+        OSError: the disk is full, say; an earlier checkpoint is as it was.
     """
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     if optimizer is not None:
         tensors |= _optimizer_tensors(optimizer)
     facts = {"format_version": FORMAT_VERSION, "progress": asdict(progress)}
     header = {HEADER: json.dumps(facts)}  # one entry: safetensors writes several in random order
-    with atomic.replacing(path) as beside:
-        save_file(tensors, beside, metadata=header)
+    atomic.write_bytes(path, serialise(tensors, metadata=header))
 
 
 def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Progress:

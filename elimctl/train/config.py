@@ -8,6 +8,7 @@ from pydantic import Field
 from elimctl import plugins
 from elimctl.backbones.config import BackboneConfig
 from elimctl.config import Config, Values, validate
+from elimctl.loader.sampler import steps_per_epoch
 
 # Images in a batch by backbone (Kim & Song 2022, A.2); other backbones take the smallest.
 PAPER_BATCH = {"al": 512, "r18": 256, "mmx": 128}
@@ -16,6 +17,7 @@ MIN_IMAGES = 4000  # images a run of default length sees at least, however small
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class DataConfig(Config):
@@ -35,14 +37,14 @@ class TrainConfig(Config):
     identities: Positive = 10  # N, identities in a batch; A.10 row 19
     lr_backbone: Rate = 5e-5  # Adam, trunk and neck; A.10 row 10
     lr_projector: Rate = 1e-5  # Adam, projector; A.10 row 10
-    betas: tuple[Share, Share] = (0.5, 0.9)  # Adam; A.10 row 9
+    betas: tuple[Beta, Beta] = (0.5, 0.9)  # Adam; A.10 row 9
     lr_decay: Rate = 0.8  # factor at each milestone; A.9
-    milestones: tuple[int, ...] | None = None  # steps; None: 5,000, then every 20,000; A.10 row 11
+    milestones: tuple[Positive, ...] | None = None  # steps; None: 5,000, then every 20,000; A.10 row 11
     clip_norm: Rate | None = None  # largest gradient norm of the backbone; None: off; A.10 row 18
     flip: Share = 0.5  # probability of a horizontal flip
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware is fast at it
     device: str = "auto"  # auto: cuda if there is one; or cpu, cuda, cuda:1
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     eval_every: Positive | None = None  # steps between validations; None: see `resolve`
     checkpoint_every: Positive | None = None  # steps between checkpoints; None: as `eval_every`
 
@@ -85,7 +87,7 @@ def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
     train, method = config.train, config.method_config()
     sampler = train.sampler or plugins.find("methods", config.method_name).SAMPLER
     batch_size = train.batch_size or _batch_size(config, samples, balanced=sampler == "identity")
-    per_epoch = max(1, sum(samples) // batch_size)
+    per_epoch = steps_per_epoch(sum(samples), batch_size)
     steps = train.steps or max(train.epochs * per_epoch, -(-MIN_IMAGES // batch_size))
     eval_every = train.eval_every or min(steps, max(per_epoch, -(-steps // 10)))
     filled = {
@@ -106,7 +108,7 @@ def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
 def _batch_size(config: RunConfig, samples: list[int], *, balanced: bool) -> int:
     largest = PAPER_BATCH.get(config.model.name, min(PAPER_BATCH.values()))
     if balanced:
-        largest = min(largest, config.train.identities * int(median(samples)))
+        largest = min(largest, config.train.identities * max(2, int(median(samples))))
     return max(2, min(largest, sum(samples)))
 
 

@@ -1,5 +1,7 @@
 """Which device a run uses, and in which precision."""
 
+import re
+
 import torch
 
 from elimctl.errors import ConfigError
@@ -12,14 +14,13 @@ def device(choice: str) -> torch.device:
         choice: `auto` (CUDA if there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        ConfigError: CUDA was asked for and is not there, or the name is no device.
+        ConfigError: CUDA was asked for and is not there, or the name is no device elimctl trains on.
     """
     if choice == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(choice)
-    except RuntimeError:
-        raise ConfigError(f"{choice!r} is no device", hint="choose auto, cpu, cuda or cuda:N") from None
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", choice):
+        raise ConfigError(f"{choice!r} is no device", hint="choose auto, cpu, cuda or cuda:N")
+    chosen = torch.device(choice)
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"device {choice} asked for, {torch.cuda.device_count()} CUDA devices found",

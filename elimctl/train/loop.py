@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from elimctl import atomic
-from elimctl.errors import TrainingError
+from elimctl.errors import DataError, TrainingError
 from elimctl.evaluate.score import Scores
 from elimctl.loader.batch import Batch
 from elimctl.loader.batches import Batches
@@ -73,6 +73,7 @@ class Session:
 
     def resume(self) -> None:
         """Take up the last checkpoint, if there is one, and forget the log's rows after it."""
+        atomic.remove_leftovers(self.run.last.parent)
         if self.run.last.exists():
             self.progress = checkpoint.load(self.run.last, self.model, self.optimizer)
         _rewind_log(self.run.log, self.progress.step)
@@ -99,9 +100,10 @@ def fit(session: Session, *, stop: Callable[[], bool] = lambda: False) -> Iterat
         images += len(batch.images)
         session.progress = replace(session.progress, step=batch.step + 1)
         speed = images / (time.perf_counter() - started)
-        report = Report(session.progress.step, steps, losses, lr, speed)
-        report = _validate_and_save(session, report, stopping=stop())
+        report = _validate(session, batch, Report(session.progress.step, steps, losses, lr, speed))
+        # the log first: rows after the last checkpoint are forgotten on resuming, a missing one stays missing
         _log(session.run.log, report, session.batches.steps_per_epoch)
+        report = _save(session, report, stopping=stop())
         yield report
         if report.saved and stop():
             return
@@ -146,29 +148,40 @@ def _require_finite(session: Session, batch: Batch, losses: dict[str, Tensor]) -
     """Stop before a loss that is not finite reaches the weights."""
     broken = [name for name, value in losses.items() if not torch.isfinite(value)]
     if broken:
-        names = session.batches.samples.names
-        present = [names[code] for code in sorted(set(batch.identity.tolist()))]
-        raise TrainingError(
-            f"loss {', '.join(broken)} is not finite at step {batch.step + 1} of run {session.run.name}; "
-            f"identities in the batch: {', '.join(present)}",
-            hint="lower train.lr_backbone, or train with --set train.precision=float32",
-        )
+        raise _diverged(session, batch, f"loss {', '.join(broken)} is not finite")
 
 
-def _validate_and_save(session: Session, report: Report, *, stopping: bool) -> Report:
-    """Validate and write checkpoints where the step is due for it."""
-    config, last = session.config, report.step == report.steps
-    scores = None
-    if last or report.step % (config.eval_every or report.steps) == 0:
+def _diverged(session: Session, batch: Batch, what: str) -> TrainingError:
+    """The error of a run whose numbers are no longer finite."""
+    names = session.batches.samples.names
+    present = ", ".join(names[code] for code in sorted(set(batch.identity.tolist())))
+    return TrainingError(
+        f"{what} at step {batch.step + 1} of run {session.run.name}; identities in the batch: {present}",
+        hint="lower train.lr_backbone, or train with --set train.precision=float32",
+    )
+
+
+def _validate(session: Session, batch: Batch, report: Report) -> Report:
+    """Validate where the step is due for it, and keep the best weights."""
+    if report.step != report.steps and report.step % (session.config.eval_every or report.steps):
+        return replace(report, best=session.progress.best_ccc)
+    try:
         scores = session.validate(session.model.eval())
-        if session.progress.best_ccc is None or scores.mean.ccc > session.progress.best_ccc:
-            session.progress = replace(session.progress, best_ccc=scores.mean.ccc, best_step=report.step)
-            checkpoint.save(session.run.best, session.model, None, session.progress)
-    saved = None
-    if last or stopping or report.step % (config.checkpoint_every or report.steps) == 0:
-        saved = session.run.last
-        checkpoint.save(saved, session.model, session.optimizer, session.progress)
-    return replace(report, scores=scores, best=session.progress.best_ccc, saved=saved)
+    except DataError as error:
+        raise _diverged(session, batch, error.message) from error
+    if session.progress.best_ccc is None or scores.mean.ccc > session.progress.best_ccc:
+        session.progress = replace(session.progress, best_ccc=scores.mean.ccc, best_step=report.step)
+        checkpoint.save(session.run.best, session.model, None, session.progress)
+    return replace(report, scores=scores, best=session.progress.best_ccc)
+
+
+def _save(session: Session, report: Report, *, stopping: bool) -> Report:
+    """Write the checkpoint to go on from, where the step is due for it."""
+    due = report.step % (session.config.checkpoint_every or report.steps) == 0
+    if not (due or stopping or report.step == report.steps):
+        return report
+    checkpoint.save(session.run.last, session.model, session.optimizer, session.progress)
+    return replace(report, saved=session.run.last)
 
 
 def _log(path: Path, report: Report, steps_per_epoch: int) -> None:

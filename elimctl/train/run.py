@@ -54,6 +54,18 @@ class Run:
         """The resolved recipe of the run."""
         return validate(RunConfig, read_toml(self.folder / "recipe.toml"), where="recipe")
 
+    def require_manifest(self, digest: str) -> None:
+        """Refuse a dataset that is not the one the run was trained on.
+
+        Raises:
+            ConfigError: the manifest's hash differs: what is `val` now may have been trained on.
+        """
+        if digest != self.facts().get("manifest"):
+            raise ConfigError(
+                f"the dataset of run {self.name} was prepared anew since the run began",
+                hint="train a new run, or name the dataset with --data to score on it as it is",
+            )
+
     def facts(self) -> Values:
         """What run.json says.
 

@@ -1,8 +1,11 @@
 """Bad input: one line `error:`, one line `hint:`, exit code 1, and nothing lost."""
 
 import json
+import resource
 
 import pytest
+
+from elimctl.manifest import parquet
 
 from .conftest import TINY
 
@@ -64,8 +67,22 @@ def test_a_crop_larger_than_the_stored_images(refused, workspace):
     assert "72" in message
 
 
-def test_an_empty_split(refused, workspace):
+def test_a_fold_that_does_not_exist(refused, workspace):
     assert "fold" in refused("train", *TINY, "--fold", "17", "--workspace", workspace)
+
+
+def test_an_empty_split(refused, workspace):
+    file = workspace / "data" / "afew-va" / "manifest.parquet"
+    table = parquet.read(file)
+    status = [
+        "dropped" if fold == 0 else status
+        for fold, status in zip(table["fold"].to_pylist(), table["status"].to_pylist(), strict=True)
+    ]
+    place = table.schema.get_field_index("status")
+    emptied = table.set_column(place, table.schema.field(place), [status])
+    parquet.write(file, emptied, metadata={"dataset": "afew-va", "settings": {}})
+    assert "split 'val' is empty" in refused("train", *TINY, "--workspace", workspace)
+    assert not (workspace / "runs").exists()
 
 
 def test_an_unknown_key_of_a_recipe_names_the_nearest(refused, workspace, tmp_path):
@@ -108,12 +125,15 @@ def test_a_store_written_by_a_newer_version(refused, workspace):
 
 
 def test_a_truncated_shard(refused, workspace):
-    shard = next((workspace / "data" / "afew-va" / "images.zarr" / "c").rglob("0"))
-    shard = next(
-        file for file in (workspace / "data" / "afew-va" / "images.zarr" / "c").rglob("*") if file.is_file()
-    )
+    shard = workspace / "data" / "afew-va" / "images.zarr" / "c" / "0" / "0" / "0" / "0"
     shard.write_bytes(shard.read_bytes()[:1000])
-    assert str(shard.name) in refused("train", *TINY, "--steps", "1", "--workspace", workspace)
+    assert str(shard) in refused("train", *TINY, "--steps", "1", "--workspace", workspace)
+
+
+def test_a_shard_that_is_missing(refused, workspace):
+    shard = workspace / "data" / "afew-va" / "images.zarr" / "c" / "0" / "0" / "0" / "0"
+    shard.unlink()
+    assert "images.zarr" in refused("train", *TINY, "--steps", "1", "--workspace", workspace)
 
 
 def test_a_second_dataset_must_be_chosen_between(refused, call, raw, workspace):
@@ -135,14 +155,71 @@ def test_a_run_name_that_is_taken(refused, call, workspace):
     assert "has all its 1 steps" in refused("train", "--resume", "--workspace", workspace)
 
 
-def test_a_full_disk_is_said_in_one_line_and_loses_nothing(refused, workspace, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device", "checkpoints/last.safetensors")
+@pytest.fixture
+def small_files():
+    """Nothing larger than 100 kB can be written, as on a disk that is nearly full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    monkeypatch.setattr("elimctl.train.checkpoint.save", full)
-    message = refused("train", *TINY, "--steps", "1", "--batch-size", "8", "--workspace", workspace)
-    assert "error: no space left on device" in message
-    assert (workspace / "data" / "afew-va" / "manifest.parquet").exists()
+
+def test_a_checkpoint_that_cannot_be_written_is_named_and_nothing_is_left_beside_it(
+    refused, workspace, small_files
+):
+    arguments = ["--steps", "1", "--batch-size", "8", "--run", "mine", "--workspace", workspace]
+    message = refused("train", *TINY, *arguments)
+    assert "error: file too large: " in message
+    assert "best.safetensors" in message
+    assert not list((workspace / "runs" / "mine" / "checkpoints").iterdir())
+
+
+def test_a_shard_that_cannot_be_written_is_named_and_an_earlier_dataset_stays(
+    refused, raw, workspace, small_files
+):
+    manifest = workspace / "data" / "afew-va" / "manifest.parquet"
+    before = manifest.read_bytes()
+    arguments = ["--detector", "annotation", "--size", "80", "--workspace", workspace]
+    assert "file too large: " in refused("prepare", "afew-va", raw, *arguments)
+    assert manifest.read_bytes() == before
+
+
+def test_a_file_where_a_folder_is_wanted(refused, raw, tmp_path):
+    (tmp_path / "data").touch()
+    assert str(tmp_path / "data") in refused("prepare", "afew-va", raw, "--workspace", tmp_path)
+    assert "data" in refused("imitate", "afew-va", tmp_path / "data")
+
+
+def test_too_few_samples_of_an_identity_to_be_matched(refused, workspace):
+    arguments = ["--batch-size", "7", "--workspace", workspace]
+    assert "one alone cannot be matched" in refused("train", *TINY, *arguments)
+    assert not (workspace / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden"])
+def test_a_name_that_leads_elsewhere(refused, workspace, name):
+    arguments = ["--batch-size", "8", "--workspace", workspace]
+    assert "cannot be the name of a folder" in refused("train", *TINY, "--run", name, *arguments)
+
+
+def test_an_unknown_recipe_lists_those_that_exist(refused, workspace):
+    assert "afew-va-paper, demo" in refused("train", "--recipe", "papr", "--workspace", workspace)
+
+
+@pytest.mark.parametrize("setting", ["train.betas=[1.0, 0.9]", "train.seed=-1", "train.milestones=[0]"])
+def test_a_value_out_of_range(refused, workspace, setting):
+    key = setting.partition("=")[0]
+    assert key in refused("train", *TINY, "--set", setting, "--workspace", workspace)
+
+
+def test_a_dataset_prepared_anew_is_not_mistaken_for_the_runs_own(refused, call, raw, workspace):
+    arguments = [*TINY, "--steps", "1", "--batch-size", "8", "--workspace", workspace]
+    assert call("train", *arguments) == 0
+    again = ["--detector", "annotation", "--size", "72", "--set", "prepare.seed=1", "--workspace", workspace]
+    assert call("prepare", "afew-va", raw, *again) == 0
+    for command in (["eval"], ["export", "onnx"], ["train", "--resume"]):
+        assert "prepared anew" in refused(*command, "--workspace", workspace)
+    assert call("eval", "--data", "afew-va", "--workspace", workspace) == 0
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_the_identities(refused, workspace):

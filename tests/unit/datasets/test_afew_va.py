@@ -233,7 +233,7 @@ def test_an_annotation_file_that_cannot_be_opened_names_no_absolute_path(tmp_pat
 def test_a_byte_order_mark_and_further_keys_do_no_harm(tmp_path: Path) -> None:
     folder = _clip(tmp_path / "001")
     content = json.loads((folder / "001.json").read_text()) | {"subset": "x", "emotion": "y"}
-    content["frames"]["note"] = {"by": "nobody"}
+    content["frames"]["note"] = {"by": "hand"}
     (folder / "001.json").write_text(json.dumps(content), encoding="utf-8-sig")
     assert _reasons(_read(tmp_path)) == {0: None, 1: None}
 

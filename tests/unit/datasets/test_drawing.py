@@ -14,7 +14,7 @@ from elimctl.faces.options import DetectorOptions
 FRAME = {"width_px": 320, "height_px": 256}
 
 
-def a_person(seed: int, *, shift: float = 0.0) -> tuple[Identity, View]:
+def a_view_of_an_identity(seed: int, *, shift: float = 0.0) -> tuple[Identity, View]:
     rng = np.random.default_rng(seed)
     return draw_identity(rng, identity_shift=shift), draw_view(rng)
 
@@ -59,7 +59,7 @@ def overlap(a: tuple, b: tuple) -> float:
 
 
 def test_same_arguments_give_the_same_bytes():
-    first, second = (draw(*a_person(3), valence=0.4, arousal=-0.2) for _ in range(2))
+    first, second = (draw(*a_view_of_an_identity(3), valence=0.4, arousal=-0.2) for _ in range(2))
     assert first.image.tobytes() == second.image.tobytes()
     assert first.landmarks.tobytes() == second.landmarks.tobytes()
     assert first.box == second.box
@@ -67,7 +67,7 @@ def test_same_arguments_give_the_same_bytes():
 
 def test_the_number_of_threads_changes_no_byte():
     threads = cv2.getNumThreads()
-    identity, view = a_person(4)
+    identity, view = a_view_of_an_identity(4)
     images = set()
     try:
         for count in (1, 2, 4):
@@ -97,7 +97,7 @@ def test_a_drawing_has_the_size_asked_for_and_its_box_and_landmarks_lie_in_it(si
 
 def test_landmarks_come_in_the_order_of_ibug():
     for seed in range(4):
-        identity, view = a_person(seed)
+        identity, view = a_view_of_an_identity(seed)
         x, y = draw(identity, frontal(view), valence=0.3, arousal=0.6).landmarks.T
         assert np.all(np.diff(x[:17]) > 0), "the jaw runs from the image's left to its right"
         assert y[8] == y[:17].max(), "its middle is the chin"
@@ -114,7 +114,7 @@ def test_landmarks_come_in_the_order_of_ibug():
 
 
 def test_a_turned_head_carries_its_landmarks_along():
-    identity, view = a_person(1)
+    identity, view = a_view_of_an_identity(1)
     straight, turned = (draw(identity, replace(frontal(view), yaw=yaw)).landmarks for yaw in (0.0, 18.0))
     # the tip of the nose stands out further than the jaw, so it moves further
     assert turned[30, 0] - straight[30, 0] > turned[[4, 12], 0].mean() - straight[[4, 12], 0].mean() + 3
@@ -127,7 +127,7 @@ def test_a_turned_head_carries_its_landmarks_along():
 @pytest.mark.parametrize("arousal", [-1.0, 0.0, 1.0])
 def test_valence_lifts_the_corners_of_the_mouth(arousal):
     for seed in range(10):
-        identity, _ = a_person(seed, shift=1.0)
+        identity, _ = a_view_of_an_identity(seed, shift=1.0)
         lifts = [corner_lift(shape(identity, v, arousal)) for v in np.linspace(-1, 1, 9).tolist()]
         assert np.all(np.diff(lifts) > 0)
 
@@ -136,13 +136,13 @@ def test_valence_lifts_the_corners_of_the_mouth(arousal):
 @pytest.mark.parametrize("measure", [eye_aperture, brow_height, mouth_opening])
 def test_arousal_opens_eyes_and_mouth_and_raises_the_brows(measure, valence):
     for seed in range(10):
-        identity, _ = a_person(seed, shift=1.0)
+        identity, _ = a_view_of_an_identity(seed, shift=1.0)
         sizes = [measure(shape(identity, valence, a)) for a in np.linspace(-1, 1, 9).tolist()]
         assert np.all(np.diff(sizes) > 0)
 
 
 def test_the_drawn_landmarks_show_the_expression_too():
-    identity, view = a_person(2)
+    identity, view = a_view_of_an_identity(2)
     sad, glad = (draw(identity, frontal(view), valence=v).landmarks for v in (-0.8, 0.8))
     calm, lively = (draw(identity, frontal(view), arousal=a).landmarks for a in (-0.8, 0.8))
     assert corner_lift(glad) > corner_lift(sad) + 2
@@ -150,7 +150,7 @@ def test_the_drawn_landmarks_show_the_expression_too():
 
 
 def test_a_small_change_of_the_label_is_a_small_change_of_the_picture():
-    identity, view = a_person(1, shift=1.0)
+    identity, view = a_view_of_an_identity(1, shift=1.0)
     labels = np.linspace(-1, 1, 21).tolist()
     pictures = [draw(identity, view, label, -label).image.astype(np.float64) for label in labels]
     steps = [np.abs(b - a).mean() for a, b in pairwise(pictures)]
@@ -172,7 +172,7 @@ def test_without_a_shift_everybody_shows_the_same_expression():
 
 
 def test_the_shift_changes_the_expression_and_nothing_else_of_an_identity():
-    plain, shifted = (a_person(5, shift=shift)[0] for shift in (0.0, 1.0))
+    plain, shifted = (a_view_of_an_identity(5, shift=shift)[0] for shift in (0.0, 1.0))
     assert replace(shifted, temperament=plain.temperament) == plain
     assert shifted.temperament != plain.temperament
 
@@ -180,7 +180,7 @@ def test_the_shift_changes_the_expression_and_nothing_else_of_an_identity():
 def test_with_full_shift_one_neutral_looks_like_the_smile_or_frown_of_others():
     looks = []
     for seed in range(60):
-        (plain, _), (shifted, _) = a_person(seed), a_person(seed, shift=1.0)
+        (plain, _), (shifted, _) = a_view_of_an_identity(seed), a_view_of_an_identity(seed, shift=1.0)
         frown, neutral, smile = (corner_lift(shape(plain, v)) for v in (-0.3, 0.0, 0.3))
         assert frown < neutral < smile
         resting = corner_lift(shape(shifted))

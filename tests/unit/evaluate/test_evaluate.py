@@ -45,7 +45,9 @@ def batches(table):
 
 
 def test_every_sample_is_written_with_its_own_labels_and_prediction(table, batches, tmp_path):
-    evaluate(batches, table, split="val", folder=tmp_path / "eval", options=MetricOptions())
+    evaluate(
+        batches, table, split="val", path=tmp_path / "eval" / "val", options=MetricOptions(), protocol={}
+    )
     written = pq.read_table(tmp_path / "eval" / "val.parquet")
     assert written.column_names == [
         *("row", "path", "identity", "clip", "frame"),
@@ -59,7 +61,9 @@ def test_every_sample_is_written_with_its_own_labels_and_prediction(table, batch
 
 
 def test_the_scores_can_be_computed_again_from_the_written_rows(table, batches, tmp_path):
-    scores = evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    scores = evaluate(
+        batches, table, split="val", path=tmp_path / "val", options=MetricOptions(), protocol={"run": "one"}
+    )
     written = pq.read_table(tmp_path / "val.parquet")
     for axis in ("valence", "arousal"):
         label, pred = (written[name].to_numpy().astype(np.float64) for name in (axis, f"{axis}_pred"))
@@ -71,21 +75,27 @@ def test_the_scores_can_be_computed_again_from_the_written_rows(table, batches, 
 
 
 def test_the_json_holds_the_scores_that_are_returned(table, batches, tmp_path):
-    scores = evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    scores = evaluate(
+        batches, table, split="val", path=tmp_path / "val", options=MetricOptions(), protocol={"run": "one"}
+    )
     assert (tmp_path / "val.json").read_text() == scores.to_json()
     assert json.loads(scores.to_json())["count"] == COUNT - 5
 
 
 def test_rows_are_gathered_into_groups_and_the_last_ones_are_not_lost(table, batches, tmp_path, monkeypatch):
     monkeypatch.setattr(room, "GROUP_ROWS", 20)
-    evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    evaluate(
+        batches, table, split="val", path=tmp_path / "val", options=MetricOptions(), protocol={"run": "one"}
+    )
     described = pq.ParquetFile(tmp_path / "val.parquet").metadata
     # batches of 8: three make 24 rows, then three make 21
     assert [described.row_group(group).num_rows for group in range(described.num_row_groups)] == [24, 21]
 
 
 def test_an_error_half_way_leaves_the_earlier_evaluation_as_it_was(table, batches, tmp_path):
-    evaluate(batches, table, split="val", folder=tmp_path, options=MetricOptions())
+    evaluate(
+        batches, table, split="val", path=tmp_path / "val", options=MetricOptions(), protocol={"run": "one"}
+    )
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
     def broken():
@@ -93,11 +103,28 @@ def test_an_error_half_way_leaves_the_earlier_evaluation_as_it_was(table, batche
         raise DataError("1 of 8 predictions of a batch are not finite")
 
     with pytest.raises(DataError, match="not finite"):
-        evaluate(broken(), table, split="val", folder=tmp_path, options=MetricOptions())
+        evaluate(
+            broken(),
+            table,
+            split="val",
+            path=tmp_path / "val",
+            options=MetricOptions(),
+            protocol={"run": "one"},
+        )
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
 def test_an_empty_split_leaves_no_file(table, tmp_path):
     with pytest.raises(DataError, match="no sample"):
-        evaluate([], table, split="val", folder=tmp_path, options=MetricOptions())
+        evaluate(
+            [], table, split="val", path=tmp_path / "val", options=MetricOptions(), protocol={"run": "one"}
+        )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_scored_how_is_kept_with_the_predictions(table, batches, tmp_path):
+    options = MetricOptions(sagr_zero="never")
+    evaluate(batches, table, split="val", path=tmp_path / "val-fold1", options=options, protocol={"fold": 1})
+    found = json.loads(pq.read_schema(tmp_path / "val-fold1.parquet").metadata[b"protocol"])
+    assert found["fold"] == 1
+    assert found["metrics"]["sagr_zero"] == "never"

@@ -80,7 +80,7 @@ def test_a_face_cut_by_the_border_keeps_its_place(detector, portrait):
     assert abs(cut.box[2] + left_px - face.box[2]) < 0.15 * (face.box[2] - face.box[0])
 
 
-def test_two_people_are_two_faces(detector, portrait):
+def test_two_faces_side_by_side_are_both_found(detector, portrait):
     first, second = detector.detect(np.hstack([portrait, portrait[:, ::-1]]))
     assert overlap(first.box, second.box) == 0
     assert first.score >= second.score

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.errors import DataError
-from elimctl.loader.sampler import identity_balanced, members, shuffled, steps_per_epoch
+from elimctl.loader.sampler import PURPOSES, generator, identity_balanced, members, shuffled, steps_per_epoch
 
 sizes = st.lists(st.integers(1, 30), min_size=4, max_size=12)
 
@@ -59,9 +59,9 @@ def test_fewer_identities_than_n_says_both_numbers():
     assert "train.identities=3" in caught.value.hint
 
 
-def test_a_batch_smaller_than_n_is_refused():
-    with pytest.raises(DataError, match="cannot hold"):
-        identity_balanced(groups_of([5] * 9), batch_size=4, identities=5, seed=0, epoch=0, step=0)
+def test_a_batch_with_less_than_two_samples_an_identity_is_refused():
+    with pytest.raises(DataError, match="1 samples of each of 5 identities"):
+        identity_balanced(groups_of([5] * 9), batch_size=9, identities=5, seed=0, epoch=0, step=0)
 
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 3))
@@ -76,3 +76,14 @@ def test_a_shuffled_epoch_shows_no_sample_twice(count, batch_size, epoch):
 def test_members_follow_the_sorted_identities():
     found = members(np.array([2, 0, 2, 1, 0]))
     assert [group.tolist() for group in found] == [[1, 4], [3], [0, 2]]
+
+
+def test_streams_of_different_purposes_never_coincide():
+    first = {
+        tuple(generator(purpose, seed, epoch, step).integers(2**62, size=2))
+        for purpose in PURPOSES
+        for seed in range(3)
+        for epoch in range(3)
+        for step in range(3)
+    }
+    assert len(first) == len(PURPOSES) * 27
