@@ -93,7 +93,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return f"{round(value, 3) + 0.0:.3f}"  # + 0.0: no "-0.000"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

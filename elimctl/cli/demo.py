@@ -2,14 +2,17 @@
 
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from typer import Option
 
 from elimctl.cli import console, options
 from elimctl.errors import ConfigError
 
-DATASET, SEED = "afew-va", 0
+if TYPE_CHECKING:
+    from elimctl.workspace import Workspace
+
+DATASET, RAW, SEED = "afew-va", "raw", 0
 
 
 def demo(
@@ -34,11 +37,11 @@ def demo(
 
     started = time.perf_counter()
     place = workspaces.locate(workspace)
-    _require_empty(place.root)
+    _require_room(place)
     name = "demo" if size == "full" else f"demo-{size}"
     tables = recipes.read(name, {"method": {"name": method}}, sets=sets)
     config = recipes.run_config(tables)
-    raw = place.root / "raw"
+    raw = place.root / RAW
 
     console.say("1/5 drawing faces in the layout of AFEW-VA")
     preparing.imitate_dataset(DATASET, raw, tables["imitate"], seed=SEED)
@@ -60,17 +63,19 @@ def demo(
         ("recipe, log, checkpoints", session.run.folder),
         ("every prediction", found.predictions),
         ("ONNX model", exported.path),
-        ("recipe of this demo", recipes.path(name)),
     ]
     console.show_table(("what", "where"), [(what, _short(where, place.root)) for what, where in places])
     console.say(f"done in {time.perf_counter() - started:.0f} s")
 
 
-def _require_empty(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(
-            f"{folder} is not empty", hint="run elimctl demo in an empty folder: mkdir demo && cd demo"
-        )
+def _require_room(place: "Workspace") -> None:
+    """Refuse a folder that already holds what the demo is about to make."""
+    for folder in (place.root / RAW, place.data, place.runs):
+        if folder.exists():
+            raise ConfigError(
+                f"there is a {folder} already",
+                hint="run elimctl demo in an empty folder: mkdir demo && cd demo",
+            )
 
 
 def _short(path: Path, root: Path) -> str:

@@ -6,7 +6,6 @@ from typing import Annotated
 from typer import Argument, Option
 
 from elimctl.cli import console, options
-from elimctl.errors import ConfigError
 
 
 def imitate(
@@ -26,8 +25,6 @@ def imitate(
     from elimctl import recipe as recipes
     from elimctl.stages.prepare import imitate_dataset
 
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty", hint="name a folder that does not exist yet")
     given = {"identities": identities, "clips": clips, "frames": frames}
     values = recipes.read(recipe, {"imitate": given}, sets=sets)["imitate"]
     imitate_dataset(dataset, folder, values, seed=seed)

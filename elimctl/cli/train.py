@@ -14,6 +14,8 @@ from elimctl.errors import ConfigError
 if TYPE_CHECKING:
     from elimctl.train.loop import Report, Session
 
+LEARNED = 0.1  # val CCC below which a run is told that it has learned next to nothing
+
 
 def train(
     backbone: Annotated[str | None, Option(help="Backbone: al, r18, mmx or timm/NAME [default: al].")] = None,
@@ -50,16 +52,25 @@ def train(
         "train": {"steps": steps, "batch_size": batch_size, "seed": seed, "device": device},
     }
     if resume:
-        given = [value for table in values.values() for value in table.values()]
-        if recipe or sets or any(value is not None for value in given):
-            raise ConfigError(
-                "--resume continues a run as it was begun; other settings were given too",
-                hint="leave them out, or train a new run without --resume",
-            )
+        _refuse_settings(values, recipe=recipe, sets=sets)
         session = stage.resume(place, name=run)
     else:
         session = stage.start(place, recipes.run_config(recipes.read(recipe, values, sets=sets)), name=run)
     follow(session)
+
+
+def _refuse_settings(
+    values: dict[str, dict[str, object]], *, recipe: str | None, sets: list[str] | None
+) -> None:
+    """Refuse settings beside --resume: a run goes on as it was begun."""
+    tables = values.items()
+    given = [f"{name}.{key}" for name, table in tables for key, value in table.items() if value is not None]
+    given += ["--recipe"] * bool(recipe) + list(sets or [])
+    if given:
+        raise ConfigError(
+            f"--resume continues a run as it was begun, and {', '.join(given)} was given too",
+            hint="leave that out, or train a new run without --resume",
+        )
 
 
 def follow(session: "Session") -> None:
@@ -94,8 +105,13 @@ def follow(session: "Session") -> None:
             f"go on with: elimctl train --resume --run {run.name}{where}"
         )
         raise Exit(130)
-    best = session.progress
-    console.say(f"best val CCC {best.best_ccc or 0:.3f} at step {best.best_step:,}; run in {run.folder}")
+    best, ccc = session.progress, session.progress.best_ccc or 0
+    console.say(f"best val CCC {ccc:.3f} at step {best.best_step:,}; run in {run.folder}")
+    if ccc < LEARNED:
+        console.say(
+            "this model has learned next to nothing: the default rates are the paper's, for ImageNet weights "
+            "and long runs; see --pretrained, --steps, and the recipe of elimctl demo"
+        )
 
 
 def _watched(reports: "Iterator[Report]", session: "Session") -> "Iterator[Report]":

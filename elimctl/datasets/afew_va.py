@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from elimctl.config import Config
 from elimctl.datasets import files
 from elimctl.datasets.afew_va_defects import spoil
+from elimctl.datasets.anamorphic import pixel_aspect
 from elimctl.datasets.drawing import Drawing, draw_identity
 from elimctl.datasets.imitation import draw_clip, trajectory, write_image
 from elimctl.errors import ConfigError, LayoutError
@@ -30,8 +30,6 @@ LABEL_SCALE = 10  # shipped as whole numbers in [-10, 10]
 IMAGES = (".png", ".jpg", ".jpeg")  # as shipped, and as repacked; where a frame has several, the first counts
 CLIP = re.compile(r"[0-9]{3}")
 FRAME = re.compile(r"([0-9]{1,9})(\.\w+)?")
-STORED_PX = (720, 576)  # frames of a film on DVD: their pixels are not square
-SHOWN_WIDTH_PX = 960  # width of such a frame with square pixels; EMOCA (Danecek et al. 2022) does the same
 LANDMARK_LIMIT_PX = 1e5  # beyond any frame: not a coordinate
 
 
@@ -39,7 +37,7 @@ class Options(Config):
     """How AFEW-VA is read."""
 
     # clip: each clip is an identity, as in Kim & Song 2022. actor: the clips of one actor are one identity,
-    # so that nobody is in two folds; a clip without an actor's name is dropped.
+    # so that no actor is in two folds; a clip without an actor's name is dropped.
     identity: Literal["clip", "actor"] = "clip"
     # Stretch frames of 720 x 576 px, and their landmarks, to 960 x 576.
     anamorphic: bool = False
@@ -177,7 +175,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
             valence=labels[0],
             arousal=labels[1],
             landmarks=_landmarks(entry),
-            pixel_aspect=_pixel_aspect(file) if options.anamorphic and number in clip.images else 1.0,
+            pixel_aspect=pixel_aspect(file) if options.anamorphic and number in clip.images else 1.0,
             reason=next((reason for reason in reasons if reason), None),
         )
 
@@ -233,15 +231,6 @@ def _landmarks(entry: Mapping[str, Any]) -> np.ndarray | None:
         return None
     usable = points.shape == (68, 2) and np.all(np.abs(points) <= LANDMARK_LIMIT_PX)  # false for NaN
     return points.astype(np.float32) if usable else None
-
-
-def _pixel_aspect(file: Path) -> float:
-    """Width of a pixel over its height, from the size in the image's header."""
-    try:
-        with Image.open(file) as image:
-            return SHOWN_WIDTH_PX / STORED_PX[0] if image.size == STORED_PX else 1.0
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return 1.0  # the image cannot be read: prepare drops it, with the reason
 
 
 def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> None:

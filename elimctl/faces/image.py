@@ -1,6 +1,7 @@
 """Encoded images to RGB arrays."""
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -32,9 +33,12 @@ def decode(content: bytes, *, where: str) -> np.ndarray:
     if not content:
         raise ImageError(f"{where} is empty", hint="copy the file again from its source")
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _check_size(image, where=where)
-            return _to_rgb(image, where=where)
+        with warnings.catch_warnings():
+            # Pillow warns from half the size it refuses; here an image is either decoded or refused.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                _check_size(image, where=where)
+                return _to_rgb(image, where=where)
     except UnidentifiedImageError:
         raise ImageError(
             f"{where} is no readable {', '.join(FORMATS)} image, it starts with {content[:8]!r}",

@@ -1,6 +1,6 @@
 """SCRFD, the detector of insightface's model packs.
 
-Nothing is downloaded here: the packs are for non-commercial research, so fetching one is left to whoever may use it.
+Nothing is downloaded here: the packs are for non-commercial research, so who fetches one decides to.
 
 Source: Guo et al. 2021, Sample and Computation Redistribution for Efficient Face Detection.
 """

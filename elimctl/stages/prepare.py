@@ -1,12 +1,16 @@
 """From a raw folder to a prepared dataset, and from nothing to a raw folder of drawings."""
 
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from elimctl import plugins
 from elimctl.config import Values, validate
+from elimctl.errors import ConfigError
 from elimctl.manifest.row import Row
 from elimctl.prepare.plan import Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
@@ -47,10 +51,43 @@ def imitate_dataset(dataset: str, folder: Path, values: Values, *, seed: int) ->
 
     Args:
         dataset: name of the dataset's plug-in.
-        folder: where it goes.
+        folder: where it goes; it must not exist or be empty.
         values: settings of the drawing, the recipe's table `[imitate]`.
         seed: same seed and settings, same bytes.
+
+    Raises:
+        ConfigError: the folder is a file or not empty, or the settings cannot be used.
+        OSError: the imitation could not be written; nothing of it is left.
     """
     plugin = plugins.find("datasets", dataset)
     options = validate(plugin.ImitateOptions, values, where="imitate")
-    plugin.imitate(folder, np.random.default_rng(seed), options)
+    with _complete_or_absent(folder) as beside:
+        plugin.imitate(beside, np.random.default_rng(seed), options)
+
+
+@contextmanager
+def _complete_or_absent(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose content is put into `folder` when the block ends without an error.
+
+    A folder that exists takes the content and stays itself: it may be where the caller stands, or a volume
+    of its own, so the temporary folder is within it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; wanted a folder to write", hint="name another folder")
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty", hint="name a folder that does not exist yet")
+    existed = folder.exists()
+    beside = (folder if existed else folder.parent) / f".imitation.{os.getpid()}.tmp"
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        if existed:
+            for entry in beside.iterdir():
+                entry.rename(folder / entry.name)
+        else:
+            beside.rename(folder)
+    except OSError as error:
+        error.filename = str(folder)  # a disk that is full names no file
+        raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -3,8 +3,11 @@
 Chunks are read directly: a random image through h5py's indexing costs milliseconds.
 """
 
+import errno
 import json
 import math
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,17 +37,25 @@ def write(
         shape: (N, S, S, 3).
         batches: (n, S, S, 3) uint8 each, N images together; an image of zeros takes no space.
         attributes: values for JSON, noted beside the format version.
+
+    Raises:
+        OSError: the file could not be written; the error names it.
     """
-    with h5py.File(path, "w", libver=("earliest", "v110")) as file:
-        file.attrs["elimctl"] = json.dumps({**attributes, "format": version.FORMAT}, sort_keys=True)
-        chunks = (1, *shape[1:])
-        dataset = file.create_dataset(DATASET, shape, dtype="uint8", chunks=chunks, track_times=False)
-        number = 0
-        for images in batches:
-            for image in images:
-                if image.any():
-                    dataset.id.write_direct_chunk((number, 0, 0, 0), np.ascontiguousarray(image))
-                number += 1
+    try:
+        with h5py.File(path, "w", libver=("earliest", "v110")) as file:
+            file.attrs["elimctl"] = json.dumps({**attributes, "format": version.FORMAT}, sort_keys=True)
+            chunks = (1, *shape[1:])
+            dataset = file.create_dataset(DATASET, shape, dtype="uint8", chunks=chunks, track_times=False)
+            number = 0
+            for images in batches:
+                for image in images:
+                    if image.any():
+                        dataset.id.write_direct_chunk((number, 0, 0, 0), np.ascontiguousarray(image))
+                    number += 1
+    except (OSError, RuntimeError) as error:  # closing a file that cannot grow is a RuntimeError
+        found = re.search(r"errno = (\d+)", str(error))
+        number = int(found[1]) if found else errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def open(path: Path) -> "Images":  # noqa: A001 - store.hdf5.open reads as h5py's does

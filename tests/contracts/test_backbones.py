@@ -1,5 +1,6 @@
 """Every backbone, found by name."""
 
+import re
 from urllib.error import URLError
 
 import pytest
@@ -79,7 +80,10 @@ def test_pretrained_weights_out_of_reach_are_an_error_that_says_how_to_go_on(nam
     monkeypatch.setattr(pretrained, "urlopen", no_network)
     monkeypatch.setattr(pretrained.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(DownloadError, match=r"weights of .* from https://.*: name or service") as caught:
+    # a network that has no ImageNet weights anywhere refuses the setting instead
+    with pytest.raises((DownloadError, ConfigError)) as caught:
         build(name, pretrained=True)
     assert "drop --pretrained" in caught.value.hint
-    assert str(tmp_path) in caught.value.hint
+    if isinstance(caught.value, DownloadError):
+        assert re.search(r"weights of .* from https://.*: name or service", caught.value.message)
+        assert str(tmp_path) in caught.value.hint

@@ -234,6 +234,7 @@ def test_an_imitation_does_not_overwrite_a_folder(refused, tmp_path):
     assert "not empty" in refused("imitate", "afew-va", tmp_path)
 
 
-def test_the_demo_wants_an_empty_folder(refused, tmp_path):
-    (tmp_path / "mine.txt").touch()
-    assert "not empty" in refused("demo", "--workspace", tmp_path)
+@pytest.mark.parametrize("name", ["raw", "data", "runs"])
+def test_the_demo_overwrites_nothing(refused, tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert f"{name} already" in refused("demo", "--workspace", tmp_path)

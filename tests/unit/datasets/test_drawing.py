@@ -159,7 +159,7 @@ def test_a_small_change_of_the_label_is_a_small_change_of_the_picture():
     assert min(steps) > 0, "a label that moves nothing could not be read from the picture"
 
 
-def test_without_a_shift_everybody_shows_the_same_expression():
+def test_without_a_shift_all_identities_show_the_same_expression():
     rests = {draw_identity(np.random.default_rng(seed)).temperament for seed in range(5)}
     assert len(rests) == 1
     (shared,) = rests

@@ -13,7 +13,7 @@ STEP = 0.01
 
 
 @given(SEEDS, SHIFTS, LABELS, LABELS)
-def test_valence_raises_the_smile_and_arousal_opens_the_eyes_of_everybody(seed, shift, valence, arousal):
+def test_valence_raises_the_smile_and_arousal_opens_the_eyes_of_all(seed, shift, valence, arousal):
     temperament = draw_temperament(np.random.default_rng(seed), identity_shift=shift)
     here = express(temperament, valence=valence, arousal=arousal)
     happier = express(temperament, valence=valence + STEP, arousal=arousal)

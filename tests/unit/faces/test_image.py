@@ -116,6 +116,15 @@ def test_a_bomb_is_refused_by_its_header():
         read(png_header(20_000, 20_000))
 
 
+def test_an_image_is_decoded_without_a_warning_up_to_the_size_refused(monkeypatch):
+    pixels = RGB.shape[0] * RGB.shape[1]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels // 2 + 1)  # Pillow refuses from twice as many
+    np.testing.assert_array_equal(read(png()), RGB)  # under pytest a warning would be an error
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels // 2 - 1)
+    with pytest.raises(ImageError, match="is too large"):
+        read(png())
+
+
 def test_a_side_too_long_for_warps_is_refused_by_its_header():
     with pytest.raises(ImageError, match=f"is {MAX_SIDE_PX + 1} x 1 px"):
         read(png_header(MAX_SIDE_PX + 1, 1))

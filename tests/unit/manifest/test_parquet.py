@@ -61,6 +61,17 @@ def test_a_foreign_parquet_file_is_no_manifest(tmp_path: Path, noted: bytes | No
         parquet.read(tmp_path / "m")
 
 
+def test_the_format_is_told_of_any_manifest_and_of_nothing_else(make_table, tmp_path: Path) -> None:
+    parquet.write(tmp_path / "m", make_table(row=[0, 1]), metadata={})
+    assert parquet.noted_format(tmp_path / "m") == version.FORMAT
+    table = pa.table({"new": [1]}).replace_schema_metadata({"elimctl": json.dumps({"format": 7})})
+    pq.write_table(table, tmp_path / "newer")
+    assert parquet.noted_format(tmp_path / "newer") == 7
+    (tmp_path / "m").write_bytes((tmp_path / "m").read_bytes()[:-1])
+    assert parquet.noted_format(tmp_path / "m") is None
+    assert parquet.noted_format(tmp_path / "missing") is None
+
+
 def test_other_columns_are_named(tmp_path: Path) -> None:
     noted = json.dumps({"format": version.FORMAT})
     pq.write_table(pa.table({"x": [1]}).replace_schema_metadata({"elimctl": noted}), tmp_path / "m")

@@ -21,3 +21,13 @@ def test_a_newer_format_names_both_versions_and_the_way_out() -> None:
 def test_a_missing_format_is_not_ours(found: object) -> None:
     with pytest.raises(StoreError, match="not written by elimctl"):
         version.check(found, Path("x"))
+
+
+@pytest.mark.parametrize("found", [None, "99", version.FORMAT - 1, version.FORMAT])
+def test_what_is_damaged_or_not_newer_may_be_replaced(found: object) -> None:
+    version.refuse_newer(found, Path("x"))
+
+
+def test_what_is_newer_may_not_be_replaced() -> None:
+    with pytest.raises(StoreError, match="x has format 99"):
+        version.refuse_newer(99, Path("x"))

@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 import zarr as plain_zarr
 
-from elimctl.errors import DataError, MissingError
+from elimctl.errors import DataError, MissingError, StoreError
 from elimctl.faces.face import Annotation, Detector, Face
 from elimctl.faces.options import DetectorOptions
-from elimctl.manifest import columns, parquet
+from elimctl.manifest import columns, parquet, version
 from elimctl.prepare.build import Summary, build, is_current, summary
 from elimctl.prepare.plan import Plan
 from elimctl.store.images import open_images
+from elimctl.store.zarr import shard_name
 
 # Of the 28 frames of `raw`.
 DROPPED = {"unreadable image": 2, "no face found": 1, "no label": 1, "unusable face": 1}
@@ -170,6 +172,65 @@ def test_a_damaged_dataset_is_made_again(
     assert content(tmp_path) == before
 
 
+def _cut_shard(out: Path) -> None:
+    shard = out / "images.zarr" / shard_name(3)
+    shard.write_bytes(shard.read_bytes()[:-9])
+
+
+def _make_newer(out: Path) -> None:
+    metadata = out / "images.zarr" / "zarr.json"
+    metadata.write_text(metadata.read_text().replace('"format": 1', '"format": 2'))
+
+
+@pytest.mark.parametrize(
+    ("store", "damage"),
+    [
+        ("zarr", _cut_shard),
+        ("zarr", _make_newer),
+        ("zarr", lambda out: shutil.rmtree(out / "images.zarr")),
+        ("hdf5", lambda out: (out / "images.h5").unlink()),
+        ("hdf5", lambda out: os.truncate(out / "images.h5", 5000)),
+    ],
+    ids=["shard cut short", "newer store", "no zarr", "no hdf5", "hdf5 cut short"],
+)
+def test_a_dataset_with_a_damaged_store_is_made_again(
+    make_plan: MakePlan, tmp_path: Path, content: Content, store: str, damage: Callable[[Path], object]
+) -> None:
+    plan = make_plan(store=store)
+    list(build(plan, tmp_path))
+    before = content(tmp_path)
+    damage(tmp_path)
+    assert content(tmp_path) != before
+    assert len(list(build(plan, tmp_path))) == 28
+    assert content(tmp_path) == before
+
+
+def _newer_record(out: Path) -> None:
+    record = out / "prepare.json"
+    record.write_text(record.read_text().replace('"format": 1', '"format": 2'))
+
+
+def _newer_manifest(out: Path) -> None:
+    (out / "prepare.json").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(version, "FORMAT", 2)
+        parquet.write(out / "manifest.parquet", parquet.read(out), metadata={})
+
+
+@pytest.mark.parametrize("make_newer", [_newer_record, _newer_manifest])
+@pytest.mark.parametrize("size_px", [16, 24])
+def test_a_dataset_of_a_newer_elimctl_is_never_replaced(
+    make_plan: MakePlan, tmp_path: Path, content: Content, make_newer: Callable[[Path], None], size_px: int
+) -> None:
+    list(build(make_plan(), tmp_path))
+    make_newer(tmp_path)
+    before = content(tmp_path)
+    with pytest.raises(StoreError, match=r"format 2, written by a newer elimctl") as caught:
+        list(build(make_plan(size_px=size_px), tmp_path))
+    assert "upgrade" in caught.value.hint
+    assert content(tmp_path) == before
+
+
 def test_nothing_kept_is_an_error_with_the_reasons(make_plan: MakePlan, raw: Path, tmp_path: Path) -> None:
     plan = make_plan()
     for file in raw.rglob("*.png"):
@@ -201,7 +262,9 @@ def limit_file_size() -> Callable[[int], None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize(("store", "limit"), [("zarr", 3000), ("hdf5", 3000), ("hdf5", 8000)])
+@pytest.mark.parametrize(
+    ("store", "limit"), [("zarr", 3000), ("hdf5", 3000), ("hdf5", 8000), ("hdf5", 26_000)]
+)
 def test_a_full_disk_loses_nothing(
     make_plan: MakePlan,
     tmp_path: Path,
@@ -225,10 +288,14 @@ def test_a_full_disk_loses_nothing(
     assert content(out) == content(tmp_path / "whole")
 
 
-def test_a_folder_that_cannot_be_written_is_an_oserror(make_plan: MakePlan, tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("a file in the way")
-    with pytest.raises(OSError, match="out"):
-        list(build(make_plan(), tmp_path / "out"))
+@pytest.mark.parametrize("out", ["file", "file/dataset"])
+def test_a_file_in_the_way_is_named_before_any_face_is_sought(
+    make_plan: MakePlan, tmp_path: Path, out: str
+) -> None:
+    (tmp_path / "file").write_text("a file in the way")
+    with pytest.raises(OSError, match="file") as caught:
+        next(build(make_plan(), tmp_path / out))
+    assert str(tmp_path / "file") in caught.value.filename
 
 
 def test_a_unit_done_before_is_not_done_again(make_plan: MakePlan, tmp_path: Path) -> None:

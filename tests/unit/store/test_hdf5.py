@@ -66,3 +66,21 @@ def test_a_file_without_images_is_damaged(file: Path) -> None:
         opened["images"] = np.zeros(3)
     with pytest.raises(StoreError, match="no uint8 dataset 'images' of 4 dimensions"):
         hdf5.open(file)
+
+
+def test_a_damaged_index_fails_the_check(file: Path) -> None:
+    with h5py.File(file) as opened:
+        last = opened["images"].id.get_chunk_info(6).byte_offset
+    content = file.read_bytes()
+    damaged = content.replace(last.to_bytes(8, "little"), (2**40).to_bytes(8, "little"))
+    assert damaged != content
+    file.write_bytes(damaged)
+    with pytest.raises(StoreError, match=r"images.h5 is damaged"):
+        hdf5.open(file).check()
+
+
+def test_an_unreadable_index_fails_the_check(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"TREE\x01", b"XXXX\x01"))  # the B-tree of the chunks
+    with pytest.raises(StoreError, match=r"images.h5 is damaged"):
+        hdf5.open(file).check()

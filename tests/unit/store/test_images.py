@@ -52,24 +52,8 @@ def test_shape_and_attributes_are_those_written(reader: Reader, stored: np.ndarr
     assert reader.attributes["format"] == version.FORMAT
 
 
-def test_out_is_filled_and_returned(reader: Reader, stored: np.ndarray) -> None:
-    out = np.full((3, 6, 6, 3), 7, np.uint8)
-    assert reader.read(np.array([5, 2, 10]), out) is out
-    np.testing.assert_array_equal(out, stored[[5, 2, 10]])
-
-
-@pytest.mark.parametrize(
-    "out",
-    [
-        np.empty((2, 6, 6, 3), np.int8),
-        np.empty((3, 6, 6, 3), np.uint8),
-        np.empty((2, 6, 6, 6), np.uint8)[..., ::2],
-    ],
-    ids=["type", "shape", "strides"],
-)
-def test_an_out_that_does_not_fit_is_refused(reader: Reader, out: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="wanted contiguous uint8"):
-        reader.read([0, 1], out)
+def test_what_was_written_passes_the_check(reader: Reader) -> None:
+    reader.check()
 
 
 @pytest.mark.parametrize("index", [-1, 11])

@@ -90,6 +90,21 @@ def test_a_truncated_shard_is_damaged(folder: Path, cut: int) -> None:
         images.read([5])
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_every_shard_is_checked(folder: Path, number: int) -> None:
+    shard = folder / zarr.shard_name(number)
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(StoreError, match=rf"shard .*c/{number}/0/0/0 is damaged: it was cut short"):
+        zarr.open(folder).check()
+
+
+def test_a_check_leaves_no_shard_open(folder: Path) -> None:
+    images = zarr.open(folder)
+    before = _open_files()
+    images.check()
+    assert _open_files() == before
+
+
 def test_a_shard_smaller_than_its_index_is_damaged(folder: Path) -> None:
     (folder / zarr.shard_name(0)).write_bytes(b"x" * 67)
     with pytest.raises(StoreError, match="67 bytes, wanted an index of 68 bytes"):
