@@ -24,4 +24,4 @@ Recipe = Annotated[
     str | None, Option(help="Recipe: a TOML file, or the name of one that comes with elimctl.")
 ]
 Json = Annotated[bool, Option("--json", help="Write JSON to stdout instead of a table.")]
-Device = Annotated[str | None, Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str | None, Option(help="auto, cpu, cuda or cuda:N [default: the recipe's, auto].")]

@@ -34,7 +34,9 @@ def prepare(
     store: Annotated[str | None, Option(help="zarr or hdf5 [default: zarr].")] = None,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
-    device: options.Device = None,
+    device: Annotated[
+        str | None, Option(help="Where the detector runs: auto, cpu or cuda [default: auto].")
+    ] = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
