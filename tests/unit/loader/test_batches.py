@@ -14,12 +14,15 @@ class Store:
     shape = (60, 12, 12, 3)
     attributes: ClassVar = {}
 
-    def read(self, indices, out=None):
+    def read(self, indices):
         y, x = np.mgrid[:12, :12]
         images = np.empty((len(indices), 12, 12, 3), np.uint8)
         images[..., 0] = np.asarray(indices)[:, None, None]
         images[..., 1], images[..., 2] = y, x
         return images
+
+    def check(self):
+        pass
 
 
 def batches(sampler="identity", **changes):
