@@ -17,6 +17,7 @@ TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
 TEMPLATE_SIDE_PX = 112
+ROUNDING_PX = 1e-6  # a centre on the image's very edge is still inside
 MAX_FACE_PX = 16_384  # a larger "face" is a broken annotation; bounds the memory of a crop at 0.8 GB
 
 
@@ -115,7 +116,8 @@ def _check_overlap(image: np.ndarray, matrix: np.ndarray, *, size_px: int) -> No
     side_px = size_px / np.hypot(matrix[0, 0], matrix[1, 0])
     centre = np.linalg.solve(matrix[:, :2], size_px / 2 - matrix[:, 2])
     height_px, width_px = image.shape[:2]
-    if not (0 <= centre[0] <= width_px and 0 <= centre[1] <= height_px):
+    beyond = np.maximum(-centre, centre - (width_px, height_px)).max()
+    if not beyond <= ROUNDING_PX:
         raise DataError(
             f"the face's centre ({centre[0]:.1f}, {centre[1]:.1f}) lies outside the image of "
             f"{width_px} x {height_px} px",

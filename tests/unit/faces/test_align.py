@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from elimctl.errors import DataError
@@ -127,6 +127,7 @@ def test_the_five_points_land_on_the_template(size_px, room, scale):
         np.testing.assert_allclose(centre, (target - 56) * shown + size_px / 2, atol=0.1)
 
 
+@example(30.0, 0.0, 1.0, 47.0, 17, 1.0)  # its centre, solved for, comes out a rounding beyond the corner
 @given(
     st.floats(0, 30),
     st.floats(0, 20),
