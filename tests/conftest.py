@@ -8,6 +8,6 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the packa
 settings.register_profile(
     "elimctl",
     deadline=None,  # the machines are shared: time is not a law
-    derandomize="CI" in os.environ,  # what lands is judged by the same examples each time; a person finds new ones
+    derandomize="CI" in os.environ,  # what lands is judged by the same examples each time
 )
 settings.load_profile("elimctl")
