@@ -1,0 +1,123 @@
+"""`elimctl datasets`."""
+
+from collections.abc import Iterator
+from textwrap import TextWrapper, indent
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer import Argument
+
+from elimctl.cli import console, options
+from elimctl.errors import MissingError
+
+if TYPE_CHECKING:
+    from elimctl.datasets.card import Card
+
+WIDTH = 80  # of prose; layouts of folders keep their own lines
+CLUSTER = "cluster: groups of faces that look alike, found by elimctl; for every dataset"
+
+
+def datasets(
+    name: Annotated[str | None, Argument(help="Dataset whose whole card to show.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the datasets, or show the card of one: how to get it, its terms, layout, labels and splits."""
+    if name is not None:
+        _show(name, as_json=as_json)
+        return
+    cards = dict(_cards())
+    if as_json:
+        console.show_json([_values(name, card) for name, card in cards.items()])
+        return
+    columns = ("dataset", "what it is, what it labels, and where to ask for it")
+    console.show_table(columns, [(name, _summary(card)) for name, card in cards.items()], title="Datasets")
+    console.say("the whole card of one: elimctl datasets NAME")
+
+
+def _cards() -> "Iterator[tuple[str, Card | None]]":
+    """Every dataset with its card; one of another package may have none."""
+    from elimctl import plugins
+    from elimctl.datasets import card
+
+    for name in plugins.names("datasets"):
+        try:
+            yield name, card.read(name)
+        except MissingError:
+            yield name, None
+
+
+def _values(name: str, card: "Card | None") -> dict[str, object]:
+    """What --json writes of a dataset."""
+    return {"dataset": name, **(card.model_dump(exclude_none=True) if card else {})}
+
+
+def _summary(card: "Card | None") -> str:
+    """What the list says of a dataset; ends with an empty line, between it and the next."""
+    if card is None:
+        return "-\n"
+    return (
+        f"{card.title}\n"
+        f"labels     {_labels(card)}\n"
+        f"identity   {', '.join(card.identity)}\n"
+        f"split      {_official(card)}\n"
+        f"{card.page.rstrip('/')}\n"  # one character more would fold the longest address
+    )
+
+
+def _labels(card: "Card") -> str:
+    low, high = card.labels.shipped
+    measured = [name for name in card.labels.names if name in ("valence", "arousal")]
+    others = [name for name in card.labels.names if name not in measured]
+    ranged = [f"{' and '.join(measured)} in [{low}, {high}]"] if measured else []
+    return ", ".join(ranged + others)
+
+
+def _official(card: "Card") -> str:
+    return ", ".join(card.split.official) or "none official"
+
+
+def _show(name: str, *, as_json: bool) -> None:
+    """Show the whole card of a dataset."""
+    from elimctl import plugins
+    from elimctl.datasets.card import read
+
+    plugin = plugins.find("datasets", name)  # first: it knows the near name of one that does not exist
+    card = read(name)
+    note: str | None = getattr(plugin, "NOTE", None)
+    if as_json:
+        console.show_json({**_values(name, card), "note": note})
+        return
+    typer.echo(f"{typer.style(name, bold=True)}  {card.title}")
+    for heading, text in _sections(card, note):
+        typer.echo(f"\n{typer.style(heading, bold=True)}\n{text}")
+
+
+def _sections(card: "Card", note: str | None) -> "Iterator[tuple[str, str]]":
+    """Headings and texts of a card; what the card leaves empty is left out."""
+    totals = [("", card.totals), ("at least ", card.totals_at_least)]
+    counts = [
+        f"{name}: {word}{number:,}"
+        for word, table in totals
+        for name, number in table.model_dump(exclude_none=True).items()
+    ]
+    modes = [f"{mode}: {meaning}" for mode, meaning in card.identity.items()]
+    sections = {
+        "What it is": _paragraphs(card.summary),
+        "Note": _paragraphs(note or ""),
+        "How to get it": _paragraphs(card.obtain, card.page),
+        "Terms": _paragraphs(card.terms),
+        "Layout": indent(card.layout.strip("\n"), "  "),
+        "Labels": _paragraphs(f"{_labels(card)}, as shipped"),
+        "A complete copy has": _paragraphs(*counts),
+        "Identities": _paragraphs(*modes, CLUSTER),
+        "Splits": _paragraphs(f"official: {_official(card)}", card.split.rule),
+        "Cite": _paragraphs(card.citation.text, *card.citation.links),
+    }
+    yield from ((heading, text) for heading, text in sections.items() if text)
+
+
+def _paragraphs(*texts: str) -> str:
+    """Texts, each from a line of its own; its further lines are set further in. Empty ones are left out."""
+    wrapper = TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="    ")
+    wrapper.break_long_words = wrapper.break_on_hyphens = False  # addresses stay whole
+    return "\n".join(wrapper.fill(text.strip()) for text in texts if text)

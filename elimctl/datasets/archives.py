@@ -1,0 +1,228 @@
+"""Datasets that are still packed: a folder to read in place of one that holds zip and tar archives.
+
+What was unpacked is kept in a cache, each archive by itself, so that a killed unpacking goes on with the
+archive it was at. A folder of links puts the archives and what lies beside them together:
+
+    cache/<key of an archive>/    its members; archives among them are folders of their names
+    cache/<key of the mirror>/    links to these, and to the files and folders of the raw dataset
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from elimctl.datasets import files
+from elimctl.datasets.archive_members import Archive, ArchiveError, is_known
+from elimctl.datasets.archive_unpack import OnMember, is_to_unpack, is_unpacked, unpack
+from elimctl.errors import LayoutError
+
+PACKED = re.compile(
+    r"(?P<stem>.+?)(\.part(?P<part>[0-9]{1,5}))?\.(?P<kind>rar|7z|zip)(\.(?P<volume>[0-9]{3}))?",
+    re.IGNORECASE,
+)
+FORMAT = 1  # part of every key; raised when the same archive would be unpacked otherwise
+
+
+def mirror(root: Path, cache: Path, *, on_member: OnMember = lambda _: None) -> Path:
+    """A folder to read in place of a raw dataset's, in which archives are folders.
+
+    An archive `x.zip` appears as a folder `x.zip`, at any depth and within archives too. One beside a folder
+    `x` that is not empty was unpacked already, and is passed over. RAR and 7z archives stay files. Killed at
+    any moment and called again, it repeats no finished archive.
+
+    Args:
+        root: folder of the raw dataset, or an archive of it.
+        cache: folder for what is unpacked. A hidden name keeps it out of the dataset if it lies within root.
+        on_member: called with the path of each member before it is unpacked.
+
+    Returns:
+        The root itself if it holds no archive, else a folder in the cache: the same one as long as the
+        archives have the same names, sizes and times, and the same files lie beside them.
+
+    Raises:
+        MissingError: there is no such root, or a folder cannot be listed.
+        LayoutError: the root is a file, and no archive that elimctl unpacks.
+        ArchiveError: an archive cannot be unpacked, or must not be, or the cache takes no links.
+        OSError: the cache cannot be written, or the disk is full; nothing half is left in it.
+    """
+    if root.is_file() and is_known(root.name):
+        return _unpacked(root, root.name, cache, on_member)
+    folders: set[Path] = set()
+    archives: list[Path] = []
+    for folder, names in files.walk(root):
+        folders.add(folder)
+        archives += [folder / name for name in names if is_to_unpack(folder, name)]
+    if not archives:
+        return root
+    unpacked = {
+        archive: _unpacked(archive, archive.relative_to(root).as_posix(), cache, on_member)
+        for archive in archives
+    }
+    links = _links(root, folders, unpacked)
+    return _published(cache, _key(links), lambda folder: _link_all(folder, links))
+
+
+class Packed(NamedTuple):
+    """Archives that only the user can unpack.
+
+    Args:
+        sentence: which, as the end of a message.
+        hint: what to run.
+    """
+
+    sentence: str
+    hint: str
+
+
+def packed(root: Path) -> Packed | None:
+    """What there is under a root of RAR, 7z and split zip archives that nobody unpacked; None for none.
+
+    Args:
+        root: folder of the raw dataset, or an archive of it.
+    """
+    folders = [(root.parent, [root.name])] if root.is_file() else files.walk(root)
+    found = [volumes for folder, names in folders for volumes in _volumes(folder, names)]
+    if not found:
+        return None
+    numbers = found[0]
+    first = numbers[min(numbers)]
+    missing = [str(number) for number in range(1, max(numbers)) if number not in numbers]
+    sentence = f"{first} is still packed"
+    if len(numbers) > 1:
+        sentence = f"{first} and {len(numbers) - 1} further parts are still packed"
+    if missing:
+        sentence += f" (missing: part {', '.join(missing)})"
+    if len(found) > 1:
+        sentence += f", and {len(found) - 1} archives more"
+    command = "unrar x" if first.suffix.lower() == ".rar" else "7z x"
+    return Packed(sentence, f"run {command} {first.name} in {first.parent}, then the same command again")
+
+
+def explain(error: LayoutError, root: Path) -> LayoutError:
+    """An error of a reader that did not recognise a root, with what is still packed there as its reason.
+
+    Returns:
+        The error itself if nothing is.
+    """
+    found = packed(root)
+    return LayoutError(f"{error.message}, but {found.sentence}", hint=found.hint) if found else error
+
+
+def _volumes(folder: Path, names: Sequence[str]) -> Iterator[dict[int, Path]]:
+    """Archives of a folder that only the user can unpack: files by the number of the part, from 1."""
+    found: dict[tuple[str, str], dict[int, Path]] = defaultdict(dict)
+    for name in names:
+        match = PACKED.fullmatch(name)
+        if match is None:
+            continue
+        stem, kind, volume = match["stem"], match["kind"].lower(), match["part"] or match["volume"]
+        split = volume is not None or kind != "zip" or (folder / f"{stem}.z01").exists()
+        if split and not is_unpacked(folder / stem):
+            found[stem, kind][int(volume or 1)] = folder / name
+    yield from found.values()
+
+
+def _unpacked(archive: Path, name: str, cache: Path, on_member: OnMember) -> Path:
+    """Folder of what an archive holds; `name` is its path below the root."""
+    status = archive.stat()
+    key = _key({"name": name, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns})
+    content = Archive(archive, archive)
+    return _published(cache, key, lambda folder: unpack(content, folder, on_member=on_member))
+
+
+def _links(root: Path, folders: set[Path], unpacked: Mapping[Path, Path]) -> dict[str, str]:
+    """Links of a mirror: what each leads to, absolute, by its path in the mirror.
+
+    A folder is linked as a whole, unless it holds an archive or a link to a folder that was walked already.
+    The latter is left out: in a mirror it would lead around to the raw folder, a second time.
+    """
+    real = {above for archive in unpacked for above in archive.parents}
+    for folder in folders:
+        for entry in os.scandir(folder):
+            if entry.is_symlink() and entry.is_dir() and _is_left_out(Path(entry), folders):
+                real |= {folder, *folder.parents}
+    links: dict[str, str] = {}
+    for folder in sorted(real & folders):
+        for path in sorted(folder.iterdir()):
+            if path in unpacked:
+                links[path.relative_to(root).as_posix()] = os.fspath(unpacked[path].absolute())
+            elif not _is_left_out(path, folders) and path not in real:
+                links[path.relative_to(root).as_posix()] = os.fspath(path.absolute())
+    return links
+
+
+def _is_left_out(path: Path, folders: set[Path]) -> bool:
+    """Whether a path is junk, an archive that was unpacked by hand, or a folder that was walked elsewhere."""
+    if files.is_junk(path.name):
+        return True
+    return path not in folders if path.is_dir() else is_known(path.name)
+
+
+def _link_all(folder: Path, links: Mapping[str, str]) -> None:
+    """Make the links of a mirror.
+
+    Raises:
+        ArchiveError: the file system has no links.
+    """
+    for name, target in links.items():
+        link = folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            link.symlink_to(target)
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ArchiveError(
+                f"cannot make a link to {target} in {folder}: {error}",
+                hint="unpack the archives yourself, or choose a --workspace on a file system with links",
+            ) from None
+
+
+def _published(cache: Path, key: str, fill: Callable[[Path], None]) -> Path:
+    """A folder of the cache, filled if it is not there; it is there whole or not at all.
+
+    Of several processes that want it one fills it, and the others wait.
+    """
+    folder = cache / key
+    if folder.is_dir():
+        return folder
+    with _locked(cache):
+        if folder.is_dir():
+            return folder
+        for leftover in cache.glob(".*.tmp"):
+            shutil.rmtree(leftover)
+        beside = cache / f".{key}.tmp"
+        try:
+            beside.mkdir()
+            fill(beside)
+            os.sync()  # one call for what may be a million files
+            beside.rename(folder)
+        except OSError as error:
+            error.filename = error.filename or os.fspath(cache)  # a disk that is full names no file
+            raise
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    """Be the only process that writes to a cache; a killed one holds nothing."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _key(facts: Mapping[str, object]) -> str:
+    """Name of the folder that these facts determine."""
+    return hashlib.sha256(json.dumps([FORMAT, facts], sort_keys=True).encode()).hexdigest()[:32]

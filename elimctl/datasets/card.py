@@ -1,0 +1,160 @@
+"""Cards of datasets: what one is, how to get it, and how much a complete copy holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from elimctl import resources
+from elimctl.config import Config, read_toml, validate
+from elimctl.errors import MissingError
+
+Number = int | float  # as the card writes it: -10 is not shown as -10.0
+
+
+class Labels(Config):
+    """What the dataset labels.
+
+    Args:
+        names: the labels as shipped: `valence`, `arousal`, `expression`.
+        shipped: lowest and highest valence and arousal as shipped.
+        scale: shipped / scale is the manifest's [-1, 1].
+    """
+
+    names: tuple[str, ...]
+    shipped: tuple[Number, Number]
+    scale: Number
+
+
+class Totals(Config):
+    """How much there is, None where nobody says; each counts what the manifest does, dropped rows too."""
+
+    rows: int | None = None
+    clips: int | None = None
+    identities: int | None = None  # in the dataset's default mode
+    train: int | None = None  # rows of the official split; `val` and `test` likewise
+    val: int | None = None
+    test: int | None = None
+
+
+class Split(Config):
+    """How the dataset is split.
+
+    Args:
+        official: names of the splits it is shipped with, as in the manifest.
+        rule: how elimctl splits it.
+    """
+
+    official: tuple[str, ...]
+    rule: str
+
+
+class Citation(Config):
+    """What to cite; `doi` and `arxiv` are None where there is none."""
+
+    text: str
+    doi: str | None = None
+    arxiv: str | None = None
+
+    @property
+    def links(self) -> list[str]:
+        """Addresses of the paper."""
+        doi = [f"https://doi.org/{self.doi}"] if self.doi else []
+        return doi + ([f"https://arxiv.org/abs/{self.arxiv}"] if self.arxiv else [])
+
+
+class Card(Config):
+    """What there is to know about a dataset before one has it.
+
+    Args:
+        name: as its authors write it.
+        title: what it is, in its authors' words.
+        summary: what it holds, in a sentence or two.
+        page: address of its page; empty where it has none.
+        obtain: how to get it and where to point elimctl.
+        terms: what it may be used for.
+        layout: its folders and files, as preformatted text.
+        labels: what it labels.
+        totals: what a complete copy holds.
+        totals_at_least: what one holds at least, where only that is published.
+        identity: what an identity can be and what that means; the first is the default.
+        split: how it is split.
+        citation: what to cite.
+    """
+
+    name: str
+    title: str
+    summary: str
+    page: str
+    obtain: str
+    terms: str
+    layout: str
+    labels: Labels
+    totals: Totals
+    totals_at_least: Totals = Totals()
+    identity: dict[str, str]
+    split: Split
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A total of the card against what was found.
+
+    Args:
+        name: field of `Totals`.
+        found: how many there are.
+        expected: how many a complete copy has.
+        exact: whether it has just as many, not only at least as many.
+    """
+
+    name: str
+    found: int
+    expected: int
+    exact: bool = True
+
+    @property
+    def missing(self) -> int:
+        """How many are not there."""
+        return max(self.expected - self.found, 0)
+
+    @property
+    def sentence(self) -> str:
+        """The comparison for people: `clips: 590 of 600, 10 missing`."""
+        expected = f"{self.expected:,}" if self.exact else f"at least {self.expected:,}"
+        if self.missing:
+            return f"{self.name}: {self.found:,} of {expected}, {self.missing:,} missing"
+        if not self.exact:
+            return f"{self.name}: {self.found:,}, {expected} expected"
+        surplus = self.found - self.expected
+        return f"{self.name}: all {expected}" + (f", and {surplus:,} more" if surplus else "")
+
+
+def read(name: str) -> Card:
+    """The card of a dataset.
+
+    Args:
+        name: as users write the plug-in (`afew-va`).
+
+    Raises:
+        MissingError: it has none; a dataset of another package need not have one.
+        ConfigError: the card cannot be read; the message names the key.
+    """
+    file = resources.folder("data_manifest") / f"{name}.toml"
+    if not file.is_file():
+        raise MissingError(f"no card for dataset {name!r}: {file}", hint="write one like afew-va.toml")
+    return validate(Card, read_toml(file), where=file.name)
+
+
+def compare(card: Card, found: Mapping[str, int]) -> list[Comparison]:
+    """Totals of a card against what was found, those that both have, in the card's order.
+
+    Args:
+        card: what is expected.
+        found: numbers by field of `Totals`.
+    """
+    totals = ((card.totals, True), (card.totals_at_least, False))
+    return [
+        Comparison(name, found[name], expected, exact=exact)
+        for table, exact in totals
+        for name, expected in table.model_dump(exclude_none=True).items()
+        if name in found
+    ]
