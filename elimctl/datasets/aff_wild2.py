@@ -1,0 +1,227 @@
+"""Aff-Wild2 (ABAW challenges): videos from the web, valence and arousal of every frame.
+
+    VA_Estimation_Challenge/{Train_Set,Validation_Set}/<trial>.txt
+    cropped_aligned/<trial>/00001.jpg  00002.jpg  ...
+    batch1/<video>.mp4  ...
+
+A trial is a video, or one of two people in it (`<video>_left`, `<video>_right`). Folders are found by name,
+at any depth and of any edition; see aff_wild2_names.py. The k-th line of labels belongs to crop k and to the
+k-th frame of the video, both counted from 1.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from elimctl.config import Config
+from elimctl.datasets.aff_wild2_imitation import ImitateOptions as ImitateOptions
+from elimctl.datasets.aff_wild2_imitation import imitate as imitate
+from elimctl.datasets.aff_wild2_layout import HEADER, Layout, find, is_header
+from elimctl.datasets.aff_wild2_names import Side, base_of, side_of, video_of
+from elimctl.datasets.video import VideoError, count_frames
+from elimctl.errors import LayoutError
+from elimctl.manifest.row import Row
+
+LABEL_SCALE = 1  # shipped in [-1, 1]
+UNLABELLED = -5  # in place of a label
+IMAGES = ("jpg", "jpeg", "png")  # as shipped, and as repacked; where a crop has several, the first counts
+CROP = re.compile(r"([0-9]{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
+HIDDEN = "no label: test labels are hidden"  # what a folder of test labels holds are placeholders of users
+
+Source = Literal["crops", "videos"]
+Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
+
+
+class Options(Config):
+    """How Aff-Wild2 is read."""
+
+    # trial: each trial is an identity, as in Kim & Song 2022. base: the parts of one recording are one
+    # identity; left and right stay two.
+    identity: Literal["trial", "base"] = "trial"
+    # crops: as shipped, taken whole; aligned ones where there are any. videos: faces are sought in the
+    # frames. auto: aligned crops, else videos, else other crops.
+    source: Literal["auto", "crops", "videos"] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """The pictures of a trial.
+
+    Args:
+        place: folder of the crops, or the video, below the root.
+        numbers: which there are, from 1.
+        missing: reason to drop a frame that is not among them.
+        crops: names of the crops by number, None for a video.
+        side: which of two people in the video.
+    """
+
+    place: str
+    numbers: Collection[int]
+    missing: str
+    crops: Mapping[int, str] | None = None
+    side: Side | None = None
+
+    def path(self, number: int) -> str:
+        """File that holds a picture, or should."""
+        if self.crops is None:
+            return self.place
+        return f"{self.place}/{self.crops.get(number) or f'{number:05d}.jpg'}"
+
+
+def read(root: Path, options: Options) -> Iterator[Row]:
+    """Read the frames of Aff-Wild2, by trial and number.
+
+    Args:
+        root: a folder that holds annotations of the VA task and crops or videos, at any depth.
+        options: what an identity is, and where the pictures come from.
+
+    Yields:
+        One row per frame that has a line of labels or a picture; trials without annotation are dropped.
+
+    Raises:
+        MissingError: the folder does not exist or cannot be listed.
+        LayoutError: there are no annotations, or no pictures, or a trial is there more than once.
+    """
+    layout = find(root)
+    source = _source(layout, root, options.source)
+    trials = layout.trials
+    if source == "videos":
+        trials |= layout.videos.keys() - set(map(video_of, trials))
+    for trial in sorted(trials):
+        pictures = _crops(trial, layout, root) if source == "crops" else _frames(trial, layout, root)
+        yield from _read_trial(trial, pictures, layout, identity=options.identity)
+
+
+def _source(layout: Layout, root: Path, wanted: Literal["auto", "crops", "videos"]) -> Source:
+    """Where the pictures come from."""
+    if wanted == "auto":
+        source: Source = "crops" if layout.aligned or not layout.videos else "videos"
+    else:
+        source = wanted
+    if layout.crops if source == "crops" else layout.videos:
+        return source
+    lacking = {"auto": "neither cropped_aligned/<trial>/ nor videos", "crops": "no cropped_aligned/<trial>/"}
+    raise LayoutError(
+        f"labels of {len(layout.annotations)} trials under {root}, but {lacking.get(wanted, 'no videos')}",
+        hint="set dataset.source to auto"
+        if layout.crops or layout.videos
+        else "name a folder that holds the labels and the crops or videos",
+    )
+
+
+def _crops(trial: str, layout: Layout, root: Path) -> _Pictures:
+    """The crops of a trial."""
+    folder = layout.crops.get(trial)
+    if folder is None:
+        beside = min(layout.crops.values()).parent / trial
+        return _Pictures(_relative(beside, root), (), "no crop: the trial has no folder of crops", {})
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError as error:
+        return _Pictures(
+            _relative(folder, root), (), f"no crop: cannot list the folder: {error.strerror}", {}
+        )
+    crops = _by_number(names)
+    return _Pictures(_relative(folder, root), crops.keys(), "no crop", crops)
+
+
+def _by_number(names: list[str]) -> dict[int, str]:
+    """Names of the crops by number; of two of one number and kind (`1`, `00001`) the longer counts."""
+    matches = [match for match in map(CROP.fullmatch, names) if match]
+    matches.sort(key=lambda match: (-IMAGES.index(match[2].lower()), len(match[1]), match[0]))
+    return {int(match[1]): match[0] for match in matches}
+
+
+def _frames(trial: str, layout: Layout, root: Path) -> _Pictures:
+    """The frames of a trial's video."""
+    stem = video_of(trial)
+    video = layout.videos.get(stem)
+    side = side_of(trial, layout.trials)
+    if video is None:
+        beside = min(layout.videos.values()).with_name(f"{stem}.mp4")
+        return _Pictures(_relative(beside, root), (), "no video", side=side)
+    try:
+        count = count_frames(video)
+    except VideoError as error:
+        return _Pictures(_relative(video, root), (), f"unreadable video: {error.detail}", side=side)
+    missing = f"no frame: the video has {count}"
+    return _Pictures(_relative(video, root), range(1, count + 1), missing, side=side)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _read_trial(
+    trial: str, pictures: _Pictures, layout: Layout, *, identity: Literal["trial", "base"]
+) -> Iterator[Row]:
+    """Rows of one trial, by number."""
+    split = layout.splits.get(trial)
+    labels, reason = _read_labels(layout.annotations.get(trial))
+    if split == "test":
+        labels, reason = [(None, None, HIDDEN)] * len(labels), HIDDEN
+    for number in sorted({*range(1, len(labels) + 1), *pictures.numbers}):
+        valence, arousal, unlabelled = _label_of(number, labels)
+        yield Row(
+            path=pictures.path(number),
+            identity=base_of(trial) if identity == "base" else trial,
+            clip=trial,
+            frame=number,
+            video_frame=number - 1 if pictures.crops is None else None,
+            side=pictures.side,
+            cropped=pictures.crops is not None,
+            valence=valence,
+            arousal=arousal,
+            split=split,
+            reason=reason or unlabelled or (None if number in pictures.numbers else pictures.missing),
+        )
+
+
+def _label_of(number: int, labels: Sequence[Label]) -> Label:
+    """Label of a picture, counted from 1."""
+    if 1 <= number <= len(labels):
+        return labels[number - 1]
+    return None, None, f"no annotation: there are {len(labels)} lines"
+
+
+def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
+    """Labels of a trial by line, and the reason why none of its frames can be used."""
+    if file is None:
+        return [], "no annotation"
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            header = lines.readline().strip()
+            shipped = [line.strip() for line in lines]
+    except OSError as error:
+        return [], f"unreadable annotation file: {file.name}: {error.strerror}"
+    while shipped and not shipped[-1]:
+        shipped.pop()
+    if not is_header(header):
+        nothing: Label = (None, None, None)
+        return (
+            [nothing] * len(shipped),
+            f"broken annotation file: {file.name} starts with {header!r:.40}, wanted {HEADER!r}",
+        )
+    return list(map(_parse, shipped)), None
+
+
+def _parse(line: str) -> Label:
+    """Label of a line; one without either of the two is none."""
+    fields = line.split(",")
+    if len(fields) != 2:
+        return None, None, f"broken label: {line!r:.40}, wanted {HEADER}" if line else "no label: blank line"
+    try:
+        valence, arousal = map(float, fields)
+    except ValueError:
+        return None, None, f"label is no number: {line!r:.40}"
+    for name, value in (("valence", valence), ("arousal", arousal)):
+        if value == UNLABELLED:
+            return None, None, f"no label: {name} is {UNLABELLED}"
+    for name, value in (("valence", valence), ("arousal", arousal)):
+        if not -1 <= value <= 1:  # also true for NaN
+            return None, None, f"label out of range: {name} is {value:g}, wanted -1 to 1"
+    return valence, arousal, None

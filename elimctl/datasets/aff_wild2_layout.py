@@ -1,0 +1,214 @@
+"""Where the annotations, crops and videos of Aff-Wild2 are, whatever the edition."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from elimctl.datasets import files
+from elimctl.datasets.aff_wild2_names import (
+    TEST_LIST,
+    TRIAL,
+    Split,
+    is_aligned,
+    is_crops,
+    split_of,
+    task_of,
+    video_of,
+)
+from elimctl.errors import LayoutError
+
+HEADER = "valence,arousal"
+VIDEOS = (".mp4", ".avi", ".webm", ".mkv", ".mov")  # of two videos of one name, the first kind counts
+LISTED = re.compile(r"[\s\"']*([\w-]+)", re.ASCII)  # the name that a line of a test list starts with
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A copy of Aff-Wild2 as found.
+
+    Args:
+        annotations: files of labels by trial.
+        splits: split of each trial that is annotated or in a test list.
+        crops: folder of each trial's crops: aligned ones if there are any at all, else those that are not.
+        aligned: whether the crops are aligned.
+        videos: videos by stem.
+    """
+
+    annotations: Mapping[str, Path]
+    splits: Mapping[str, Split]
+    crops: Mapping[str, Path]
+    aligned: bool
+    videos: Mapping[str, Path]
+
+    @property
+    def trials(self) -> set[str]:
+        """Names of all trials, with and without annotation."""
+        return {*self.splits, *self.crops}
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder outside those of crops.
+
+    Args:
+        path: where it is.
+        parts: its name and those above it, the root's included, the outermost first.
+        names: its files that may be of use.
+    """
+
+    path: Path
+    parts: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def find(root: Path) -> Layout:
+    """Find the parts of a copy of Aff-Wild2.
+
+    Args:
+        root: a folder that holds them, at any depth.
+
+    Raises:
+        MissingError: the folder does not exist, or one in it cannot be listed.
+        LayoutError: there are no annotations of valence and arousal, or a trial is there more than once.
+    """
+    folders, archives = [], 0
+    for path, names in files.walk(root, skip=lambda name: files.is_junk(name) or is_crops(name)):
+        useful = tuple(name for name in names if name.lower().endswith((".txt", ".csv", *VIDEOS)))
+        archives += sum(map(files.is_archive, names))
+        folders.append(_Folder(path, _parts(path, root), useful))
+    annotated = _once(_annotations(folders), root)
+    if not annotated:
+        raise LayoutError(
+            f"no VA_*/{{Train,Validation}}_Set/*.txt that starts with `{HEADER}` under {root}"
+            + (f", but {archives} archives" if archives else ""),
+            hint="unpack the archives"
+            if archives
+            else "name the folder that holds the annotations of the VA task and the crops or videos",
+        )
+    splits: dict[str, Split] = dict.fromkeys(_listed(folders), "test")
+    for trial, file in annotated.items():
+        if split := split_of(_parts(file.parent, root)):
+            splits[trial] = split
+    crops, aligned = _crops(folders, set(annotated), root)
+    needed = {video_of(trial) for trial in annotated}
+    return Layout(
+        annotations=annotated,
+        splits=splits,
+        crops=crops,
+        aligned=aligned,
+        videos=_videos(folders, needed, root),
+    )
+
+
+def _parts(folder: Path, root: Path) -> tuple[str, ...]:
+    """Names of a folder and of those above it up to the root, the outermost first."""
+    return (root.resolve().name, *folder.relative_to(root).parts)
+
+
+def _annotations(folders: Iterable[_Folder]) -> Iterator[tuple[str, Path]]:
+    """Trials of the VA task with their files; the same names in folders of other tasks are other labels."""
+    for folder in folders:
+        if task_of(folder.parts) != "va" or not split_of(folder.parts):
+            continue
+        for name in folder.names:
+            file = folder.path / name
+            if file.suffix.lower() != ".txt" or TEST_LIST.fullmatch(name):
+                continue
+            if TRIAL.fullmatch(file.stem) or _has_header(file):
+                yield file.stem, file
+
+
+def _has_header(file: Path) -> bool:
+    """Whether a file is an annotation, whatever its name."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            return is_header(lines.readline(200))
+    except OSError:
+        return False
+
+
+def is_header(line: str) -> bool:
+    """Whether a line is the first one of an annotation."""
+    return "".join(line.lower().split()) == HEADER
+
+
+def _listed(folders: Iterable[_Folder]) -> set[str]:
+    """Trials that the lists of test sets name, at the start of their lines."""
+    found: set[str] = set()
+    for folder in folders:
+        for name in filter(TEST_LIST.fullmatch, folder.names):
+            with (folder.path / name).open(encoding="utf-8-sig", errors="replace") as lines:
+                found.update(match[1] for line in lines if (match := LISTED.match(line)))
+    return {name for name in found if TRIAL.fullmatch(name)}
+
+
+def _crops(folders: Iterable[_Folder], annotated: set[str], root: Path) -> tuple[dict[str, Path], bool]:
+    """Folders of crops by trial, and whether they are of aligned crops; those go first."""
+    found: dict[bool, list[tuple[str, Path]]] = {True: [], False: []}
+    for folder in folders:
+        for top in _folders_in(folder.path):
+            if is_crops(top.name):
+                for trial in _trial_folders(top, annotated):
+                    parts = trial.parent.relative_to(root).parts
+                    found[any(map(is_aligned, parts))].append((trial.name, trial))
+    aligned = bool(found[True])
+    return _once(found[aligned], root), aligned
+
+
+def _trial_folders(top: Path, annotated: set[str]) -> Iterator[Path]:
+    """Folders of trials below a folder of crops; none of them is entered, for they hold millions of files."""
+
+    def is_trial(name: str) -> bool:
+        return name in annotated or TRIAL.fullmatch(name) is not None
+
+    for folder, _ in files.walk(top, skip=lambda name: files.is_junk(name) or is_trial(name)):
+        yield from (path for path in _folders_in(folder) if is_trial(path.name))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """Folders in a folder, by name."""
+    with os.scandir(folder) as entries:
+        return sorted(folder / entry.name for entry in entries if entry.is_dir())
+
+
+def _videos(folders: Iterable[_Folder], needed: set[str], root: Path) -> dict[str, Path]:
+    """Videos by stem.
+
+    The folders of several tasks may hold the same video: that of another task counts where there is no other,
+    and of files of one size the first.
+    """
+    found: dict[str, dict[tuple[bool, int], list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for folder in folders:
+        elsewhere = task_of(folder.parts) == "other"
+        for file in map(folder.path.joinpath, folder.names):
+            suffix = file.suffix.lower()
+            if suffix in VIDEOS and (file.stem in needed or TRIAL.fullmatch(file.stem)):
+                found[file.stem][elsewhere, VIDEOS.index(suffix)].append(file)
+    videos = []
+    for stem, ranked in found.items():
+        best = ranked[min(ranked)]
+        alike = len({file.stat().st_size for file in best}) == 1
+        videos += [(stem, file) for file in (best[:1] if alike else best)]
+    return _once(videos, root)
+
+
+def _once(found: Iterable[tuple[str, Path]], root: Path) -> dict[str, Path]:
+    """Paths by name.
+
+    Raises:
+        LayoutError: a name is there more than once.
+    """
+    paths: dict[str, list[Path]] = defaultdict(list)
+    for name, path in found:
+        paths[name].append(path)
+    repeated = sorted(name for name, candidates in paths.items() if len(candidates) > 1)
+    if repeated:
+        where = ", ".join(map(str, paths[repeated[0]]))
+        raise LayoutError(
+            f"{len(repeated)} trials are there more than once under {root}; {repeated[0]} is {where}",
+            hint="name a folder that holds one edition, once",
+        )
+    return {name: candidates[0] for name, candidates in paths.items()}

@@ -1,0 +1,96 @@
+"""Names of Aff-Wild2: of trials and videos, and of the folders of its editions."""
+
+import re
+from typing import Literal
+
+from elimctl.datasets import files
+
+Split = Literal["train", "val", "test"]
+Side = Literal["left", "right"]
+
+# A video of the first database, one that tells rate and size (a part of it: `-1`), one of a later batch (a
+# part of it: `_1`); of two people in one video, the side is added.
+TRIAL = re.compile(r"(?:\d+(?:-\d+-\d+x\d+(?:-\d+)?)?|video\d+(?:_\d+)?)(?:_(?:left|right))?", re.ASCII)
+SIDE = re.compile(r"_(left|right)\Z")
+PART = re.compile(r"(\d+-\d+-\d+x\d+|video\d+)[-_]\d+((?:_left|_right)?)", re.ASCII)
+
+# What browsers and Google Drive add to a name: ` (1)`, `-20200917T112933Z-001`, `-20200917T112933Z-1-001`.
+ADDED = re.compile(r"(\s*\(\d+\)|-\d{8}t\d{6}z(-\d+)*)+$", re.ASCII)
+TASK = re.compile(
+    r"(?P<va>(va|valence_arousal)(_set|_estimation(_challenge)?)?)|(expr|au|mtl)(_.+)?", re.ASCII
+)
+SPLITS: dict[Split, re.Pattern[str]] = {
+    "train": re.compile(r"train(ing)?(_set)?"),
+    "val": re.compile(r"val(id(ation|ate)?)?(_set)?"),
+    "test": re.compile(r"test(ing)?(_set)?"),
+}
+TEST_LIST = re.compile(
+    r"(.*_)?(va|valence_arousal)_.*(test_set|total_number_of_frames).*\.(txt|csv)", re.IGNORECASE
+)
+
+
+def video_of(trial: str) -> str:
+    """Stem of the video that a trial is seen in; only a side is no part of it."""
+    return SIDE.sub("", trial)
+
+
+def base_of(trial: str) -> str:
+    """Name that the parts of one recording share; left and right stay apart."""
+    return PART.sub(r"\1\2", trial) if PART.fullmatch(trial) else trial
+
+
+def side_of(trial: str, trials: set[str]) -> Side | None:
+    """Which of two people in its video a trial is about.
+
+    Args:
+        trial: its name.
+        trials: names of all trials.
+
+    Returns:
+        The side in its name; for a trial without one whose video has one trial with a side, the other side.
+    """
+    if match := SIDE.search(trial):
+        return "left" if match[1] == "left" else "right"
+    left, right = f"{trial}_left" in trials, f"{trial}_right" in trials
+    if left == right:
+        return None
+    return "right" if left else "left"
+
+
+def task_of(parts: tuple[str, ...]) -> str | None:
+    """The task whose folder a path lies in: `va`, `other`, None where no folder names one.
+
+    Args:
+        parts: names of the folders, the outermost first; the innermost that names a task decides.
+    """
+    for name in reversed(parts):
+        if match := TASK.fullmatch(_plain(name)):
+            return "va" if match["va"] else "other"
+    return None
+
+
+def split_of(parts: tuple[str, ...]) -> Split | None:
+    """The split whose folder a path lies in; the innermost folder that names one decides."""
+    for name in reversed(parts):
+        for split, pattern in SPLITS.items():
+            if pattern.fullmatch(_plain(name)):
+                return split
+    return None
+
+
+def is_crops(name: str) -> bool:
+    """Whether a folder of this name holds crops, aligned or not."""
+    return _plain(name).startswith("cropped")
+
+
+def is_aligned(name: str) -> bool:
+    """Whether a folder of this name holds aligned crops."""
+    return _plain(name).startswith("cropped_aligned")
+
+
+def _plain(name: str) -> str:
+    """A folder's name without case, what was added to it, and the suffix of the archive it came in."""
+    name = name.lower()
+    while files.is_archive(name):
+        name = name.rpartition(".")[0]
+    return re.sub(r"[\s_-]+", "_", ADDED.sub("", name))
