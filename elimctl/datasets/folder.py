@@ -1,0 +1,166 @@
+"""A user's own images or videos, and one CSV that says what they show.
+
+The CSV has a line per image, per video, or per frame of a video; its columns are found by their names
+(`folder_columns.NAMES`): path, valence, arousal, and what else there is of identity, clip, frame, split,
+expression, age and box. It is read record by record, so it may be of any length.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import field_validator
+
+from elimctl.config import Config
+from elimctl.datasets import ages, csv_rows, video
+from elimctl.datasets.folder_imitation import ImitateOptions as ImitateOptions
+from elimctl.datasets.folder_imitation import imitate as imitate
+from elimctl.datasets.folder_record import Record, parse
+from elimctl.datasets.folder_source import Source, is_video, locate, open_source, shared_folders
+from elimctl.errors import LayoutError
+from elimctl.manifest.row import NO_GROUP, Row
+
+LABEL_SCALE = 1  # of labels in [-1, 1]; `label_range` rescales others
+
+Range = tuple[float, float]
+
+
+class Options(Config):
+    """How a user's own folder is read."""
+
+    # auto: the column `identity`; without one the first folder in which the paths differ; without folders
+    # each file is its own. column: as named in the column `identity`. folder: the first folder of the path,
+    # as the published code of ELIM has it. clip: the column `clip`, without one the file. image: the file.
+    # age-group: the group of ages that the column `age` tells.
+    identity: Literal["auto", "column", "folder", "clip", "image", "age-group"] = "auto"
+    csv: Path | None = None  # below the folder or anywhere; None: the only one that has the columns
+    label_range: Range = (-1.0, 1.0)  # lowest and highest valence and arousal that the scale allows
+    frame_base: Literal[0, 1] = 0  # number that the CSV gives to the first frame of a video
+    bins: ages.Bins = ages.GROUPS  # ascending ends of the groups of ages, years
+
+    @field_validator("label_range")
+    @classmethod
+    def _rising(cls, value: Range) -> Range:
+        if not -math.inf < value[0] < value[1] < math.inf:
+            raise ValueError("wanted the lowest value and the highest")
+        return value
+
+
+def read(root: Path, options: Options) -> Iterator[Row]:
+    """Read a user's own folder, in the order of its CSV.
+
+    Args:
+        root: the folder that the images or videos are in.
+        options: which CSV, how its numbers are meant, what an identity is.
+
+    Yields:
+        One row per record; of a video without numbers of frames, one per native frame. Without a column
+        `clip` each file is a clip.
+
+    Raises:
+        MissingError: the folder or the CSV does not exist or cannot be read.
+        LayoutError: there is no CSV with the columns needed, or more than one.
+        DataError: a record is broken.
+    """
+    source = open_source(root, options.csv)
+    _refuse_identity(source, options)
+    by_folder = options.identity == "auto" and "identity" not in source.columns.places
+    depth = shared_folders(source) if by_folder else None
+    for number, fields in enumerate(source.records(), start=1):
+        record = parse(fields, source.columns, options.label_range)
+        path, reason = locate(record.path, source) if record.path else (source.file.name, None)
+        clip, frame = _place(path, record, number)
+        identity = _identity(path, clip, record, options, depth=depth)
+        row = Row(
+            path=path,
+            identity=clip if identity is None else identity,
+            clip=clip,
+            frame=frame,
+            actor=record.identity,
+            valence=record.valence,
+            arousal=record.arousal,
+            expression=record.expression,
+            age=record.age,
+            age_group=ages.group(record.age, options.bins),
+            box=record.box,
+            split=record.split,
+            reason=record.reason or reason or ("no identity" if identity is None else None),
+        )
+        yield from _frames(row, record, source, options)
+
+
+def _refuse_identity(source: Source, options: Options) -> None:
+    """Refuse an identity that needs a column which is not there."""
+    needed = {"column": "identity", "age-group": "age"}.get(options.identity)
+    if needed and needed not in source.columns.places:
+        raise LayoutError(
+            f"{source.file} has no column {needed}, which --identity {options.identity} needs",
+            hint=f"add a column {needed}, or choose another --identity",
+        )
+
+
+def _place(path: str, record: Record, number: int) -> tuple[str, int]:
+    """The clip of a record, and the number of its frame in it."""
+    if record.frame is not None:
+        return record.clip or path, record.frame
+    if record.reason is not None:  # it may not even say what it is about: no other takes its place
+        return f"{path} record {number}", 0
+    return (record.clip, number) if record.clip else (path, 0)
+
+
+def _identity(path: str, clip: str, record: Record, options: Options, *, depth: int | None) -> str | None:
+    """Whom a record shows, None where it does not say.
+
+    Args:
+        path: of its file, below the root.
+        clip: its clip.
+        record: all that it says.
+        options: what an identity is.
+        depth: of the folder that is an identity where the CSV has no column for it; None where it has one.
+    """
+    match options.identity:
+        case "auto" | "column":
+            return record.identity if depth is None else _folder(record, depth) or path
+        case "folder":
+            return _folder(record, 0)
+        case "age-group":
+            return ages.group(record.age, options.bins) or NO_GROUP
+        case "clip":
+            return clip
+        case "image":
+            return path
+
+
+def _folder(record: Record, depth: int) -> str | None:
+    """The folder at a depth of a path, None where there is none."""
+    folders = (csv_rows.inside(record.path) or "").split("/")[:-1]
+    return folders[depth] if depth < len(folders) else None
+
+
+def _frames(row: Row, record: Record, source: Source, options: Options) -> Iterator[Row]:
+    """The rows of a record: itself, or all frames of a video that it is about as a whole."""
+    base = options.frame_base
+    if not is_video(row.path):
+        yield row
+    elif record.frame is not None and record.frame < base:
+        early = f"frame out of range: {record.frame}, counted from {base} (option frame_base)"
+        yield replace(row, reason=row.reason or early)
+    elif record.frame is not None:
+        yield replace(row, video_frame=record.frame - base)
+    elif row.reason is not None:
+        yield row
+    else:
+        yield from _all_frames(row, source, base)
+
+
+def _all_frames(row: Row, source: Source, base: int) -> Iterator[Row]:
+    """A row for every native frame of a video."""
+    try:
+        count = video.count_frames(source.root / row.path)
+    except video.VideoError as error:
+        yield replace(row, reason=f"unreadable video: {error.detail}")
+        return
+    for place in range(count):
+        yield replace(row, frame=place + base, video_frame=place)

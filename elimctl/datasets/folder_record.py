@@ -1,0 +1,168 @@
+"""One record of a user's own CSV: its fields as values, or the reason why it cannot be used."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from elimctl.datasets import ages
+from elimctl.datasets.folder_columns import Columns
+from elimctl.manifest.row import EXPRESSIONS
+
+INTEGER = re.compile(r"([0-9]{1,15})(\.0*)?")  # a column that has gaps is often written as `12.0`
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+# What else the classes of expression are called.
+EXPRESSION_WORDS = {
+    **{name: name for name in EXPRESSIONS},
+    **dict.fromkeys(("happy", "joy"), "happiness"),
+    "sad": "sadness",
+    "surprised": "surprise",
+    **dict.fromkeys(("fearful", "afraid"), "fear"),
+    "disgusted": "disgust",
+    "angry": "anger",
+    "contemptuous": "contempt",
+}
+
+Box = tuple[float, float, float, float]
+
+
+class FieldError(ValueError):
+    """A field that cannot be used; the message is the reason why its row is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a record says; all that follows the reason is missing where there is one.
+
+    Args:
+        path: as written, empty where there is none.
+        identity: as written, None where there is none; `clip` likewise.
+        frame: number of the frame as shipped, None where there is none.
+        reason: why the record cannot be used, None while it can.
+        valence: in [-1, 1]; `arousal` likewise.
+        box: (x0, y0, x1, y1) px.
+        age: years, None where none is given.
+    """
+
+    path: str
+    identity: str | None
+    clip: str | None
+    frame: int | None
+    reason: str | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    split: str | None = None
+    expression: str | None = None
+    age: float | None = None
+    box: Box | None = None
+
+
+def parse(fields: Sequence[str], columns: Columns, label_range: tuple[float, float]) -> Record:
+    """Read the fields of a record.
+
+    Args:
+        fields: of one record; those that are missing at its end are empty.
+        columns: where what is.
+        label_range: the labels' lowest and highest value as shipped, which become -1 and 1.
+    """
+
+    def text(name: str) -> str:
+        place = columns.places.get(name)
+        return fields[place].strip() if place is not None and place < len(fields) else ""
+
+    path, identity, clip = text("path"), text("identity") or None, text("clip") or None
+    frame = None
+    try:
+        _refuse_malformed(path, fields, columns)
+        frame = _frame(text("frame"))
+        return Record(
+            path=path,
+            identity=identity,
+            clip=clip,
+            frame=frame,
+            valence=_label("valence", text("valence"), label_range),
+            arousal=_label("arousal", text("arousal"), label_range),
+            split=_split(text("split")) if "split" in columns.places else None,
+            expression=_expression(text("expression")),
+            age=ages.parse(text("age")),
+            box=_box(fields, columns),
+        )
+    except FieldError as error:
+        return Record(path, identity, clip, frame, reason=str(error))
+
+
+def _refuse_malformed(path: str, fields: Sequence[str], columns: Columns) -> None:
+    """Refuse a record that names no file, or is longer than the header: which field is which is not known."""
+    if len(fields) > columns.count and any(map(str.strip, fields[columns.count :])):
+        raise FieldError(f"too many fields: {len(fields)}, the header has {columns.count}")
+    if not path:
+        raise FieldError("no path")
+
+
+def _label(name: str, text: str, label_range: tuple[float, float]) -> float:
+    if not text:
+        raise FieldError(f"no label: {name}")
+    low, high = label_range
+    value = _number(text)
+    if value is None:
+        raise FieldError(f"label is no number: {name} is {text!r:.40}")
+    if not low <= value <= high:  # also true of NaN
+        raise FieldError(
+            f"label out of range: {name} is {text:.40}, wanted {low:g} to {high:g} (option label_range)"
+        )
+    # Exact for [-1, 1] and for whole multiples of it; rounding must not leave the range.
+    return min(1.0, max(-1.0, (value - (low + high) / 2) / ((high - low) / 2)))
+
+
+def _frame(text: str) -> int | None:
+    if not text:
+        return None
+    match = INTEGER.fullmatch(text)
+    if not match:
+        raise FieldError(f"frame is no whole number from 0: {text!r:.40}")
+    return int(match[1])
+
+
+def _split(text: str) -> str:
+    if not text:
+        raise FieldError("no split")
+    if text.lower() not in SPLITS:
+        raise FieldError(f"unknown split: {text!r:.40}, wanted train, val or test")
+    return SPLITS[text.lower()]
+
+
+def _expression(text: str) -> str | None:
+    """A name of `EXPRESSIONS` where the word means one, else the word."""
+    return EXPRESSION_WORDS.get(text.lower(), text) or None
+
+
+def _box(fields: Sequence[str], columns: Columns) -> Box | None:
+    """The box, None where a number is missing or it has no area."""
+    if columns.box is None:
+        return None
+    texts = [fields[place].strip() if place < len(fields) else "" for place in columns.box]
+    if not all(texts):
+        return None
+    values = [_number(text) for text in texts]
+    x0, y0, x1, y1 = (math.nan if value is None else value for value in values)
+    if None in values:
+        raise FieldError(f"box is no four numbers: {', '.join(texts)!r:.80}")
+    if columns.sized:
+        x1, y1 = x0 + x1, y0 + y1
+    return (x0, y0, x1, y1) if x0 < x1 < math.inf and y0 < y1 < math.inf else None
+
+
+def _number(text: str) -> float | None:
+    """A number, with a point or a comma before its decimals; None where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return float(text.replace(",", ".", 1)) if "." not in text else None
+    except ValueError:
+        return None

@@ -1,0 +1,168 @@
+"""Where a user's own folder has what: its CSV, and the files that the CSV names."""
+
+import ntpath
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, takewhile
+from pathlib import Path
+from typing import NoReturn
+
+from elimctl.datasets import csv_rows, files, video
+from elimctl.datasets.folder_columns import KNOWN, Columns, find_columns
+from elimctl.errors import LayoutError
+
+TABLES = (".csv", ".tsv")
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+EXAMPLE = """write a file like this one, named labels.csv, into that folder:
+path,valence,arousal,identity
+id01/0001.jpg,0.4,-0.1,id01
+id02/0001.jpg,-0.35,0.6,id02"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A CSV, and what its paths are below.
+
+    Args:
+        root: the raw root.
+        file: the CSV.
+        columns: where it has what.
+        bases: folders below the root, `/` separated, that its paths are tried from in turn.
+    """
+
+    root: Path
+    file: Path
+    columns: Columns
+    bases: tuple[str, ...]
+
+    def records(self) -> Iterator[list[str]]:
+        """The fields of each record, one record at a time."""
+        return csv_rows.open_table(self.file, KNOWN).records
+
+    def paths(self) -> Iterator[str]:
+        """The paths below the CSV, without those that lead elsewhere."""
+        place = self.columns.places["path"]
+        for fields in self.records():
+            if place < len(fields) and (path := csv_rows.inside(fields[place].strip())):
+                yield path
+
+
+def open_source(root: Path, csv: Path | None) -> Source:
+    """Find the CSV of a folder.
+
+    Args:
+        root: the raw root.
+        csv: the CSV, below the root or from where the command runs; None to look for it: in the root, and
+            where there is none in the folders below.
+
+    Raises:
+        MissingError: the folder or the CSV does not exist or cannot be read.
+        LayoutError: there is no CSV with the columns needed, or more than one.
+    """
+    candidates = _candidates(root) if csv is None else [root / csv if (root / csv).exists() else csv]
+    usable = {file: columns for file in candidates if not (columns := _columns(file)).lacking}
+    if not usable:
+        _refuse(candidates[0])
+    if len(usable) > 1:
+        raise LayoutError(
+            f"{len(usable)} CSV files with labels under {root}: {', '.join(map(str, usable))}",
+            hint="name one with --set dataset.csv=FILE, or join them to one with a column `split`",
+        )
+    [(file, columns)] = usable.items()
+    below = file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else "."
+    return Source(root, file, columns, bases=("",) if below == "." else (below, ""))
+
+
+def locate(text: str, source: Source) -> tuple[str, str | None]:
+    r"""Find the file that a record names.
+
+    Args:
+        text: its path below the CSV's folder or the root; `\` separates like `/`.
+        source: where the CSV is.
+
+    Returns:
+        The path below the root, and why there is no such file, None where there is. A file that is not there
+        may have been converted: another with the same stem is taken for it. A file that is not there, and one
+        outside the root, keeps its path.
+    """
+    path = text.replace("\\", "/")
+    relative = not ntpath.splitdrive(path)[0]
+    joined = [csv_rows.inside(posixpath.join(base, path)) for base in source.bases if relative]
+    places = [place for place in joined if place]
+    if not places:
+        return text, f"path leaves the root: {text:.200}"
+    for candidate in chain(places, chain.from_iterable(map(_converted, places))):
+        if os.path.isfile(f"{source.root}/{candidate}"):  # noqa: PTH113  a path object takes longer
+            return candidate, None
+    return places[0], f"no {'video' if is_video(path) else 'image'}"
+
+
+def is_video(path: str) -> bool:
+    """Whether a path names a video, by its suffix."""
+    return posixpath.splitext(path)[1].lower() in video.SUFFIXES
+
+
+def shared_folders(source: Source) -> int:
+    """Number of folders that all paths of a CSV begin with."""
+    paths = source.paths()
+    shared = next(paths, "").split("/")[:-1]
+    for path in paths:
+        if not shared:
+            break
+        pairs = zip(shared, path.split("/")[:-1], strict=False)
+        shared = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return len(shared)
+
+
+def _converted(path: str) -> Iterator[str]:
+    """Paths that the file may have after it was converted, or copied to a disk that ignores case."""
+    stem, suffix = posixpath.splitext(path)
+    kinds = [kind for kind in (IMAGES, video.SUFFIXES) if suffix.lower() in kind]
+    for other in chain.from_iterable(kinds or (IMAGES, video.SUFFIXES)):
+        for written in (other, other.upper()):
+            yield (stem if kinds else path) + written
+
+
+def _columns(file: Path) -> Columns:
+    """The columns of a CSV; none where its first line names none."""
+    try:
+        header = csv_rows.open_table(file, KNOWN, headless=()).columns
+    except LayoutError:  # it is empty, or UTF-16
+        header = ()
+    return find_columns(header, where=str(file))
+
+
+def _refuse(file: Path) -> NoReturn:
+    """Raise the error for a CSV that lacks columns."""
+    table = csv_rows.open_table(file, KNOWN, headless=())
+    lacking = ", ".join(find_columns(table.columns, where=str(file)).lacking)
+    first: Sequence[str] = table.columns or next(table.records)
+    raise LayoutError(
+        f"{file} has no column {lacking}; its first line is: {', '.join(first)!a:.200}",
+        hint="name the columns in the first line: path,valence,arousal",
+    )
+
+
+def _candidates(root: Path) -> list[Path]:
+    """The CSV files of the root if one of them has the columns, else those of all folders.
+
+    Raises:
+        LayoutError: there are none.
+    """
+    found: list[Path] = []
+    n_images = n_archives = 0
+    for folder, names in files.walk(root):
+        found += [folder / name for name in names if name.lower().endswith(TABLES)]
+        if folder == root and not all(_columns(file).lacking for file in found):
+            return found
+        n_images += sum(name.lower().endswith((*IMAGES, *video.SUFFIXES)) for name in names)
+        n_archives += sum(map(files.is_archive, names))
+    if found:
+        return found
+    met = [f"{n_images} images and videos"] * bool(n_images) + [f"{n_archives} archives"] * bool(n_archives)
+    raise LayoutError(
+        f"no CSV file with labels under {root}" + (f", but {' and '.join(met)}" if met else ""),
+        hint=EXAMPLE if n_images or not n_archives else "unpack the archives",
+    )
