@@ -1,0 +1,187 @@
+"""Aff-Wild (challenge of 2017): videos from the web, valence and arousal of every frame.
+
+    annotations/train/valence/NNN.txt  annotations/train/arousal/NNN.txt
+    bboxes/train/NNN/1.pts ...  landmarks/train/NNN/1.pts ...
+    videos/train/NNN.mp4 or .avi  videos/test/NNN.mp4 or .avi
+
+`NNN` is the name of the clip. Line i of the labels, counted from 0, belongs to frame i of the video and to
+`<i+1>.pts`. What lies above these folders does not matter.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal
+
+from elimctl.config import Config
+from elimctl.datasets.aff_wild_imitation import ImitateOptions as ImitateOptions
+from elimctl.datasets.aff_wild_imitation import imitate as imitate
+from elimctl.datasets.aff_wild_layout import Clip, find
+from elimctl.datasets.pts import read_box, read_points
+from elimctl.datasets.video import VideoError, count_frames
+from elimctl.errors import LayoutError
+from elimctl.manifest.row import Row
+
+LABEL_SCALE = 1  # shipped in [-1, 1]
+TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
+LISTED = 20  # clips that a message names
+POINTS_FILE = re.compile(r"0*([1-9][0-9]{0,8})\.pts", re.IGNORECASE)
+
+Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
+Align = Literal["auto", "truncate"]
+
+
+class Options(Config):
+    """How Aff-Wild is read."""
+
+    # Each clip is an identity, as in Kim & Song 2022: nobody is named, and a person may be in several clips.
+    identity: Literal["clip"] = "clip"
+    # auto: line i belongs to frame i. Where a video and its labels differ in length by more than two, the
+    # lines are those of the frames with a face box, if there are as many; else nothing is read. truncate:
+    # line i belongs to frame i, as far as both go.
+    align: Align = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How the labels of a clip fit its video.
+
+    Args:
+        n_frames: number of frames, 0 where there is no readable video.
+        boxed: numbers of the frames that the lines belong to, in order; None: line i belongs to frame i.
+        reason: why no frame of the clip can be used, None while they can.
+        misfit: both lengths, where they do not fit.
+    """
+
+    n_frames: int = 0
+    boxed: tuple[int, ...] | None = None
+    reason: str | None = None
+    misfit: str | None = None
+
+
+def read(root: Path, options: Options) -> Iterator[Row]:
+    """Read the frames of Aff-Wild, by clip and number.
+
+    Args:
+        root: a folder that holds annotations and videos, at any depth.
+        options: what is done where labels and frames differ in number.
+
+    Yields:
+        One row per frame of an annotated video or line of labels, and one per video without annotation.
+
+    Raises:
+        MissingError: the folder does not exist or cannot be listed.
+        LayoutError: there are no annotations or no videos; something of a clip is there more than once; or
+            labels and frames of clips do not fit, and the message gives their numbers.
+    """
+    clips = find(root)
+    # All are measured before the first is read, so that one message tells of all that do not fit.
+    fits = [_fit(clip, options.align) for clip in clips]
+    misfits = [f"{clip.name} has {fit.misfit}" for clip, fit in zip(clips, fits, strict=True) if fit.misfit]
+    if misfits:
+        shown = "; ".join(misfits[:LISTED]) + ("; ..." if len(misfits) > LISTED else "")
+        raise LayoutError(
+            f"labels and frames of {len(misfits)} clips under {root} do not fit: {shown}",
+            hint="get these videos again, or add --set dataset.align=truncate to use what fits",
+        )
+    for clip, fit in zip(clips, fits, strict=True):
+        yield from _read_clip(clip, fit, root)
+
+
+def _fit(clip: Clip, align: Align) -> _Fit:
+    """Find out which frames the labels of a clip belong to."""
+    labels, reason = _read_labels(clip)
+    if not labels:
+        return _Fit(reason=reason)
+    n_lines = len(labels)
+    if clip.video is None:
+        return _Fit(reason="no video")
+    try:
+        n_frames = count_frames(clip.video)
+    except VideoError as error:
+        return _Fit(reason=f"unreadable video: {error.detail}")
+    if align == "truncate" or abs(n_lines - n_frames) <= TOLERATED:
+        return _Fit(n_frames)
+    files = _points_files(clip.boxes)
+    boxed = tuple(number for number, file in sorted(files.items()) if read_box(file) is not None)
+    if len(boxed) == n_lines:
+        return _Fit(n_frames, boxed)
+    return _Fit(n_frames, misfit=f"{n_lines} lines, {n_frames} frames and {len(boxed)} face boxes")
+
+
+def _read_clip(clip: Clip, fit: _Fit, root: Path) -> Iterator[Row]:
+    """Rows of one clip, by number of the frame."""
+    path = clip.video.relative_to(root).as_posix() if clip.video else f"videos/train/{clip.name}.mp4"
+    labels, _ = _read_labels(clip)
+    if not labels:
+        yield Row(path=path, identity=clip.name, clip=clip.name, frame=0, video_frame=0, reason=fit.reason)
+        return
+    labelled = dict(zip(fit.boxed or range(len(labels)), labels, strict=True))
+    boxes, landmarks = _points_files(clip.boxes), _points_files(clip.landmarks)
+    for number in sorted(labelled.keys() | set(range(fit.n_frames))):
+        valence, arousal, reason = labelled.get(number, (None, None, f"no annotation: {len(labels)} lines"))
+        if number >= fit.n_frames:
+            reason = reason or f"no frame: the video has {fit.n_frames}"
+        reason = fit.reason or reason
+        usable = reason is None
+        yield Row(
+            path=path,
+            identity=clip.name,
+            clip=clip.name,
+            frame=number,
+            video_frame=number,
+            valence=valence,
+            arousal=arousal,
+            box=read_box(boxes[number]) if usable and number in boxes else None,
+            landmarks=read_points(landmarks[number], count=68) if usable and number in landmarks else None,
+            reason=reason,
+        )
+
+
+def _points_files(folder: Path | None) -> dict[int, Path]:
+    """The `.pts` files of a clip by number of the frame; their names count from 1."""
+    if folder is None:
+        return {}
+    try:
+        names = sorted(file.name for file in folder.iterdir())
+    except OSError:  # it was listed a moment ago; boxes and landmarks are no more than a help
+        return {}
+    matches = [match for match in map(POINTS_FILE.fullmatch, names) if match]
+    return {int(match[1]) - 1: folder / match[0] for match in matches}
+
+
+def _read_labels(clip: Clip) -> tuple[list[Label], str | None]:
+    """Labels of a clip by line, and the reason where there are none."""
+    columns: list[list[str]] = []
+    for file in (clip.valence, clip.arousal):
+        try:
+            columns.append([] if file is None else _lines(file))
+        except OSError as error:
+            where = f"{file.parent.name}/{file.name}" if file else ""
+            return [], f"unreadable annotation file: {where}: {error.strerror}"
+    if not any(columns):
+        return [], "no annotation: test video" if clip.test else "no annotation"
+    return [_label(*texts) for texts in zip_longest(*columns, fillvalue="")], None
+
+
+def _lines(file: Path) -> list[str]:
+    """Lines of a text file, without the blank ones at its end."""
+    return file.read_text(encoding="utf-8-sig", errors="replace").rstrip().splitlines()
+
+
+def _label(valence: str, arousal: str) -> Label:
+    """Labels of a frame, or the reason why there are none."""
+    values = []
+    for name, text in (("valence", valence.strip()), ("arousal", arousal.strip())):
+        if not text:
+            return None, None, f"no label: {name}"
+        try:
+            value = float(text)
+        except ValueError:
+            return None, None, f"label is no number: {name} is {text!r:.40}"
+        if not -1 <= value <= 1:  # also false for NaN
+            return None, None, f"label out of range: {name} is {text:.40}, wanted -1 to 1"
+        values.append(value)
+    return values[0], values[1], None

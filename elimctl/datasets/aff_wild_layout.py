@@ -1,0 +1,120 @@
+"""Where the files of Aff-Wild are, by the names of their folders."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from elimctl.datasets import files, video
+from elimctl.errors import LayoutError
+
+NAME = re.compile(r"[0-9]{3}")  # of a clip
+# What a folder holds, told by its name; of two names on a path the inner one counts.
+KINDS = {
+    "valence": "valence",
+    "arousal": "arousal",
+    "bboxes": "boxes",
+    "bboxs": "boxes",  # so in one copy
+    "landmarks": "landmarks",
+    "videos": "video",
+}
+TITLES = {
+    "video": "videos",
+    "valence": "files of valence",
+    "arousal": "files of arousal",
+    "boxes": "folders of boxes",
+    "landmarks": "folders of landmarks",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """The files of a video, None for what is not there.
+
+    Args:
+        name: three digits.
+        video: the video.
+        valence: its valence, a line per frame; `arousal` likewise.
+        arousal: its arousal.
+        boxes: folder of a `.pts` file per frame with the corners of the face box.
+        landmarks: folder of a `.pts` file per frame with 68 points.
+        test: whether the video is in the test set, whose labels were not released.
+    """
+
+    name: str
+    video: Path | None = None
+    valence: Path | None = None
+    arousal: Path | None = None
+    boxes: Path | None = None
+    landmarks: Path | None = None
+    test: bool = False
+
+
+def find(root: Path) -> list[Clip]:
+    """The clips of Aff-Wild, sorted by name, each once.
+
+    Args:
+        root: a folder that holds annotations and videos, at any depth.
+
+    Raises:
+        MissingError: the folder does not exist or cannot be listed.
+        LayoutError: there are no annotations or no videos, or something of a clip is there more than once.
+    """
+    found: dict[str, dict[str, list[Path]]] = {kind: defaultdict(list) for kind in TITLES}
+    tests: set[str] = set()
+    archives = 0
+    for folder, names in files.walk(root):
+        archives += sum(map(files.is_archive, names))
+        # An archive that was unpacked is a folder of its name: `train.tar.gz`.
+        places = [part.partition(".")[0].lower() for part in folder.relative_to(root).parts]
+        kind = next((KINDS[place] for place in reversed(places) if place in KINDS), "video")
+        for name, path in _parts_of(kind, folder, names):
+            found[kind][name].append(path)
+            if kind == "video" and "test" in places:
+                tests.add(name)
+    _require(found, root, archives)
+    clips = sorted(found["video"].keys() | found["valence"].keys() | found["arousal"].keys())
+    return [
+        Clip(
+            name,
+            **{kind: paths[name][0] for kind, paths in found.items() if name in paths},
+            test=name in tests,
+        )
+        for name in clips
+    ]
+
+
+def _parts_of(kind: str, folder: Path, names: Iterable[str]) -> list[tuple[str, Path]]:
+    """What of clips is in a folder, with the names of the clips."""
+    if kind in ("boxes", "landmarks"):
+        return [(folder.name, folder)] if NAME.fullmatch(folder.name) else []
+    suffixes = video.SUFFIXES if kind == "video" else (".txt",)
+    paths = [folder / name for name in names]
+    return [
+        (path.stem, path) for path in paths if NAME.fullmatch(path.stem) and path.suffix.lower() in suffixes
+    ]
+
+
+def _require(found: dict[str, dict[str, list[Path]]], root: Path, archives: int) -> None:
+    """See that there are annotations and videos, and nothing twice."""
+    annotated = found["valence"].keys() | found["arousal"].keys()
+    if not annotated or not found["video"]:
+        lacking = (
+            "no annotations/train/valence/NNN.txt" if not annotated else "no videos/train/NNN.mp4 or .avi"
+        )
+        raise LayoutError(
+            f"{lacking} under {root}" + (f", but {archives} archives" if archives else ""),
+            hint="unpack the archives"
+            if archives
+            else "name the folder that holds annotations, videos, bboxes and landmarks",
+        )
+    for kind, title in TITLES.items():
+        repeated = sorted(name for name, paths in found[kind].items() if len(paths) > 1)
+        if repeated:
+            where = ", ".join(str(path) for path in found[kind][repeated[0]])
+            raise LayoutError(
+                f"{title} of {len(repeated)} clips are there more than once under {root}; "
+                f"those of {repeated[0]} are {where}",
+                hint="name the folder of one of the copies",
+            )

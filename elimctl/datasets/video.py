@@ -1,0 +1,324 @@
+"""Frames of videos by number: every native frame, never a re-timed one.
+
+Frame k is the k-th frame a player shows, counted from 0. Containers that store when each frame is shown
+give its number from that time, so a damaged frame moves no other and decoding may begin at a key frame.
+In other containers frames are counted as they are decoded, from the start of the file. Where a file ends
+early, its last few frames may be numbered too low: what should come between them is missing.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from elimctl.errors import DataError
+
+SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".wmv", ".flv", ".mpg", ".mpeg", ".ts")
+# What a file may be, whatever its name: else FFmpeg reads a playlist, a subtitle or a text as a video.
+FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg"
+TIMED = ("mov", "matroska")  # store when each frame is shown, and where the key frames are
+# Of what AVI holds: frames that depend on no later one, or, in MPEG-4 part 2, a header that says so.
+ORDERED_CODECS = ("mjpeg", "mpeg4", "rawvideo")
+MAX_PIXELS = 178_956_970  # of a frame; as for images
+PIXELS = {"h264": "yuv420p", "mpeg4": "yuv420p", "mjpeg": "yuvj420p"}  # formats that all players read
+
+
+class VideoError(DataError):
+    """A file that is not a readable video.
+
+    Args:
+        message: what is wrong with which file.
+        detail: what is wrong with it, without its path.
+    """
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message, hint="copy the file again from its source")
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """What the packets of a video tell.
+
+    Args:
+        count: number of frames.
+        times: when each frame is shown, ascending, in the stream's unit; empty where that is not known.
+        keys: numbers of the key frames, ascending; empty where `times` is.
+    """
+
+    count: int
+    times: np.ndarray
+    keys: list[int]
+
+    def number(self, time: int | None) -> int | None:
+        """Number of the frame shown at a time, None where no frame is."""
+        if time is None:
+            return None
+        at = int(np.searchsorted(self.times, time))
+        return at if at < len(self.times) and self.times[at] == time else None
+
+
+_Numbered = tuple[int, VideoFrame | None]
+
+
+def count_frames(path: Path) -> int:
+    """Number of native frames, as the container's packets tell; nothing is decoded.
+
+    Args:
+        path: a video.
+
+    Raises:
+        VideoError: the file cannot be opened, is no video, or holds no frame.
+    """
+    return _timeline(path).count
+
+
+def fps(path: Path) -> float | None:
+    """Mean number of frames a second, None where the container does not tell.
+
+    Args:
+        path: a video.
+
+    Raises:
+        VideoError: the file cannot be opened or is no video.
+    """
+    with _open(path) as (_, stream):
+        return None if stream.average_rate is None else float(stream.average_rate)
+
+
+def frames(path: Path, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Frames of a video by number.
+
+    Args:
+        path: a video.
+        numbers: which frames, ascending, from 0, in the order of display.
+
+    Yields:
+        Each number with its frame, (H, W, 3) uint8 RGB, turned as players show it; None for a frame that
+        cannot be decoded, or that lies beyond the end. The same number gives the same pixels whatever the
+        other numbers are. One frame is held at a time.
+
+    Raises:
+        VideoError: the file cannot be opened, is no video, or holds no frame.
+    """
+    timeline = _timeline(path)
+    for run in _runs(numbers, timeline.keys):
+        shown = _shown(path, timeline, first=run[0])
+        at, frame = -1, None
+        for number in run:
+            while at < number:
+                at, frame = next(shown, (timeline.count + number, None))
+            yield number, None if frame is None or at != number else _pixels(frame)
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    *,
+    codec: Literal["h264", "mpeg4", "mjpeg"] = "h264",
+    rate: int = 25,
+    times_ms: Sequence[int] | None = None,
+    key_every: int = 12,
+    b_frames: int = 0,
+) -> None:
+    """Write a video, for imitations.
+
+    Args:
+        path: file to write; its suffix says which container.
+        frames: (H, W, 3) uint8 RGB, all of one size, sides even.
+        codec: how frames are coded; `mjpeg` codes each on its own.
+        rate: frames a second.
+        times_ms: when each frame is shown, ascending, for a variable rate; None for a constant one.
+        key_every: at most this many frames from one key frame to the next.
+        b_frames: at most this many frames in a row that depend on a later one.
+    """
+    # Without `bitexact`, Matroska files get a random number.
+    with av.open(str(path), "w", options={"fflags": "bitexact"}) as container:
+        stream = container.add_stream("libx264" if codec == "h264" else codec, rate=rate)
+        stream.pix_fmt = PIXELS[codec]
+        context = stream.codec_context
+        context.thread_count = 1  # the bytes depend on it
+        context.gop_size, context.max_b_frames = key_every, b_frames
+        if codec == "mjpeg":
+            context.qscale, context.global_quality = True, 3 * 118  # FF_QP2LAMBDA times a quality of 2 to 31
+        unit = Fraction(1, rate) if times_ms is None else Fraction(1, 1000)
+        context.time_base = unit
+        for number, image in enumerate(frames):
+            if number == 0:
+                stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = number if times_ms is None else times_ms[number], unit
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _error(path: Path, detail: str) -> VideoError:
+    return VideoError(f"{path}: {detail}", detail=detail)
+
+
+def _timeline(path: Path) -> _Timeline:
+    """The timeline of a video; that of the files asked for last is kept."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _error(path, f"cannot be opened: {error.strerror}") from None
+    return _scan(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _scan(path: Path, size: int, mtime_ns: int) -> _Timeline:  # noqa: ARG001  (they are part of the key)
+    """Read the timeline of a video from its packets."""
+    with _open(path) as (container, stream):
+        packets = [
+            (packet.pts, packet.dts, packet.is_keyframe)
+            for packet in _packets(container, stream)
+            if not _hidden(packet, stream)
+        ]
+        timed = any(name in TIMED for name in container.format.name.split(","))
+        timed |= stream.codec_context.name in ORDERED_CODECS and all(pts == dts for pts, dts, _ in packets)
+    if not packets:
+        raise _error(path, "holds no frame")
+    count = len(packets)
+    times = [pts for pts, _, _ in packets if pts is not None]
+    if not timed or len(set(times)) < count:
+        return _Timeline(count, np.empty(0, np.int64), [])
+    shown = np.sort(np.array(times, np.int64))
+    keys = sorted(pts for pts, _, is_key in packets if is_key and pts is not None)
+    return _Timeline(count, shown, np.searchsorted(shown, keys).tolist())
+
+
+def _runs(numbers: Iterable[int], keys: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers in runs; where one ends, decoding can leap over frames to a key frame."""
+    run: list[int] = []
+    for number in numbers:
+        if run and _key_before(keys, number) > run[-1] + 1:
+            yield run
+            run = []
+        run.append(number)
+    if run:
+        yield run
+
+
+def _key_before(keys: Sequence[int], number: int) -> int:
+    """The last key frame up to a frame, 0 where there is none."""
+    at = bisect_right(keys, number)
+    return keys[at - 1] if at else 0
+
+
+def _shown(path: Path, timeline: _Timeline, *, first: int) -> Iterator[_Numbered]:
+    """Frames as they are shown, with their numbers, from `first` or an earlier one on."""
+    key = _key_before(timeline.keys, first)
+    decoded = _from_key(path, timeline, key) if key > 0 else iter(())
+    head = next(decoded, None)
+    if head is not None:
+        yield head
+        yield from decoded
+    else:
+        with _open(path) as (container, stream):
+            yield from _number(_frames(_packets(container, stream), stream), timeline)
+
+
+def _from_key(path: Path, timeline: _Timeline, key: int) -> Iterator[_Numbered]:
+    """Frames from a key frame or an earlier one on; none where decoding cannot begin there.
+
+    It cannot where the container is off the mark, and in videos that are refreshed bit by bit: the decoder
+    begins at what is marked as a key frame, but what it shows is right only some frames later.
+    """
+    with _open(path) as (container, stream):
+        packets = _packets(container, stream)
+        try:
+            container.seek(int(timeline.times[key]), stream=stream)
+        except av.FFmpegError:
+            return
+        head = next(packets, None)
+        start = None if head is None else timeline.number(head.pts)
+        if head is None or start is None or start > key:
+            return
+        decoded = _number(_frames(chain([head], packets), stream), timeline)
+        first = next(decoded, None)
+        if first is not None and first[0] == start:
+            yield first
+            yield from decoded
+
+
+def _number(decoded: Iterable[VideoFrame | None], timeline: _Timeline) -> Iterator[_Numbered]:
+    """Give frames their numbers; where times do not tell, they are decoded from the start."""
+    for count, frame in enumerate(decoded):
+        if not len(timeline.times):
+            yield count, frame
+        elif frame is not None and (number := timeline.number(frame.pts)) is not None:
+            yield number, frame
+
+
+def _frames(packets: Iterable[Packet], stream: VideoStream) -> Iterator[VideoFrame | None]:
+    """Decode packets; None for one that cannot be decoded as a whole, and for what follows up to a key frame.
+
+    What follows is told by its difference from what is lost; decoders go on and show something.
+    """
+    lost = False
+    for packet in chain(packets, [None]):  # at last, what the decoder has held back
+        try:
+            decoded = None if packet is not None and packet.is_corrupt else stream.decode(packet)
+        except av.FFmpegError:
+            decoded = None
+        if decoded is None:
+            lost = True
+            if packet is not None:
+                yield None
+            continue
+        for frame in decoded:
+            lost = frame.is_corrupt or (lost and not frame.key_frame)
+            yield None if lost else frame
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    """Packets of a stream that hold something, up to where the file ends or cannot be read on."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.FFmpegError:
+        return
+
+
+def _hidden(packet: Packet, stream: VideoStream) -> bool:
+    """Whether a packet's frame is decoded for the sake of others and not shown."""
+    if packet.is_discard:  # an edit list cuts it away
+        return True
+    # VP8 keeps reference frames in packets of their own; the fifth bit says whether to show (RFC 6386, 9.1).
+    return stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video and the one of its streams that players show."""
+    try:
+        # Without `ignore`, a title that is not UTF-8 is an error.
+        container = av.open(str(path), options={"format_whitelist": FORMATS}, metadata_errors="ignore")
+    except av.FFmpegError as error:
+        raise _error(path, f"is no readable video: {error.strerror}") from None
+    with container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream) or stream.codec_context is None:
+            raise _error(path, "has no video stream that can be decoded")
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.codec_context.thread_count = 1  # workers are processes, one thread each
+        yield container, stream
+
+
+def _pixels(frame: VideoFrame) -> np.ndarray:
+    """A frame as players show it: some cameras store it lying."""
+    image = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
