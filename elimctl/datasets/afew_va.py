@@ -47,7 +47,7 @@ class ImitateOptions(Config):
     """What an imitation holds."""
 
     identities: int = Field(default=12, ge=1)  # actors
-    clips: int = Field(default=24, ge=1, le=999)  # in all, dealt to the actors in turn; three digits
+    clips: int = Field(default=12, ge=1, le=999)  # in all, dealt to the actors in turn; three digits
     frames: int = Field(default=10, ge=1, le=100_000)  # in each clip; five digits
     identity_shift: float = Field(default=0.5, ge=0, le=1)  # how much resting faces and expressiveness differ
     width_px: int = Field(default=360, ge=72)  # half the size of the real frames

@@ -1,0 +1,154 @@
+"""AffectNet, release of 2021 with 8 classes: crops of faces, and four small files of labels for each.
+
+    train_set/images/<number>.jpg
+    train_set/annotations/<number>_exp.npy  <number>_val.npy  <number>_aro.npy  <number>_lnd.npy
+    val_set/...
+
+The numbers have gaps, and one number is another picture in each set. What lies above a set, and between its
+name and its two folders, does not matter. There are no identities; ages may come from a CSV file with names.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from elimctl.config import Config
+from elimctl.datasets import affectnet8_sets
+from elimctl.datasets.affectnet8_imitation import ImitateOptions, imitate
+from elimctl.datasets.affectnet8_sets import NumberedSet
+from elimctl.datasets.affectnet_labels import expression, points, valence_arousal
+from elimctl.datasets.ages import GROUPS, Ages, Bins, group
+from elimctl.datasets.npy import read_npy
+from elimctl.errors import ConfigError
+from elimctl.manifest.row import NO_GROUP, Row
+
+__all__ = ["LABEL_SCALE", "NOTE", "ImitateOptions", "Options", "imitate", "read"]
+
+LABEL_SCALE = 1  # shipped in [-1, 1]
+NOTE = (
+    "this release has 3,999 validation images, none of the class `none`; the protocol of Kim & Song 2022 has "
+    "4,500 of the release of 2017: figures on the two cannot be compared one to one"
+)
+
+
+class Options(Config):
+    """How the 8-class release of AffectNet is read."""
+
+    # image: each image is an identity. age-group: the images of one group of ages are, as in ELIM-Age
+    # (Kim & Song 2022, section 4.4).
+    identity: Literal["image", "age-group"] = "image"
+    # A CSV file of ages with names (`train/12`, or the path of the image), or a folder of them. Those that
+    # Kim & Song published have no names, and follow the lists of the 2017 release: they do not fit this one.
+    ages: Path | None = None
+    bins: Bins = GROUPS  # years; ends of the groups of ages
+
+
+def read(root: Path, options: Options) -> Iterator[Row]:
+    """Read the images of each set, by number.
+
+    Args:
+        root: a folder that holds the sets, at any depth, or a set.
+        options: what an identity is, and where the ages are.
+
+    Yields:
+        One row per number that has an image or an annotation; the clip is `<split>/<number>`.
+
+    Raises:
+        MissingError: the folder, or the file of ages, does not exist or cannot be read.
+        LayoutError: there is no set, one is there twice, or its name does not say which it is.
+        ConfigError: identities are age groups and there are no ages, or the ages have no names that fit.
+    """
+    sets = affectnet8_sets.find(root)
+    if options.identity == "age-group" and options.ages is None:
+        raise ConfigError(
+            "identities are age groups, but no ages are given",
+            hint="set ages to a CSV file with a name (such as train/12) and an age for each image",
+        )
+    with Ages([] if options.ages is None else [options.ages]) as ages:
+        for numbered in sets:
+            yield from _read_set(numbered, root, ages, options)
+        ages.check()
+
+
+def _read_set(numbered: NumberedSet, root: Path, ages: Ages, options: Options) -> Iterator[Row]:
+    """Rows of one set, by number."""
+    images = numbered.images.relative_to(root).as_posix()
+    for number, suffix, annotated in affectnet8_sets.numbers(numbered):
+        clip = f"{numbered.split}/{number}"
+        path = f"{images}/{number}{suffix or '.jpg'}"
+        stem = f"{os.fspath(numbered.annotations)}/{number}"
+        labels, emotion, label_reason = _labels(stem)
+        reasons = (
+            None if suffix else "no image",
+            None if annotated else "no annotation",
+            label_reason,
+        )
+        reason = next((reason for reason in reasons if reason), None)
+        age = ages.of(clip, path)
+        age_group = group(age, options.bins)
+        yield Row(
+            path=path,
+            identity=clip if options.identity == "image" else age_group or NO_GROUP,
+            clip=clip,
+            frame=0,
+            cropped=True,
+            valence=labels[0],
+            arousal=labels[1],
+            expression=emotion,
+            age=age,
+            age_group=age_group,
+            landmarks=_landmarks(f"{stem}_lnd.npy") if reason is None else None,
+            split=numbered.split,
+            reason=reason,
+        )
+
+
+def _labels(stem: str) -> tuple[tuple[float | None, float | None], str | None, str | None]:
+    """Valence and arousal, the class, and the reason why the sample cannot be used, if any."""
+    try:
+        valence, arousal = (_value(f"{stem}_{kind}.npy") for kind in ("val", "aro"))
+        shipped_class = _value(f"{stem}_exp.npy", missing="")
+    except _UnusableError as error:
+        return (None, None), None, str(error)
+    labels, label_reason = valence_arousal(valence, arousal)
+    emotion, class_reason = expression(shipped_class)
+    return labels, emotion, label_reason or class_reason
+
+
+class _UnusableError(Exception):
+    """A file of labels that cannot be used; the text is the reason."""
+
+
+def _value(file: str, *, missing: str | None = None) -> str:
+    """The single value of a file, as text.
+
+    Args:
+        file: a .npy file.
+        missing: what to give where there is no file; None: that cannot be used.
+
+    Raises:
+        _UnusableError: there is no such file, or it has no single value.
+    """
+    name = os.path.basename(file)  # noqa: PTH119
+    try:
+        value = read_npy(file, size=1)[0].item()
+    except FileNotFoundError:
+        if missing is not None:
+            return missing
+        raise _UnusableError(f"no annotation file: {name}") from None
+    except OSError as error:
+        raise _UnusableError(f"unreadable annotation file: {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise _UnusableError(f"broken annotation file: {name}: {error}") from None
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value).strip()
+
+
+def _landmarks(file: str) -> np.ndarray | None:
+    """68 points of a crop, None where they are missing or malformed."""
+    try:
+        return points(read_npy(file, size=136).astype(np.float64))
+    except (OSError, ValueError, TypeError):
+        return None

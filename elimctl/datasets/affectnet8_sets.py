@@ -1,0 +1,131 @@
+"""Where a copy of the 8-class release of AffectNet has its sets, and which numbers are in them."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from elimctl.datasets import files
+from elimctl.errors import LayoutError, MissingError
+
+IMAGES, ANNOTATIONS = "images", "annotations"
+SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png")  # of images; where a number has several, the first counts
+NUMBERED = re.compile(r"(0|[1-9][0-9]{0,8})(?:(_(?:exp|val|aro|lnd)\.npy)|(\.\w+))")
+SET = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:[ _-]?set)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedSet:
+    """One of the sets, as found.
+
+    Args:
+        split: `train`, `val` or `test`.
+        images: folder of the images.
+        annotations: folder of the files of labels.
+    """
+
+    split: str
+    images: Path
+    annotations: Path
+
+
+def find(root: Path) -> list[NumberedSet]:
+    """The sets below a root, each there once; the two folders of a set are not walked through.
+
+    Raises:
+        MissingError: the root does not exist, or a folder cannot be listed.
+        LayoutError: there is no set, one is there twice, or its name does not say which it is.
+    """
+    found: dict[str, NumberedSet] = {}
+    archives = 0
+    for folder, names in files.walk(root, skip=_skip):
+        archives += sum(map(files.is_archive, names))
+        below = {entry.name.lower(): Path(entry) for entry in _scan(folder) if entry.is_dir()}
+        if not {IMAGES, ANNOTATIONS} <= below.keys():
+            continue
+        split = _split(folder, root)
+        if split in found:
+            raise LayoutError(
+                f"the set {split} is there twice: {found[split].images.parent}, {folder}",
+                hint="name the folder of one of the copies",
+            )
+        found[split] = NumberedSet(split, below[IMAGES], below[ANNOTATIONS])
+    if not found:
+        archived = f", but {archives} archives" if archives else ""
+        raise LayoutError(
+            f"no folder under {root} has both {IMAGES}/ and {ANNOTATIONS}/{archived}",
+            hint="unpack the archives" if archives else "name the folder that holds train_set and val_set",
+        )
+    return [found[split] for split in ("train", "val", "test") if split in found]
+
+
+def numbers(numbered: NumberedSet) -> Iterator[tuple[int, str | None, bool]]:
+    """The samples of a set, in the order of their numbers.
+
+    Nothing but numbers is held, some 20 bytes for each sample.
+
+    Yields:
+        The number, the suffix of its image, None where there is none, and whether it has any annotation.
+    """
+    images = np.unique(_collect(numbered.images, _image_code))
+    image_numbers, places = np.unique(images // len(SUFFIXES), return_index=True)
+    annotated = np.unique(_collect(numbered.annotations, _annotated_number))
+    every = np.union1d(image_numbers, annotated)
+    suffix = np.full(len(every), -1, np.int8)
+    suffix[np.searchsorted(every, image_numbers)] = images[places] % len(SUFFIXES)
+    has_annotation = np.zeros(len(every), bool)
+    has_annotation[np.searchsorted(every, annotated)] = True
+    for place in range(len(every)):
+        code = int(suffix[place])
+        yield int(every[place]), SUFFIXES[code] if code >= 0 else None, bool(has_annotation[place])
+
+
+def _skip(name: str) -> bool:
+    """Whether to pass over a name on the way to the sets."""
+    return files.is_junk(name) or name.lower() in (IMAGES, ANNOTATIONS)
+
+
+def _split(folder: Path, root: Path) -> str:
+    """Which set a folder is, by the nearest name that says so: its own, or one above, up to the root's."""
+    inner = folder.relative_to(root).parts
+    for name in (*reversed(inner), root.resolve().name):
+        if match := SET.fullmatch(name.partition(".")[0]):  # an unpacked `train_set.zip` says so too
+            return match[1].lower()
+    raise LayoutError(
+        f"{folder} has {IMAGES} and {ANNOTATIONS}, but no name says which set it is",
+        hint="call its folder train_set or val_set",
+    )
+
+
+def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Entries of a folder, in any order, one at a time."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        raise MissingError(
+            f"cannot list {folder}: {error.strerror}", hint="make the folder readable"
+        ) from None
+
+
+def _collect(folder: Path, code: Callable[[str], int | None]) -> np.ndarray:
+    """Codes of the names in a folder that have one, int64, in any order."""
+    codes = (code(entry.name) for entry in _scan(folder))
+    return np.fromiter((one for one in codes if one is not None), np.int64)
+
+
+def _image_code(name: str) -> int | None:
+    """Number and suffix of an image in one whole number."""
+    match = NUMBERED.fullmatch(name)
+    if not match or match[3] not in SUFFIXES:
+        return None
+    return int(match[1]) * len(SUFFIXES) + SUFFIXES.index(match[3])
+
+
+def _annotated_number(name: str) -> int | None:
+    """Number of a file of labels."""
+    match = NUMBERED.fullmatch(name)
+    return int(match[1]) if match and match[2] else None

@@ -1,0 +1,137 @@
+"""Where a copy of AffectNet has its lists, its ages and its images."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from elimctl.datasets import files
+from elimctl.datasets.csv_rows import Table, open_table
+from elimctl.errors import LayoutError
+
+LISTS = {"training": "train", "validation": "val", "automatically_annotated": "train"}  # and their splits
+# Columns of a list without a header, in order; `age` is added by some copies.
+COLUMNS = (
+    "subdirectory_filepath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+    "age",
+)
+NEEDED = ("subdirectory_filepath", "valence", "arousal")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is below a root.
+
+    Args:
+        root: the raw root.
+        lists: files by their names in `LISTS`.
+        ages: files of ages, named after the lists.
+        places: folders that the paths of a list may start from: those that hold numbered folders with files,
+            and the ones above, as a repack's list may say more of a path than the number and the name.
+        archives: number of archives.
+    """
+
+    root: Path
+    lists: dict[str, list[Path]] = field(default_factory=dict)
+    ages: list[Path] = field(default_factory=list)
+    places: list[Path] = field(default_factory=list)
+    archives: int = 0
+
+
+def find(root: Path) -> Found:
+    """Look through a root.
+
+    Raises:
+        MissingError: the folder does not exist or cannot be listed.
+        LayoutError: it is a file.
+    """
+    lists: dict[str, list[Path]] = {}
+    ages: list[Path] = []
+    places: dict[Path, None] = {}
+    archives = 0
+    for folder, names in files.walk(root):
+        for name in names:
+            stem, _, suffix = name.lower().rpartition(".")
+            stem = stem.replace(" ", "_").replace("-", "_")
+            archives += files.is_archive(name)
+            if suffix == "csv" and stem in LISTS:
+                lists.setdefault(stem, []).append(folder / name)
+            elif suffix == "csv" and stem.removesuffix("_age") in LISTS:
+                ages.append(folder / name)
+        if folder != root and folder.name.isdigit() and names:
+            above = (folder.parent, *folder.parent.parents)
+            places.update(dict.fromkeys(place for place in above if place.is_relative_to(root)))
+    return Found(root, lists, ages, list(places), archives)
+
+
+def choose(found: Found, annotated: str) -> dict[str, Path]:
+    """The lists to read, each there once.
+
+    Args:
+        found: what is below the root.
+        annotated: `manual`, `automatic` or `both`, the annotation of the training images.
+
+    Raises:
+        LayoutError: there are no lists or no images, or a list is there more than once.
+    """
+    wanted = {
+        "manual": ("training", "validation"),
+        "automatic": ("automatically_annotated", "validation"),
+        "both": tuple(LISTS),
+    }[annotated]
+    lists = {name: found.lists[name] for name in wanted if name in found.lists}
+    if not lists:
+        raise _nothing(found, "list " + " or ".join(f"{name}.csv" for name in wanted))
+    if "automatically_annotated" in set(wanted) - lists.keys():
+        raise _nothing(found, "list automatically_annotated.csv")
+    if not found.places:
+        raise _nothing(found, "folder of images <number>/")
+    for name, copies in lists.items():
+        if len(copies) > 1:
+            raise LayoutError(
+                f"{name}.csv is there {len(copies)} times: {', '.join(map(str, copies))}",
+                hint="move all but one out of the folder",
+            )
+    return {name: copies[0] for name, copies in lists.items()}
+
+
+def places(found: Found, name: str) -> list[Path]:
+    """Where the images of a list may be: those annotated by hand are not below a folder of the others."""
+    automatic = name == "automatically_annotated"
+
+    def fits(place: Path) -> bool:
+        return ("automatic" in place.relative_to(found.root).as_posix().lower()) == automatic
+
+    return list(filter(fits, found.places)) or found.places
+
+
+def open_list(file: Path) -> Table:
+    """Open a list, with or without a header.
+
+    Raises:
+        LayoutError: it lacks a column that every row needs.
+        MissingError: it cannot be read.
+    """
+    table = open_table(file, COLUMNS, headless=COLUMNS)
+    lacking = [name for name in NEEDED if name not in table.columns]
+    if lacking:
+        raise LayoutError(
+            f"{file} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}",
+            hint="name the columns as AffectNet does",
+        )
+    return table
+
+
+def _nothing(found: Found, what: str) -> LayoutError:
+    """The error for something that is not below the root."""
+    archives = f", but {found.archives} archives" if found.archives else ""
+    return LayoutError(
+        f"no {what} under {found.root}{archives}",
+        hint="unpack the archives" if archives else "name the folder that holds the lists and the images",
+    )

@@ -1,0 +1,207 @@
+"""Apparent ages: groups of them, and CSV files that give the ages of images."""
+
+import os
+import posixpath
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator
+
+from elimctl.datasets.csv_rows import Table, inside, open_table
+from elimctl.errors import ConfigError, MissingError
+
+# Ends of the groups, years: [18, 30), [30, 40), ... [60, 85). Kim & Song 2022, section 4.4; the ends are
+# those of the published code.
+GROUPS = (18, 30, 40, 50, 60, 85)
+MAX_AGE = 150.0  # years
+NAMES = ("path", "filepath", "subdirectory_filepath", "filename", "file", "name", "image")
+
+Record = TypeVar("Record")
+
+
+def _ascending(bins: tuple[int, ...]) -> tuple[int, ...]:
+    if len(bins) < 2 or list(bins) != sorted(set(bins)) or bins[0] < 0:
+        raise ValueError("wanted 2 or more ascending ages")
+    return bins
+
+
+Bins = Annotated[tuple[int, ...], AfterValidator(_ascending)]
+
+
+def group(age: float | None, bins: Sequence[int] = GROUPS) -> str | None:
+    """Name of the group that an age is in.
+
+    Args:
+        age: years; None and 0 mean that it is not known.
+        bins: ascending ends of the groups, years; each group holds its lower end and not its upper one.
+
+    Returns:
+        First and last whole year of the group (`18-29`), None for an age that is not known or in no group.
+    """
+    if not age or not bins[0] <= age < bins[-1]:  # also true for NaN
+        return None
+    place = bisect_right(bins, age)
+    return f"{bins[place - 1]}-{bins[place] - 1}"
+
+
+def parse(text: str) -> float | None:
+    """An age in years, None where a field of a CSV file holds none: empty, 0, or not in (0, 150]."""
+    try:
+        age = float(text)
+    except ValueError:
+        return None
+    return age if 0 < age <= MAX_AGE else None
+
+
+class Ages:
+    """Ages of images, from CSV files that name the images or follow the order of a list of images.
+
+    A file with a column of names (`NAMES`) is joined by name, whatever its order. A file without one gives
+    the ages of the list whose name begins its own (`training_age.csv` those of `training.csv`), row by row.
+    The ages by name wait in a temporary database, which spills to the disk: memory stays flat.
+
+    Args:
+        where: a CSV file, or a folder with CSV files; more than one may be given.
+        lists: names, without suffix, of the lists that files without names may follow.
+
+    Raises:
+        MissingError: there is no such file, or no CSV file in the folder.
+        LayoutError: a file has no column `age`.
+        ConfigError: a file has neither a column of names nor the name of a list.
+    """
+
+    def __init__(self, where: Sequence[Path], *, lists: Collection[str] = ()) -> None:
+        self._database = sqlite3.connect("")  # private, in a temporary file that goes with the connection
+        self._database.execute("CREATE TABLE ages (name BLOB PRIMARY KEY, age REAL) WITHOUT ROWID")
+        self._in_order: dict[str, Path] = {}
+        self._by_name: list[Path] = []
+        self._found = False  # whether any name was asked for that a file has
+        try:
+            for file in _files(where):
+                self._open(file, lists)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __bool__(self) -> bool:
+        return bool(self._in_order or self._by_name)
+
+    def close(self) -> None:
+        """Remove the temporary database."""
+        self._database.close()
+
+    def of(self, *names: str) -> float | None:
+        """Age of the image with any of some names, None where it is not known.
+
+        Args:
+            names: what a file may call the image; the first that is known counts. Suffixes do not matter.
+        """
+        if not self._by_name:
+            return None
+        for name in names:
+            found = self._database.execute("SELECT age FROM ages WHERE name = ?", (_key(name),)).fetchone()
+            if found:
+                self._found = True
+                return found[0]
+        return None
+
+    def beside(self, stem: str, records: Iterable[Record]) -> Iterator[tuple[Record, float | None]]:
+        """The records of a list, each with the age that a file without names gives in the same place.
+
+        Args:
+            stem: name of the list, without suffix.
+            records: all records of the list, in their order.
+
+        Raises:
+            ConfigError: the file has more or fewer ages than the list has records.
+        """
+        file = self._in_order.get(stem.lower())
+        if file is None:
+            yield from ((record, None) for record in records)
+            return
+        ages = open_table(file, ("age",)).select("age")
+        pairs = zip_longest(iter(records), ages)
+        for count, (record, age) in enumerate(pairs):
+            if record is None or age is None:
+                longer = count + 1 + sum(1 for _ in pairs)
+                listed, given = (count, longer) if record is None else (longer, count)
+                raise ConfigError(
+                    f"{file} has {given} ages, {stem}.csv has {listed} rows; without names they are joined "
+                    "row by row",
+                    hint="name the file of ages that belongs to this list, or one with a column of names",
+                )
+            yield record, parse(age[0])
+
+    def check(self) -> None:
+        """Make sure, when all images were asked for, that the names fit.
+
+        Raises:
+            ConfigError: there are files with names, and none of their names was asked for.
+        """
+        if self._by_name and not self._found:
+            raise ConfigError(
+                f"no image has a name and an age in {', '.join(map(str, self._by_name))}",
+                hint="name the images in it as the dataset's list does, and give ages in years",
+            )
+
+    def _open(self, file: Path, lists: Collection[str]) -> None:
+        """Take the ages by name of a file, or remember which list it follows."""
+        table = open_table(file, ("age",))
+        name = next((name for name in NAMES if name in table.columns), None)
+        if name is not None:
+            self._take(table, name)
+            self._by_name.append(file)
+            return
+        stem = next((stem for stem in lists if file.stem.lower().startswith(stem.lower())), None)
+        if stem is None:
+            raise ConfigError(
+                f"{file} has ages but no names of images (wanted a column {', '.join(NAMES)})"
+                + (f", and is not called {' or '.join(f'{stem}_age.csv' for stem in lists)}" * bool(lists)),
+                hint="add a column of names",
+            )
+        if stem.lower() in self._in_order:
+            raise ConfigError(
+                f"the ages of {stem}.csv are given twice: {self._in_order[stem.lower()]}, {file}",
+                hint="name one of them",
+            )
+        self._in_order[stem.lower()] = file
+
+    def _take(self, table: Table, name: str) -> None:
+        """Put the ages of a file into the database; of two ages for one name the first counts."""
+        known = ((_key(text), parse(age)) for text, age in table.select(name, "age"))
+        with self._database:
+            self._database.executemany(
+                "INSERT OR IGNORE INTO ages VALUES (?, ?)", (pair for pair in known if pair[1] is not None)
+            )
+
+
+def _files(where: Sequence[Path]) -> Iterator[Path]:
+    """The CSV files named, and those in the folders named."""
+    for path in where:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(
+            file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.name[0] != "."
+        )
+        if not found:
+            raise MissingError(f"no CSV file in {path}", hint="name the folder that holds the ages")
+        yield from found
+
+
+def _key(name: str) -> bytes:
+    """What an image is joined by: its path without the suffix, which repacks change."""
+    return os.fsencode(posixpath.splitext(inside(name) or name)[0])
