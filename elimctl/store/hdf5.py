@@ -1,137 +1,182 @@
-"""Images as an HDF5 dataset `images` (N, S, S, 3) of uint8, one image a chunk.
+"""Images in HDF5: a dataset `images` (N, S, S, 3) of uint8, one image a chunk, or the 1-D datasets `bytes`
+and `offsets` where the images are JPEG files.
 
 Chunks are read directly: a random image through h5py's indexing costs milliseconds.
 """
 
 import errno
 import json
-import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+import hdf5plugin
 import numpy as np
 
 from elimctl.errors import StoreError
-from elimctl.manifest import version
-from elimctl.store import gather
+from elimctl.store import coding, layout
+from elimctl.store.file import damaged
+from elimctl.store.flat import Flat, Place
+from elimctl.store.layout import Layout
+from elimctl.store.shard import Units
 
 NAME = "images.h5"  # in the folder of a prepared dataset
-DATASET = "images"
+IMAGES, BYTES, OFFSETS = "images", "bytes", "offsets"
+FILTERS = {"raw": [], "blosc": [hdf5plugin.Blosc.filter_id]}
 
 
-def write(
-    path: Path,
-    shape: tuple[int, int, int, int],
-    batches: Iterable[np.ndarray],
-    *,
-    attributes: Mapping[str, Any],
-) -> None:
-    """Write a file; the same images and attributes give the same bytes.
+def write(path: Path, found: Layout, units: Units, *, attributes: Mapping[str, Any]) -> None:
+    """Write a file; the same units and attributes give the same bytes.
 
     Args:
         path: file to write, not atomically.
-        shape: (N, S, S, 3).
-        batches: (n, S, S, 3) uint8 each, N images together; an image of zeros takes no space.
-        attributes: values for JSON, noted beside the format version.
+        found: the store's layout.
+        units: the images.
+        attributes: values for JSON, noted beside the layout.
 
     Raises:
         OSError: the file could not be written; the error names it.
     """
-    try:
-        with h5py.File(path, "w", libver=("earliest", "v110")) as file:
-            file.attrs["elimctl"] = json.dumps({**attributes, "format": version.FORMAT}, sort_keys=True)
-            chunks = (1, *shape[1:])
-            dataset = file.create_dataset(DATASET, shape, dtype="uint8", chunks=chunks, track_times=False)
-            number = 0
-            for images in batches:
-                for image in images:
-                    if image.any():
-                        dataset.id.write_direct_chunk((number, 0, 0, 0), np.ascontiguousarray(image))
-                    number += 1
-    except (OSError, RuntimeError) as error:  # closing a file that cannot grow is a RuntimeError
-        found = re.search(r"errno = (\d+)", str(error))
-        number = int(found[1]) if found else errno.EIO
-        raise OSError(number, os.strerror(number), str(path)) from error
+    with _naming(path), h5py.File(path, "w", libver=("earliest", "v110")) as file:
+        file.attrs["elimctl"] = json.dumps(layout.note(found, attributes), sort_keys=True)
+        if found.coding == "jpeg":
+            _write_flat(file, units)
+        else:
+            _write_chunks(file, found, units)
 
 
-def open(path: Path) -> "Images":  # noqa: A001 - store.hdf5.open reads as h5py's does
+def open(path: Path) -> "Chunks | Flat":  # noqa: A001 - store.hdf5.open reads as h5py's does
     """Open a file for reading.
 
     Raises:
-        StoreError: it is missing, damaged, compressed, or written by a newer elimctl.
+        StoreError: it is missing, damaged, laid out otherwise, or written by a newer elimctl.
     """
-    return Images(path)
+    try:
+        file = h5py.File(path, "r")
+        noted = json.loads(file.attrs.get("elimctl", "{}"))
+        datasets = {name: file.get(name) for name in (IMAGES, BYTES, OFFSETS)}
+    except FileNotFoundError:
+        raise StoreError(f"no HDF5 file {path}", hint="run elimctl prepare") from None
+    except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
+        raise damaged(path, str(error)) from None
+    found, attributes = layout.read(noted, path)
+    if found.coding == "jpeg":
+        count = (found.shape[0] + 1,)
+        offsets = _place(datasets[OFFSETS], path, dtype="<i8", shape=count)
+        data = _place(datasets[BYTES], path, dtype="|u1", shape=None)
+        return Flat(data, offsets, found, attributes)
+    _check_chunked(datasets[IMAGES], found, path)
+    return Chunks(path, datasets[IMAGES].id, found, attributes)
 
 
-class Images:
-    """Reader of a file; may be shared by threads, and sent to another process.
+class Chunks:
+    """Reader of an image a chunk; threads may share it.
 
     Args:
         path: the file.
+        dataset: the open dataset.
+        found: its layout.
+        attributes: what the file notes.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, dataset: h5py.h5d.DatasetID, found: Layout, attributes: dict[str, Any]
+    ) -> None:
+        self.layout, self.attributes = found, attributes
+        self._path, self._dataset = path, dataset
+
+    def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
+        """Bytes of an image, as every `Source` gives them."""
+        place = (number, 0, 0, 0)
         try:
-            self._file = h5py.File(path, "r")
-            noted = json.loads(self._file.attrs.get("elimctl", "{}"))
-            dataset = self._file.get(DATASET)
-        except FileNotFoundError:
-            raise StoreError(f"no HDF5 file {path}", hint="run elimctl prepare") from None
-        except (OSError, ValueError, TypeError) as error:
-            raise _damaged(path, str(error)) from None
-        version.check(noted.get("format") if isinstance(noted, dict) else None, path)
-        self.attributes: dict[str, Any] = noted
-        self.shape = _shape(dataset, path)
-        self._dataset = dataset.id
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Images, (self.path,)
-
-    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Gather images, as every `Reader` does."""
-        return gather.gather(indices, self.shape, self._read)
+            if out is None:
+                return np.frombuffer(self._dataset.read_direct_chunk(place)[1], np.uint8)
+            self._dataset.read_direct_chunk(place, out=out)
+        except (OSError, RuntimeError, ValueError) as error:
+            if self._is_missing(place):
+                return None
+            raise damaged(self._path, f"image {number}: {error}") from None
+        return out
 
     def check(self) -> None:
-        """Check every image's place, as every `Reader` does."""
-        size = self.path.stat().st_size
-        image_bytes = math.prod(self.shape[1:])
+        """Check that every chunk lies in the file."""
+        size, image_bytes = self._path.stat().st_size, self.layout.image_bytes
         places: list[tuple[int, int]] = []  # offset and size; an error raised in the walk would be lost
         try:
             self._dataset.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.size)))
         except (OSError, RuntimeError, ValueError) as error:
-            raise _damaged(self.path, str(error)) from None
-        if any(found != image_bytes or offset + found > size for offset, found in places):
-            raise _damaged(self.path, f"its index does not fit images of {image_bytes} bytes")
+            raise damaged(self._path, str(error)) from None
+        raw = self.layout.coding == "raw"
+        if any((raw and found != image_bytes) or offset + found > size for offset, found in places):
+            raise damaged(self._path, f"its index does not fit {size} bytes of images of {image_bytes}")
 
-    def _read(self, number: int, image: np.ndarray) -> None:
+    def _is_missing(self, place: tuple[int, int, int, int]) -> bool:
+        """Whether a chunk was never written; HDF5 walks through all chunks to tell."""
         try:
-            if self._dataset.get_chunk_info_by_coord((number, 0, 0, 0)).byte_offset is None:
-                image[...] = 0
-            else:
-                self._dataset.read_direct_chunk((number, 0, 0, 0), out=image.reshape(-1))
-        except (OSError, RuntimeError, ValueError) as error:
-            raise _damaged(self.path, f"image {number}: {error}") from None
+            return self._dataset.get_chunk_info_by_coord(place).byte_offset is None
+        except (OSError, RuntimeError, ValueError):
+            return False
 
 
-def _shape(dataset: Any, path: Path) -> tuple[int, int, int, int]:
-    """Shape of a dataset, after checking that it has the layout `write` gives."""
-    if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 4 or dataset.dtype != np.uint8:
-        raise _damaged(path, f"it has no uint8 dataset {DATASET!r} of 4 dimensions")
-    count, height, width, channels = dataset.shape
-    filters = dataset.id.get_create_plist().get_nfilters()
-    if filters or dataset.chunks != (1, height, width, channels):
+def _write_chunks(file: h5py.File, found: Layout, units: Units) -> None:
+    _, *image = found.shape
+    blosc = hdf5plugin.Blosc(cname=coding.COMPRESSOR, clevel=coding.LEVEL, shuffle=coding.SHUFFLE)
+    dataset = file.create_dataset(
+        IMAGES,
+        found.shape,
+        dtype="uint8",
+        chunks=(1, *image),
+        track_times=False,
+        **(blosc if found.coding == "blosc" else {}),
+    )
+    for number, chunk in enumerate(units.chunks()):
+        if chunk is not None:
+            dataset.id.write_direct_chunk((number, 0, 0, 0), chunk)
+
+
+def _write_flat(file: h5py.File, units: Units) -> None:
+    ends = units.ends()
+    offsets = np.concatenate([[0], ends]).astype("<i8")
+    file.create_dataset(OFFSETS, data=offsets, track_times=False)
+    data = file.create_dataset(BYTES, (int(ends[-1]),), dtype="uint8", track_times=False)
+    for number, chunk in enumerate(units.chunks()):
+        if chunk is not None:
+            data[offsets[number] : offsets[number + 1]] = chunk
+
+
+def _check_chunked(dataset: Any, found: Layout, path: Path) -> None:
+    """Check that a dataset has the layout that `_write_chunks` gives."""
+    if not isinstance(dataset, h5py.Dataset):
+        raise damaged(path, f"it has no dataset {IMAGES!r}")
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+    got = (dataset.shape, dataset.dtype.str, dataset.chunks, filters)
+    wanted = (found.shape, "|u1", (1, *found.shape[1:]), FILTERS[found.coding])
+    if got != wanted:
         raise StoreError(
-            f"the images in {path} have chunks {dataset.chunks} and {filters} filters; "
-            "wanted one raw image a chunk",
-            hint="run elimctl prepare again with an uncompressed store",
+            f"the images in {path} are laid out as {got}; wanted {wanted}",
+            hint="run elimctl prepare again",
         )
-    return count, height, width, channels
 
 
-def _damaged(path: Path, what: str) -> StoreError:
-    return StoreError(f"{path} is damaged: {what}", hint="run elimctl prepare again")
+def _place(dataset: Any, path: Path, *, dtype: str, shape: tuple[int] | None) -> Place:
+    """Where a 1-D dataset lies in the file, after checking that it lies there as it is."""
+    sound = isinstance(dataset, h5py.Dataset) and dataset.ndim == 1 and dataset.dtype.str == dtype
+    if not sound or dataset.chunks is not None or shape not in (None, dataset.shape):
+        raise damaged(path, f"{BYTES!r} and {OFFSETS!r} are not the datasets elimctl writes")
+    return Place(path, dataset.id.get_offset() or 0, dataset.nbytes)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error of HDF5 tell which file could not be written, and why."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # closing a file that cannot grow is a RuntimeError
+        found = re.search(r"errno = (\d+)", str(error))
+        number = int(found[1]) if found else errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from error

@@ -1,20 +1,110 @@
-"""The images of a prepared dataset, whichever store holds them."""
+"""The images of a prepared dataset, whichever store holds them and however they are coded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.store import hdf5, zarr
+from elimctl.store import coding as codings
+from elimctl.store import hdf5, shard, zarr
+from elimctl.store.coding import Coding
+from elimctl.store.file import damaged
+from elimctl.store.layout import Layout, Shape
+from elimctl.store.shard import Units
+
+Kind = Literal["zarr", "hdf5"]
+STORES: dict[Kind, Any] = {"zarr": zarr, "hdf5": hdf5}
+NAMES = tuple(store.NAME for store in STORES.values())
+
+
+class Encoded(NamedTuple):
+    """The images of one unit, encoded."""
+
+    content: bytes  # of the unit's file; nothing where no image is kept
+    sha256: list[str | None]  # of what the store keeps of each image, None where it is not kept
+
+
+def encode_unit(images: np.ndarray, kept: np.ndarray, *, coding: Coding, shard_images: int) -> Encoded:
+    """Encode the images of one unit.
+
+    Args:
+        images: (n, S, S, 3) uint8 RGB, n <= `shard_images`.
+        kept: (n,) bool; the others take no space.
+        coding: how each image is coded.
+        shard_images: images a unit has, but for the last.
+
+    Returns:
+        The same bytes for the same images.
+    """
+    chunks = [
+        codings.encode(image, coding) if wanted else None
+        for image, wanted in zip(images, kept.tolist(), strict=True)
+    ]
+    return encode_chunks(chunks, images[0].nbytes, coding=coding, shard_images=shard_images)
+
+
+def encode_chunks(
+    chunks: Sequence[bytes | None], image_bytes: int, *, coding: Coding, shard_images: int
+) -> Encoded:
+    """Make a unit of images that are coded already, as `encode_unit` makes one of pixels.
+
+    Args:
+        chunks: at most `shard_images`; None for an image that is not kept.
+        image_bytes: size of the pixels of one image.
+        coding: how they are coded.
+        shard_images: images a unit has, but for the last.
+    """
+    digests = [
+        None if chunk is None else codings.digest(np.frombuffer(chunk, np.uint8), image_bytes, coding)
+        for chunk in chunks
+    ]
+    return Encoded(shard.encode(chunks, slots=shard_images), digests)
+
+
+def write_images(
+    folder: Path,
+    shape: Shape,
+    units: Sequence[Path],
+    *,
+    kind: Kind,
+    coding: Coding,
+    shard_images: int,
+    attributes: Mapping[str, Any],
+) -> str:
+    """Put a store together from unit files, not atomically; one image is in memory at a time.
+
+    Args:
+        folder: where the store goes; a store of that kind must not be there.
+        shape: (N, S, S, 3).
+        units: files with the content that `encode_unit` gave, in order.
+        kind: of the store.
+        coding: of the images in the units.
+        shard_images: images a unit has, but for the last.
+        attributes: values for JSON, noted in the store.
+
+    Returns:
+        The name of the store in the folder.
+
+    Raises:
+        StoreError: a unit is damaged.
+        OSError: the store could not be written.
+    """
+    store = STORES[kind]
+    layout = Layout(shape, coding, shard_images)
+    content = Units(units, count=shape[0], shard_images=shard_images)
+    store.write(folder / store.NAME, layout, content, attributes=attributes)
+    atomic.sync(folder / store.NAME)
+    return store.NAME
 
 
 @runtime_checkable
 class Reader(Protocol):
-    """What `open` of every store returns; image i belongs to row i of the manifest."""
+    """What training and evaluation ask of images; image i belongs to row i of the manifest."""
 
-    shape: tuple[int, int, int, int]  # (N, S, S, 3)
+    shape: Shape  # (N, S, S, 3)
     attributes: dict[str, Any]  # what `prepare` noted: the format version and how the crops were made
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -24,9 +114,10 @@ class Reader(Protocol):
             indices: (B,) numbers of images, in [0, N).
 
         Returns:
-            (B, S, S, 3) uint8 RGB. An image that was dropped is zeros.
+            (B, S, S, 3) uint8 RGB in the order of the indices. An image that was dropped is zeros.
 
         Raises:
+            IndexError: an index is not in [0, N).
             StoreError: a file of the store is missing, truncated or damaged.
         """
         ...
@@ -40,20 +131,127 @@ class Reader(Protocol):
         ...
 
 
-def open_images(folder: Path) -> Reader:
+class Source(Protocol):
+    """What each store offers: the coded bytes of its images."""
+
+    layout: Layout
+    attributes: dict[str, Any]
+
+    def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
+        """Bytes of an image as stored.
+
+        Args:
+            number: of the image.
+            out: contiguous uint8 array to read them into, of their size.
+
+        Returns:
+            The bytes, in `out` where that was given; None for an image that is not kept.
+
+        Raises:
+            StoreError: a file of the store is missing, truncated or damaged.
+        """
+        ...
+
+    def check(self) -> None:
+        """Check that every image is where the store says, as `Reader.check` does."""
+        ...
+
+
+class Images(Reader):
+    """The reader of every store; threads may share it, and it can be sent to another process.
+
+    Args:
+        path: the store.
+        kind: of the store.
+
+    Raises:
+        StoreError: the store is missing, damaged, or written by a newer elimctl.
+    """
+
+    def __init__(self, path: Path, kind: Kind) -> None:
+        self.path, self.kind = path, kind
+        self._source: Source = STORES[kind].open(path)
+        layout = self._source.layout
+        self.shape, self.coding, self.shard_images = layout.shape, layout.coding, layout.shard_images
+        self.image_bytes = layout.image_bytes
+        self.attributes = self._source.attributes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Images, (self.path, self.kind)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Gather images, as every `Reader` does."""
+        numbers = self._numbers(indices)
+        images = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
+        for number, image in zip(numbers, images, strict=True):
+            self._read(number, image)
+        return images
+
+    def check(self) -> None:
+        """Check every image's place, as every `Reader` does."""
+        self._source.check()
+
+    def digests(self, indices: Sequence[int] | np.ndarray) -> list[str | None]:
+        """SHA-256 of what the store keeps of images: the pixels, or the JPEG files.
+
+        Args:
+            indices: (B,) numbers of images, in [0, N).
+
+        Returns:
+            Hexadecimal digests in the order of the indices, None for an image that is not kept.
+
+        Raises:
+            IndexError: an index is not in [0, N).
+            StoreError: one of these images cannot be read; ask for single images to learn which.
+        """
+        found = []
+        for number in self._numbers(indices):
+            chunk = self._source.fetch(number)
+            found.append(None if chunk is None else self._digest(number, chunk))
+        return found
+
+    def chunks(self, indices: Sequence[int] | np.ndarray) -> list[bytes | None]:
+        """Bytes of images as stored, None for an image that is not kept; else as `digests`."""
+        fetched = map(self._source.fetch, self._numbers(indices))
+        return [None if chunk is None else chunk.tobytes() for chunk in fetched]
+
+    def _read(self, number: int, image: np.ndarray) -> None:
+        if self.coding == "raw":  # read in place
+            if self._source.fetch(number, image.reshape(-1)) is None:
+                image[...] = 0
+            return
+        chunk = self._source.fetch(number)
+        if chunk is None:
+            image[...] = 0
+            return
+        try:
+            codings.decode(chunk, image, self.coding)
+        except ValueError as error:
+            raise damaged(self.path, f"image {number}: {error}") from None
+
+    def _digest(self, number: int, chunk: np.ndarray) -> str:
+        try:
+            return codings.digest(chunk, self.image_bytes, self.coding)
+        except ValueError as error:
+            raise damaged(self.path, f"image {number}: {error}") from None
+
+    def _numbers(self, indices: Sequence[int] | np.ndarray) -> list[int]:
+        numbers = np.asarray(indices, dtype=np.int64)
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.shape[0]:
+            raise IndexError(f"images {numbers.min()} to {numbers.max()} asked of a store of {self.shape[0]}")
+        return numbers.tolist()
+
+
+def open_images(folder: Path) -> Images:
     """Open the images of a prepared dataset.
 
     Args:
         folder: the dataset's folder.
 
-    Returns:
-        A reader that threads may share and that can be sent to another process.
-
     Raises:
         StoreError: there are no images, or they are damaged or written by a newer elimctl.
     """
-    if (folder / zarr.NAME).exists():
-        return zarr.open(folder / zarr.NAME)
-    if (folder / hdf5.NAME).exists():
-        return hdf5.open(folder / hdf5.NAME)
-    raise StoreError(f"no {zarr.NAME} or {hdf5.NAME} in {folder}", hint="run elimctl prepare")
+    for kind, store in STORES.items():
+        if (folder / store.NAME).exists():
+            return Images(folder / store.NAME, kind)
+    raise StoreError(f"no {' or '.join(NAMES)} in {folder}", hint="run elimctl prepare")

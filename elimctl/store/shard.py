@@ -3,73 +3,138 @@
 Source: zarr v3 specification, sharding codec 1.0.
 """
 
-import os
-import weakref
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
 
-from elimctl.errors import StoreError
+from elimctl.store.file import File, damaged
 
 EMPTY = np.uint64(2**64 - 1)  # offset and size of a chunk that was never written
 CHECKSUM_BYTES = 4  # crc32c after the index
 
 
+def encode(chunks: Sequence[bytes | None], *, slots: int) -> bytes:
+    """The bytes of a shard file.
+
+    Args:
+        chunks: at most `slots`; None for one that is not written.
+        slots: chunks a shard.
+
+    Returns:
+        The content; nothing where no chunk is written, as zarr then has no file.
+    """
+    present = [chunk for chunk in chunks if chunk is not None]
+    if not present:
+        return b""
+    places = np.full((slots, 2), EMPTY, "<u8")
+    written = [number for number, chunk in enumerate(chunks) if chunk is not None]
+    sizes = np.array([len(chunk) for chunk in present], "<u8")
+    places[written] = np.stack([np.cumsum(sizes) - sizes, sizes], axis=1)
+    return b"".join([*present, index(places)])
+
+
+def index(places: np.ndarray) -> bytes:
+    """The index at a shard's end: (slots, 2) uint64 offsets and sizes, and their checksum."""
+    content = places.astype("<u8").tobytes()
+    return content + google_crc32c.value(content).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def index_bytes(slots: int) -> int:
+    """Size of the index of a shard of so many chunks."""
+    return 16 * slots + CHECKSUM_BYTES
+
+
 class Shard:
-    """One shard file of raw chunks, open; it closes when the last thread lets go of it.
+    """One shard file, open.
 
     Args:
         path: the file.
-        chunks: chunks a shard.
-        chunk_bytes: size of one chunk.
+        slots: chunks a shard.
+        chunk_bytes: size of every chunk, None where they differ.
 
     Raises:
         StoreError: the file is missing, truncated or damaged.
     """
 
-    def __init__(self, path: Path, *, chunks: int, chunk_bytes: int) -> None:
-        self._path = path
-        self._chunk_bytes = chunk_bytes
-        try:
-            self._file = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise self._damaged(error.strerror or "it cannot be opened") from None
-        weakref.finalize(self, os.close, self._file)
-        self._offsets = self._read_offsets(chunks)
+    def __init__(self, path: Path, *, slots: int, chunk_bytes: int | None = None) -> None:
+        self._file = File(path)
+        self._places = self._read_places(slots, chunk_bytes)
 
-    def read(self, chunk: int, out: np.ndarray) -> None:
+    @property
+    def sizes(self) -> np.ndarray:
+        """(slots,) int64 size of each chunk, -1 for those that were never written."""
+        return self._places[:, 1]
+
+    def fetch(self, chunk: int, out: np.ndarray | None = None) -> np.ndarray | None:
         """Read one chunk.
 
         Args:
             chunk: its number in the shard.
-            out: contiguous array of the chunk's size; zeros for a chunk that was never written.
+            out: contiguous uint8 array of the chunk's size to read into.
+
+        Returns:
+            The chunk's bytes; None for one that was never written.
 
         Raises:
             StoreError: the file was cut short since it was opened.
         """
-        offset = int(self._offsets[chunk])
-        if offset < 0:
-            out[...] = 0
-        elif os.preadv(self._file, [out.data], offset) != self._chunk_bytes:
-            raise self._damaged("it ends early")
+        offset, size = self._places[chunk].tolist()
+        return None if offset < 0 else self._file.read(offset, size, out)
 
-    def _read_offsets(self, chunks: int) -> np.ndarray:
-        """Offset of every chunk, -1 for those never written, from the index at the file's end."""
-        size = os.fstat(self._file).st_size
-        index_bytes = 16 * chunks + CHECKSUM_BYTES
-        if size < index_bytes:
-            raise self._damaged(f"{size} bytes, wanted an index of {index_bytes} bytes at its end")
-        content = os.pread(self._file, index_bytes, size - index_bytes)
-        index, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-        if google_crc32c.value(index) != int.from_bytes(checksum, "little"):
-            raise self._damaged("it was cut short, or its index was changed")
-        offsets, sizes = np.frombuffer(index, dtype="<u8").reshape(chunks, 2).T
+    def _read_places(self, slots: int, chunk_bytes: int | None) -> np.ndarray:
+        """(slots, 2) int64 offset and size of every chunk, -1 for those never written."""
+        path, size = self._file.path, self._file.size
+        length = index_bytes(slots)
+        if size < length:
+            raise damaged(path, f"{size} bytes, wanted an index of {length} bytes at its end")
+        content = self._file.read(size - length, length).tobytes()
+        table, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+        if google_crc32c.value(table) != int.from_bytes(checksum, "little"):
+            raise damaged(path, "it was cut short, or its index was changed")
+        offsets, sizes = np.frombuffer(table, dtype="<u8").reshape(slots, 2).T
         written = offsets != EMPTY
-        ends = offsets[written] + sizes[written]
-        if np.any(sizes[written] != self._chunk_bytes) or np.any(ends > size - index_bytes):
-            raise self._damaged(f"its index does not fit chunks of {self._chunk_bytes} bytes")
-        return np.where(written, offsets.astype(np.int64), -1)
+        room = np.uint64(size - length)
+        if np.any(sizes[written] > room) or np.any(offsets[written] > room - sizes[written]):
+            raise damaged(path, "its index points behind its end")
+        if chunk_bytes is not None and np.any(sizes[written] != chunk_bytes):
+            raise damaged(path, f"its index does not fit chunks of {chunk_bytes} bytes")
+        return np.where(written, [offsets, sizes], EMPTY).astype(np.int64).T
 
-    def _damaged(self, what: str) -> StoreError:
-        return StoreError(f"shard {self._path} is damaged: {what}", hint="run elimctl prepare again")
+
+class Units:
+    """The unit files of a store, in order: shards, an empty file standing for one without chunks.
+
+    Args:
+        files: the files.
+        count: images they hold together.
+        shard_images: images a file, fewer in the last.
+    """
+
+    def __init__(self, files: Sequence[Path], *, count: int, shard_images: int) -> None:
+        assert len(files) == -(-count // shard_images), f"{len(files)} units of {shard_images} for {count}"
+        self.files, self.count, self.shard_images = files, count, shard_images
+
+    def chunks(self) -> Iterator[np.ndarray | None]:
+        """The chunk of each image, None for one that is not kept."""
+        return islice(self._all_chunks(), self.count)
+
+    def ends(self) -> np.ndarray:
+        """(N,) int64 where each image's chunk ends if all chunks follow each other."""
+        sizes = np.zeros(len(self.files) * self.shard_images, np.int64)
+        for number, shard in enumerate(self._shards()):
+            if shard is not None:
+                start = number * self.shard_images
+                sizes[start : start + self.shard_images] = np.maximum(shard.sizes, 0)
+        return np.cumsum(sizes[: self.count])
+
+    def _all_chunks(self) -> Iterator[np.ndarray | None]:
+        for shard in self._shards():
+            for number in range(self.shard_images):
+                yield None if shard is None else shard.fetch(number)
+
+    def _shards(self) -> Iterator[Shard | None]:
+        for file in self.files:
+            yield Shard(file, slots=self.shard_images) if file.stat().st_size else None

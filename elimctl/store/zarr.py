@@ -1,31 +1,48 @@
-"""Images as a zarr v3 array (N, S, S, 3) of uint8: one image a chunk, many chunks a shard file.
+"""Images in zarr v3: an array (N, S, S, 3) of uint8, one image a chunk and many chunks a shard file, or a
+group of the 1-D arrays `bytes` and `offsets` where the images are JPEG files.
 
-The zarr library writes, so any zarr reader opens the result. Reading goes round it: a random image through
-zarr-python costs milliseconds, one `pread` from the shard file hundredths of one.
+The zarr library declares the arrays, so any zarr reader opens them. Reading goes round it: a random image
+through zarr-python costs milliseconds, one `pread` from the file hundredths of one.
 """
 
 import json
+import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import zarr
-from zarr.storage import LocalStore, MemoryStore
+from zarr.codecs import BloscCodec
 
 from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.manifest import version
-from elimctl.store import gather
-from elimctl.store.shard import Shard
+from elimctl.store import coding, layout, shard
+from elimctl.store.file import File, damaged
+from elimctl.store.flat import OFFSET_BYTES, Flat, Place
+from elimctl.store.layout import Layout
+from elimctl.store.shard import Shard, Units
 
 NAME = "images.zarr"  # in the folder of a prepared dataset
 OPEN_SHARDS = 256  # files held open; well below the usual limit of 1024 a process
+BLOCK_BYTES = 2**20  # chunk of `bytes`, what zarr's own reader reads at least
+BYTES, OFFSETS = "bytes", "offsets"
+CODECS = {"raw": ["bytes"], "blosc": ["bytes", "blosc"]}  # of an image in a shard
 
-Shape = tuple[int, int, int, int]  # (N, S, S, 3)
+
+class Declared(NamedTuple):
+    """What the metadata of an array says of its layout; `inner` and `codecs` are of a chunk in a shard."""
+
+    shape: list[int]
+    data_type: str
+    chunk: list[int]
+    inner: list[int] | None
+    codecs: list[str]
+    index_codecs: tuple[list[str], str] | None = (["bytes", "crc32c"], "end")
 
 
 def shard_name(number: int) -> str:
@@ -33,143 +50,175 @@ def shard_name(number: int) -> str:
     return f"c/{number}/0/0/0"
 
 
-def encode_shard(images: np.ndarray, *, shard_images: int) -> bytes:
-    """Encode the images of one shard.
+def write(folder: Path, found: Layout, units: Units, *, attributes: Mapping[str, Any]) -> None:
+    """Write a store from its units, not atomically.
 
     Args:
-        images: (n, S, S, 3) uint8, n <= `shard_images`; an image of zeros takes no space.
-        shard_images: images a shard.
-
-    Returns:
-        The bytes of the shard file; none when all images are zeros, as zarr then writes no file.
+        folder: where it goes; must not exist.
+        found: the store's layout.
+        units: the images; unit files become shards by a hard link, or are copied where the file system has
+            none.
+        attributes: values for JSON, noted beside the layout.
     """
-    files: dict[str, Any] = {}
-    shape = (shard_images, *images.shape[1:])
-    array = _create(MemoryStore(files), shape, shard_images=shard_images, attributes={})
-    array[: len(images)] = images
-    return files[shard_name(0)].to_bytes() if shard_name(0) in files else b""
+    noted = layout.note(found, attributes)
+    if found.coding == "jpeg":
+        _write_flat(folder, units, noted)
+    else:
+        _write_shards(folder, found, units, noted)
+    for metadata in (*folder.glob("zarr.json"), *folder.glob("*/zarr.json")):
+        atomic.sync(metadata)
 
 
-def decode_shard(file: Path, shape: Shape, *, shard_images: int) -> np.ndarray:
-    """The first images of a shard file.
-
-    Args:
-        file: what `encode_shard` gave, an empty file included.
-        shape: (n, S, S, 3), n <= `shard_images`.
-        shard_images: images a shard.
+def open(folder: Path) -> "Shards | Flat":  # noqa: A001 - store.zarr.open reads as zarr.open does
+    """Open a store for reading.
 
     Raises:
-        StoreError: the file is damaged.
+        StoreError: it is missing, damaged, laid out otherwise, or written by a newer elimctl.
     """
-    images = np.zeros(shape, np.uint8)
-    if file.stat().st_size:
-        shard = Shard(file, chunks=shard_images, chunk_bytes=images[0].nbytes)
-        for chunk, image in enumerate(images):
-            shard.read(chunk, image)
-    return images
+    metadata = _metadata(folder)
+    attributes = metadata.get("attributes")
+    ours = attributes.get("elimctl") if isinstance(attributes, dict) else None
+    found, noted = layout.read(ours, folder)
+    if found.coding == "jpeg":
+        return _open_flat(folder, found, noted)
+    _, *image = found.shape
+    wanted = Declared(
+        list(found.shape), "uint8", [found.shard_images, *image], [1, *image], CODECS[found.coding]
+    )
+    _compare(metadata, wanted, folder)
+    return Shards(folder, found, noted)
 
 
-def write(
-    folder: Path, shape: Shape, shards: Sequence[Path], *, shard_images: int, attributes: Mapping[str, Any]
-) -> None:
-    """Write an array from its shards, not atomically.
-
-    Args:
-        folder: where the array goes; must not exist.
-        shape: (N, S, S, 3).
-        shards: files that hold what `encode_shard` gave, in order; they become the array's by a hard link,
-            or are copied where the file system has none.
-        shard_images: images a shard.
-        attributes: values for JSON, noted beside the format version and the shards that have no file.
-    """
-    empty = [number for number, file in enumerate(shards) if file.stat().st_size == 0]
-    noted = {**attributes, "format": version.FORMAT, "empty_shards": empty}
-    _create(LocalStore(folder), shape, shard_images=shard_images, attributes={"elimctl": noted})
-    for number, file in enumerate(shards):
-        if number not in empty:
-            _link(file, folder / shard_name(number))
-
-
-def open(folder: Path) -> "Images":  # noqa: A001 - store.zarr.open reads as zarr.open does
-    """Open an array for reading.
-
-    Raises:
-        StoreError: it is missing, damaged, compressed, or written by a newer elimctl.
-    """
-    return Images(folder)
-
-
-class Images:
-    """Reader of an array; may be shared by threads, and sent to another process.
+class Shards:
+    """Reader of an array in shard files; threads may share it.
 
     Args:
         folder: the array's folder.
+        found: its layout.
+        attributes: what it notes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        noted = _read_metadata(folder)
-        self.folder = folder
-        self.attributes = _our_attributes(noted)
-        version.check(self.attributes.get("format"), folder)
-        self.shape, self._shard_images = _layout(noted, folder)
-        self._empty = frozenset(self.attributes["empty_shards"])
+    def __init__(self, folder: Path, found: Layout, attributes: dict[str, Any]) -> None:
+        self.layout, self.attributes = found, attributes
+        self._folder = folder
+        self._empty = frozenset(attributes.get("empty_shards", ()))
         self._shards: OrderedDict[int, Shard] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Images, (self.folder,)
-
-    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Gather images, as every `Reader` does."""
-        return gather.gather(indices, self.shape, self._read)
+    def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
+        """Bytes of an image, as every `Source` gives them."""
+        place, chunk = divmod(number, self.layout.shard_images)
+        return None if place in self._empty else self._keep_open(place).fetch(chunk, out)
 
     def check(self) -> None:
-        """Check every shard's size and index, as every `Reader` does."""
-        count = self.shape[0]
-        for number in range(-(-count // self._shard_images)):
+        """Check every shard's size and index."""
+        for number in range(-(-self.layout.shape[0] // self.layout.shard_images)):
             if number not in self._empty:
                 self._open(number)
-
-    def _read(self, number: int, image: np.ndarray) -> None:
-        shard, chunk = divmod(number, self._shard_images)
-        if shard in self._empty:
-            image[...] = 0
-        else:
-            self._keep_open(shard).read(chunk, image)
 
     def _keep_open(self, number: int) -> Shard:
         """A shard, from those held open where it is among them."""
         with self._lock:
-            shard = self._shards.pop(number, None) or self._open(number)
-            self._shards[number] = shard  # the last is the one used last
+            found = self._shards.pop(number, None) or self._open(number)
+            self._shards[number] = found  # the last is the one used last
             if len(self._shards) > OPEN_SHARDS:
                 self._shards.popitem(last=False)
-            return shard
+            return found
 
     def _open(self, number: int) -> Shard:
-        _, height, width, channels = self.shape
-        path = self.folder / shard_name(number)
-        return Shard(path, chunks=self._shard_images, chunk_bytes=height * width * channels)
+        raw = self.layout.coding == "raw"
+        return Shard(
+            self._folder / shard_name(number),
+            slots=self.layout.shard_images,
+            chunk_bytes=self.layout.image_bytes if raw else None,
+        )
 
 
-def _create(
-    store: LocalStore | MemoryStore,
-    shape: tuple[int, ...],
-    *,
-    shard_images: int,
-    attributes: Mapping[str, Any],
-) -> zarr.Array:
-    return zarr.create_array(
-        store,
-        shape=shape,
+def _write_shards(folder: Path, found: Layout, units: Units, noted: Mapping[str, Any]) -> None:
+    """Write an array in shard files; `empty_shards` are those that have no file."""
+    empty = {number for number, file in enumerate(units.files) if file.stat().st_size == 0}
+    _declare(folder, found, {"elimctl": {**noted, "empty_shards": sorted(empty)}})
+    for number, file in enumerate(units.files):
+        if number not in empty:
+            _link(file, folder / shard_name(number))
+
+
+def _declare(folder: Path, found: Layout, attributes: Mapping[str, Any]) -> None:
+    """Write the metadata of an array of images."""
+    _, *image = found.shape
+    blosc = BloscCodec(
+        typesize=1,
+        cname=coding.COMPRESSOR,  # type: ignore[arg-type]
+        clevel=coding.LEVEL,
+        shuffle="noshuffle",
+        blocksize=found.image_bytes,
+    )
+    zarr.create_array(
+        zarr.storage.LocalStore(folder),
+        shape=found.shape,
         dtype="uint8",
-        chunks=(1, *shape[1:]),
-        shards=(shard_images, *shape[1:]),
-        compressors=None,
+        chunks=(1, *image),
+        shards=(found.shard_images, *image),
+        compressors=blosc if found.coding == "blosc" else None,
         filters=None,
         fill_value=0,
         attributes=dict(attributes),
     )
+
+
+def _write_flat(folder: Path, units: Units, noted: Mapping[str, Any]) -> None:
+    """Write a group of the arrays `bytes`, one shard, and `offsets`, one chunk."""
+    ends = units.ends()
+    total = int(ends[-1])
+    blocks = _blocks(total)
+    group = zarr.create_group(zarr.storage.LocalStore(folder), attributes={"elimctl": dict(noted)})
+    common = {"compressors": None, "filters": None, "fill_value": 0}
+    group.create_array(
+        BYTES, shape=(total,), dtype="uint8", chunks=(BLOCK_BYTES,), shards=(blocks * BLOCK_BYTES,), **common
+    )
+    group.create_array(OFFSETS, shape=(len(ends) + 1,), dtype="int64", chunks=(len(ends) + 1,), **common)
+    starts = np.arange(blocks, dtype=np.uint64) * np.uint64(BLOCK_BYTES)
+    places = np.stack([starts, np.full(blocks, BLOCK_BYTES, np.uint64)], axis=1)
+    with _creating(folder / BYTES / "c" / "0") as file:
+        for chunk in units.chunks():
+            if chunk is not None:
+                file.write(chunk.data)
+        file.truncate(blocks * BLOCK_BYTES)
+        file.seek(0, os.SEEK_END)
+        file.write(shard.index(places))
+    with _creating(folder / OFFSETS / "c" / "0") as file:
+        file.write(np.concatenate([[0], ends]).astype("<i8").data)
+
+
+def _open_flat(folder: Path, found: Layout, noted: dict[str, Any]) -> Flat:
+    count = found.shape[0] + 1
+    metadata = _metadata(folder / BYTES)
+    total = _declared(metadata, folder / BYTES).shape[0]
+    padded = _blocks(total) * BLOCK_BYTES
+    wanted = Declared([total], "uint8", [padded], [BLOCK_BYTES], ["bytes"])
+    _compare(metadata, wanted, folder / BYTES)
+    wanted = Declared([count], "int64", [count], None, ["bytes"], None)
+    _compare(_metadata(folder / OFFSETS), wanted, folder / OFFSETS)
+    data, offsets = folder / BYTES / "c" / "0", folder / OFFSETS / "c" / "0"
+    size, wanted_size = File(data).size, padded + shard.index_bytes(_blocks(total))
+    if size != wanted_size:
+        raise damaged(data, f"{size} bytes, wanted {wanted_size}")
+    return Flat(Place(data, 0, total), Place(offsets, 0, OFFSET_BYTES * count), found, noted)
+
+
+def _blocks(total: int) -> int:
+    """Number of chunks of `bytes`, one at least."""
+    return max(1, -(-total // BLOCK_BYTES))
+
+
+@contextmanager
+def _creating(path: Path) -> Iterator[BinaryIO]:
+    """A new file, flushed to the disk at the end."""
+    path.parent.mkdir(parents=True)
+    with path.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _link(file: Path, target: Path) -> None:
@@ -181,47 +230,38 @@ def _link(file: Path, target: Path) -> None:
         atomic.sync(target)
 
 
-def _read_metadata(folder: Path) -> dict[str, Any]:
+def _metadata(folder: Path) -> dict[str, Any]:
     path = folder / "zarr.json"
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StoreError(f"no zarr array {folder}", hint="run elimctl prepare") from None
     except (ValueError, OSError) as error:
-        raise StoreError(f"{path} is damaged: {error}", hint="run elimctl prepare again") from None
+        raise damaged(path, str(error)) from None
     return noted if isinstance(noted, dict) else {}
 
 
-def _our_attributes(noted: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = noted.get("attributes")
-    ours = attributes.get("elimctl") if isinstance(attributes, dict) else None
-    return {"empty_shards": [], **ours} if isinstance(ours, dict) else {}
-
-
-def _layout(noted: Mapping[str, Any], folder: Path) -> tuple[Shape, int]:
-    """Shape of the array and images a shard, after checking that the array has the layout of `write`."""
+def _declared(metadata: Mapping[str, Any], folder: Path) -> Declared:
+    """What an array's metadata says of its layout."""
     try:
-        count, height, width, channels = noted["shape"]
-        [sharding] = noted["codecs"]
-        [shard_images, *shard] = noted["chunk_grid"]["configuration"]["chunk_shape"]
-        inner = sharding["configuration"]
-        codecs = [codec["name"] for codec in inner["codecs"]]
-        index = [codec["name"] for codec in inner["index_codecs"]]
-        found = (noted["data_type"], shard, inner["chunk_shape"], index, inner["index_location"])
-    except (KeyError, TypeError, ValueError):
+        chunk = metadata["chunk_grid"]["configuration"]["chunk_shape"]
+        codecs, inner, index = metadata["codecs"], None, None
+        if codecs[0]["name"] == "sharding_indexed":
+            sharding = codecs[0]["configuration"]
+            codecs, inner = sharding["codecs"], sharding["chunk_shape"]
+            index = ([codec["name"] for codec in sharding["index_codecs"]], sharding["index_location"])
+        names = [codec["name"] for codec in codecs]
+        return Declared(list(metadata["shape"]), metadata["data_type"], chunk, inner, names, index)
+    except (KeyError, TypeError, IndexError):
         raise StoreError(
-            f"{folder} is no sharded zarr v3 array of images", hint="run elimctl prepare again"
+            f"{folder} is no zarr v3 array of images", hint="run elimctl prepare again"
         ) from None
-    if codecs != ["bytes"]:
-        raise StoreError(
-            f"the images in {folder} are coded with {', '.join(codecs)}; wanted raw bytes",
-            hint="run elimctl prepare again, which stores them raw",
-        )
-    image = [height, width, channels]
-    wanted = ("uint8", image, [1, *image], ["bytes", "crc32c"], "end")
+
+
+def _compare(metadata: Mapping[str, Any], wanted: Declared, folder: Path) -> None:
+    found = _declared(metadata, folder)
     if found != wanted:
         raise StoreError(
-            f"the images in {folder} are laid out as {found}; wanted {wanted}",
+            f"the images in {folder} are laid out as {tuple(found)}; wanted {tuple(wanted)}",
             hint="run elimctl prepare again",
         )
-    return (count, height, width, channels), shard_images

@@ -1,35 +1,69 @@
 """Stores for the tests of this room."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from elimctl.store import hdf5, zarr
+from elimctl.store import hdf5, images, zarr
 
 SHARD_IMAGES = 4
-DROPPED = (2, 8, 9, 10)  # 8 to 10 are all of the last shard
+DROPPED = (2, 8, 9, 10)  # 8 to 10 are all of the last unit
+BLACK = 5  # kept, though nothing is to be seen
+NOTED = {"crop": {"size_px": 16}}
+KINDS = ("zarr", "hdf5")
+CODINGS = ("raw", "blosc", "jpeg")
+NAMES = {"zarr": zarr.NAME, "hdf5": hdf5.NAME}
+
+Make = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def stored() -> np.ndarray:
-    """(11, 6, 6, 3) random images, those of dropped rows zeros."""
-    images = np.random.default_rng(0).integers(0, 256, (11, 6, 6, 3), dtype=np.uint8)
-    images[list(DROPPED)] = 0
-    return images
+def kept() -> np.ndarray:
+    """(11,) which images are kept."""
+    return ~np.isin(np.arange(11), DROPPED)
+
+
+@pytest.fixture(scope="session")
+def stored(kept: np.ndarray) -> np.ndarray:
+    """(11, 16, 16, 3) blurred noise, so that JPEG is close to it; images of dropped rows are zeros."""
+    noise = np.random.default_rng(0).integers(0, 256, (11, 16, 16, 3), dtype=np.uint8)
+    found = np.stack([cv2.GaussianBlur(image, (0, 0), 3) for image in noise])
+    found[~kept] = 0
+    found[BLACK] = 0
+    return found
 
 
 @pytest.fixture
-def dataset(stored: np.ndarray, tmp_path: Path) -> Path:
-    """A folder with the same images in both stores."""
-    shards = []
-    for start in range(0, len(stored), SHARD_IMAGES):
-        shards.append(tmp_path / f"{start}.shard")
-        shards[-1].write_bytes(
-            zarr.encode_shard(stored[start : start + SHARD_IMAGES], shard_images=SHARD_IMAGES)
-        )
-    noted = {"crop": {"size_px": 6}}
-    folder = tmp_path / "data"
-    zarr.write(folder / zarr.NAME, stored.shape, shards, shard_images=SHARD_IMAGES, attributes=noted)
-    hdf5.write(folder / hdf5.NAME, stored.shape, [stored[:3], stored[3:]], attributes=noted)
-    return folder
+def make(stored: np.ndarray, kept: np.ndarray, tmp_path: Path) -> Make:
+    """A function that writes the images into a folder, by kind and coding."""
+
+    def write(kind: str, coding: str, folder: Path | None = None) -> Path:
+        folder = folder or tmp_path / f"{kind}-{coding}"
+        folder.mkdir()
+        units = []
+        for start in range(0, len(stored), SHARD_IMAGES):
+            part = slice(start, start + SHARD_IMAGES)
+            encoded = images.encode_unit(stored[part], kept[part], coding=coding, shard_images=SHARD_IMAGES)
+            units.append(tmp_path / f"{folder.name}.{start}.unit")
+            units[-1].write_bytes(encoded.content)
+        options = {"kind": kind, "coding": coding, "shard_images": SHARD_IMAGES, "attributes": NOTED}
+        name = images.write_images(folder, stored.shape, units, **options)
+        assert name == NAMES[kind]
+        return folder
+
+    return write
+
+
+@pytest.fixture(params=[(kind, coding) for kind in KINDS for coding in CODINGS], ids="-".join)
+def made(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Kind and coding of a store."""
+    return request.param
+
+
+@pytest.fixture
+def dataset(made: tuple[str, str], make: Make) -> Path:
+    """A folder with a store, of every kind and coding."""
+    return make(*made)

@@ -1,0 +1,176 @@
+"""What a prepared dataset holds, in numbers."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from elimctl.errors import StoreError
+from elimctl.prepare import stream
+from elimctl.prepare.build import read_record
+from elimctl.prepare.gc import disk_bytes
+from elimctl.store.images import open_images
+
+LABELS = ("valence", "arousal")
+# Of prepare.json, as it is.
+RECORDED = ("dataset", "counts", "options", "settings", "versions", "manifest_sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a list of datasets says of one; None for what a damaged one does not tell.
+
+    Args:
+        name: of the prepared dataset.
+        size: bytes on the disk, all of its folder.
+        dataset: the plug-in that read it.
+        rows: samples found.
+        kept: samples that can be used.
+        identities: of the kept samples.
+        store: zarr or hdf5.
+        coding: of the images.
+        damage: why it cannot be read, None where it can.
+    """
+
+    name: str
+    size: int
+    dataset: str | None = None
+    rows: int | None = None
+    kept: int | None = None
+    identities: int | None = None
+    store: str | None = None
+    coding: str | None = None
+    damage: str | None = None
+
+
+@dataclass(slots=True)
+class _Group:
+    """Kept rows that belong together: their number and their identities."""
+
+    rows: int = 0
+    identities: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Range:
+    """Values of a label."""
+
+    count: int = 0
+    total: float = 0.0
+    low: float = np.inf
+    high: float = -np.inf
+
+    def add(self, values: np.ndarray) -> None:
+        """Take in some values, none of them missing."""
+        if values.size:
+            self.count, self.total = (
+                self.count + values.size,
+                self.total + float(values.sum(dtype=np.float64)),
+            )
+            self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+    def summary(self, rows: int) -> dict[str, float | int | None]:
+        """The range, where there is a value, as values for JSON."""
+        there = self.count > 0
+        return {
+            "min": self.low if there else None,
+            "max": self.high if there else None,
+            "mean": self.total / self.count if there else None,
+            "missing": rows - self.count,
+        }
+
+
+def line(folder: Path) -> Line:
+    """A dataset in one line, damaged or not."""
+    size = disk_bytes(folder)
+    try:
+        images = open_images(folder)
+        rows, identities = 0, Counter[str]()
+        for batch in stream.batches(folder, ["status", "identity"]):
+            rows += batch.num_rows
+            identities.update(_kept(batch)["identity"].to_pylist())
+    except StoreError as error:
+        return Line(folder.name, size, damage=error.message)
+    return Line(
+        name=folder.name,
+        size=size,
+        dataset=read_record(folder).get("dataset"),
+        rows=rows,
+        kept=identities.total(),
+        identities=len(identities),
+        store=images.kind,
+        coding=images.coding,
+    )
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """All that the manifest and prepare.json say of a dataset, as values for JSON.
+
+    Args:
+        folder: the dataset's folder.
+
+    Raises:
+        StoreError: the dataset is damaged.
+    """
+    record, images = read_record(folder), open_images(folder)
+    identities = Counter[str]()
+    groups: dict[str, dict[Any, _Group]] = {"split": {}, "fold": {}}
+    labels = {label: _Range() for label in LABELS}
+    for batch in stream.batches(folder, ["status", "identity", *groups, *LABELS]):
+        kept = _kept(batch)
+        names = kept["identity"].to_pylist()
+        identities.update(names)
+        for column, found in groups.items():
+            _add(found, kept[column].to_pylist(), names)
+        for label, values in labels.items():
+            values.add(kept[label].drop_null().to_numpy())
+    return {
+        "name": folder.name,
+        "folder": str(folder),
+        **{name: record.get(name) for name in RECORDED},
+        "identities": _sizes(identities),
+        "splits": _values(groups["split"]),
+        "folds": _values(groups["fold"]),
+        "labels": {label: values.summary(identities.total()) for label, values in labels.items()},
+        "images": {
+            "store": images.kind,
+            "coding": images.coding,
+            "shape": list(images.shape),
+            "size": disk_bytes(images.path),
+        },
+    }
+
+
+def _kept(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.filter(pc.equal(batch["status"], "kept"))
+
+
+def _add(groups: dict[Any, _Group], keys: list[Any], identities: list[str]) -> None:
+    for key, identity in zip(keys, identities, strict=True):
+        if key is not None:
+            group = groups.setdefault(key, _Group())
+            group.rows += 1
+            group.identities.add(identity)
+
+
+def _values(groups: dict[Any, _Group]) -> list[dict[str, Any]]:
+    return [
+        {"name": key, "rows": group.rows, "identities": len(group.identities)}
+        for key, group in sorted(groups.items())
+    ]
+
+
+def _sizes(identities: Counter[str]) -> dict[str, float | int | None]:
+    """Number of identities, and how many samples they have."""
+    sizes = sorted(identities.values())
+    return {
+        "number": len(sizes),
+        "smallest": sizes[0] if sizes else None,
+        "median": median(sizes) if sizes else None,
+        "largest": sizes[-1] if sizes else None,
+    }
