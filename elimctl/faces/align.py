@@ -51,9 +51,25 @@ def crop(image: np.ndarray, face: Face, options: CropOptions) -> np.ndarray:
         DataError: the face lies outside the image, is empty or impossibly large, or alignment by points was
             asked for and the face has none.
     """
-    matrix = _box_matrix(face, options) if options.align == "box" else _points_matrix(face, options)
+    matrix = place(face, options)
     _check_overlap(image, matrix, size_px=options.size_px)
     return _warp(image, matrix, size_px=options.size_px)
+
+
+def place(face: Face, options: CropOptions) -> np.ndarray:
+    """Where the crop of a face comes from.
+
+    Args:
+        face: a face.
+        options: size and alignment.
+
+    Returns:
+        (2, 3) float64 matrix M: the point (x, y) of the image is M @ (x, y, 1) in the crop.
+
+    Raises:
+        DataError: the face is empty, or alignment by points was asked for and the face has none.
+    """
+    return _box_matrix(face, options) if options.align == "box" else _points_matrix(face, options)
 
 
 def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:

@@ -30,10 +30,12 @@ class Annotation:
 
     Args:
         landmarks: (68, 2) px, or None.
+        points: (5, 2) px in the order of `Face`, or None.
         box: face box, px, or None.
     """
 
     landmarks: np.ndarray | None = None
+    points: np.ndarray | None = None
     box: Box | None = None
 
     @property

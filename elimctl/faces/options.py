@@ -20,4 +20,5 @@ class DetectorOptions(Config):
     # The longer side, in px, to which every image is scaled before detection, up or down. CenterFace finds
     # faces from a tenth of it to all of it; its time grows with the square.
     longer_side_px: int = Field(default=512, ge=128, le=4096, multiple_of=32)
-    threads: int = Field(default=0, ge=0)  # CPU threads of one detector; 0: one per core
+    # CPU threads of one detector; 0: one per core. The workers of prepare share the cores: one thread each.
+    threads: int = Field(default=1, ge=0)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from elimctl.errors import StoreError
 from elimctl.manifest import columns, version
 
 NAME = "manifest.parquet"  # in the folder of a prepared dataset
+GROUP = 16_384  # rows in a row group
 KEY = b"elimctl"  # of the Parquet metadata; the value is JSON
 
 
@@ -25,9 +26,39 @@ def write(path: Path, table: pa.Table, *, metadata: Mapping[str, Any]) -> None:
         table: the rows, sorted; its schema is `columns.schema()`.
         metadata: values for JSON, noted in the file beside the format version.
     """
+    write_parts(path, [table], metadata=metadata)
+
+
+def write_parts(path: Path, tables: Iterable[pa.Table], *, metadata: Mapping[str, Any]) -> None:
+    """Write a manifest atomically from its parts, no more than `GROUP` rows in memory and a part.
+
+    The bytes do not depend on how the rows are parted.
+
+    Args:
+        path: file to write.
+        tables: the rows in order, in parts of any size.
+        metadata: values for JSON, noted in the file beside the format version.
+    """
     noted = json.dumps({**metadata, "format": version.FORMAT}, sort_keys=True)
-    with atomic.replacing(path) as beside:
-        parquet.write_table(table.replace_schema_metadata({KEY: noted}), beside, compression="zstd")
+    schema = columns.schema().with_metadata({KEY: noted})
+    with (
+        atomic.replacing(path) as beside,
+        parquet.ParquetWriter(beside, schema, compression="zstd") as writer,
+    ):
+        for group in _groups(tables):
+            writer.write_table(group.replace_schema_metadata({KEY: noted}), row_group_size=GROUP)
+
+
+def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in tables of `GROUP` rows, fewer in the last."""
+    left = columns.schema().empty_table()
+    for table in tables:
+        left = pa.concat_tables([left, table.replace_schema_metadata(None)])
+        while left.num_rows >= GROUP:
+            yield left.slice(0, GROUP).combine_chunks()
+            left = left.slice(GROUP)
+    if left.num_rows:
+        yield left.combine_chunks()
 
 
 def read(path: Path) -> pa.Table:

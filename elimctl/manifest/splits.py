@@ -9,6 +9,23 @@ import pyarrow.compute as pc
 
 from elimctl.errors import DataError
 
+NAMES = ("train", "val", "test")
+WORDS = {
+    "training": "train",
+    "validation": "val",
+    "valid": "val",
+    "validate": "val",
+    "dev": "val",
+    "testing": "test",
+}
+
+
+def named(word: str) -> str | None:
+    """The split that a word for it means, whatever its case; None if it means none."""
+    word = word.strip().lower()
+    name = WORDS.get(word, word)
+    return name if name in NAMES else None
+
 
 def k_fold(groups: Sequence[str], *, folds: int, seed: int) -> np.ndarray:
     """Assign every sample a fold, keeping each group in one fold.
@@ -27,14 +44,24 @@ def k_fold(groups: Sequence[str], *, folds: int, seed: int) -> np.ndarray:
     Raises:
         DataError: there are fewer groups than folds.
     """
-    ranked = sorted(set(groups), key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    ranked = sorted(set(groups), key=lambda name: rank(name, seed=seed))
     if len(ranked) < folds:
-        raise DataError(
-            f"{len(ranked)} identities cannot fill {folds} folds",
-            hint=f"set prepare.folds to {len(ranked)}" if len(ranked) > 1 else "prepare more identities",
-        )
+        raise too_few(len(ranked), folds=folds)
     fold = {name: rank % folds for rank, name in enumerate(ranked)}
     return np.array([fold[name] for name in groups], dtype=np.int8)
+
+
+def rank(group: str, *, seed: int) -> bytes:
+    """What groups are sorted by before they are dealt to the folds in turn."""
+    return hashlib.sha256(f"{seed}/{group}".encode("utf-8", "surrogateescape")).digest()
+
+
+def too_few(identities: int, *, folds: int) -> DataError:
+    """The error of fewer identities than folds."""
+    return DataError(
+        f"{identities} identities cannot fill {folds} folds",
+        hint=f"set prepare.folds to {identities}" if identities > 1 else "prepare more identities",
+    )
 
 
 def select(table: pa.Table, split: str, *, fold: int = 0) -> np.ndarray:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from elimctl.errors import StoreError
 
-FORMAT = 1
+FORMAT = 2
 
 
 def check(found: object, path: Path) -> None:

@@ -2,48 +2,141 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from elimctl import plugins
 from elimctl.config import Values, validate
-from elimctl.errors import ConfigError
+from elimctl.datasets import archives
+from elimctl.datasets.ages import GROUPS
+from elimctl.errors import ConfigError, LayoutError
+from elimctl.faces import age, embed
 from elimctl.manifest.row import Row
+from elimctl.prepare import build, lock
 from elimctl.prepare.plan import Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
+from elimctl.stages import identities
+from elimctl.stages.features import Track
 
 
-def find_rows(dataset: str, raw: Path, values: Values) -> Iterable[Row]:
-    """What a dataset's reader finds in a folder.
+def settle(tables: Values) -> Values:
+    """Move what a model must find out from the reader's settings to those of `prepare`.
+
+    Args:
+        tables: a recipe's values; `dataset.identity = "cluster"` and `dataset.ages = "model"` are not the
+            reader's business.
+
+    Raises:
+        ConfigError: both were asked for, or ages for identities that are no groups of ages.
+    """
+    dataset, settings = dict(tables["dataset"]), dict(tables["prepare"])
+    identity, by_model = dataset.get("identity"), dataset.get("ages") == "model"
+    if by_model and identity not in (None, "age-group"):
+        raise ConfigError(
+            f"ages = model with identity = {identity}; a model's ages are for identity = age-group",
+            hint="leave one of the two out",
+        )
+    if by_model or identity == "cluster":
+        settings["identities"] = "estimated-age" if by_model else "cluster"
+        dataset = {name: value for name, value in dataset.items() if name not in ("identity", "ages")}
+    return {**tables, "dataset": dataset, "prepare": settings}
+
+
+def identify(folder: Path, plan: Plan, *, track: Track) -> Values | None:
+    """Give a dataset that was just prepared the identities that a model finds, unless it has them.
+
+    Args:
+        folder: the dataset's.
+        plan: how it was prepared.
+        track: wraps the batches of images.
+
+    Returns:
+        What was found; None where identities are the dataset's own.
+    """
+    settings = plan.settings
+    known: Values | None = build.read_record(folder).get("identities")
+    if known is not None or settings.identities == "dataset":
+        return known
+    models, device = settings.detector.models, settings.detector.device
+    if settings.identities == "cluster":
+        threshold = settings.cluster_threshold
+        return asdict(
+            identities.cluster_identities(
+                folder, models=models, threshold=threshold, device=device, track=track
+            )
+        )
+    bins = getattr(plan.options, "bins", GROUPS)
+    return asdict(identities.estimate_ages(folder, models=models, bins=bins, device=device, track=track))
+
+
+def open_raw(
+    dataset: str, raw: Path, values: Values, *, cache: Path, on_member: Callable[[str], None] = lambda _: None
+) -> tuple[Path, Iterator[Row]]:
+    """Open a raw dataset, packed or not.
 
     Args:
         dataset: name of the dataset's plug-in.
-        raw: the raw folder.
+        raw: the raw folder, or an archive of it.
         values: settings of the reader, the recipe's table `[dataset]`.
+        cache: folder for what archives hold.
+        on_member: called with the path of each member of an archive before it is unpacked.
+
+    Returns:
+        The root that the rows' paths are below, and what the reader finds there.
 
     Raises:
         MissingError: there is no such folder.
-        LayoutError: the folder is not the dataset.
+        LayoutError: the folder is not the dataset, or holds archives that cannot be unpacked here. This may
+            come while the rows are read.
     """
     plugin = plugins.find("datasets", dataset)
-    return plugin.read(raw, validate(plugin.Options, values, where="dataset"))
+    options = validate(plugin.Options, values, where="dataset")
+    root = archives.mirror(raw, cache, on_member=on_member)
+    return root, _explained(plugin.read(root, options), raw)
 
 
-def plan_dataset(dataset: str, raw: Path, rows: Iterable[Row], tables: Values) -> Plan:
-    """Plan the preparation of a dataset.
+def _explained(rows: Iterable[Row], raw: Path) -> Iterator[Row]:
+    """Rows; where the layout is not recognised, the error tells what is still packed."""
+    try:
+        yield from rows
+    except LayoutError as error:
+        raise archives.explain(error, raw) from None
+
+
+@contextmanager
+def planned(
+    dataset: str, root: Path, rows: Iterable[Row], tables: Values, out: Path, *, shared: bool = False
+) -> Iterator[Plan]:
+    """The plan of a preparation, while no other one writes to the same folder.
 
     Args:
         dataset: name of the dataset's plug-in.
-        raw: the raw folder.
+        root: the root that the rows' paths are below.
         rows: what its reader found.
         tables: a recipe's values: `[dataset]` and `[prepare]`.
+        out: folder of the prepared dataset.
+        shared: whether other calls do other shares of the same preparation.
+
+    Raises:
+        ConfigError: another preparation is at work there, or a setting cannot be used.
     """
     options = validate(plugins.find("datasets", dataset).Options, tables["dataset"], where="dataset")
     settings = validate(PrepareSettings, tables["prepare"], where="prepare")
-    return arrange(rows, raw, settings, dataset=dataset, options=options)
+    if settings.identities != "dataset":  # a model that is missing is noticed before hours of work
+        {"cluster": embed, "estimated-age": age}[settings.identities].find(settings.detector.models)
+    scratch = out / f".rows.{socket.gethostname()}.{os.getpid()}.tmp"
+    try:
+        with lock.hold(out, shared=shared):
+            yield arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
+    finally:
+        scratch.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing came of it
+            out.rmdir()
 
 
 def imitate_dataset(dataset: str, folder: Path, values: Values, *, seed: int) -> None:

@@ -7,9 +7,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from elimctl.errors import ConfigError, MissingError
-from elimctl.faces import scrfd
+from elimctl.faces import models
 from elimctl.faces.options import DetectorOptions
-from elimctl.faces.scrfd import Scrfd, build, find
+from elimctl.faces.scrfd import PATTERNS, Scrfd, build
 
 # insightface's own imports use calls that their packages deprecate
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -106,20 +106,20 @@ def test_faces_come_best_score_first():
 
 
 def test_a_pack_is_found_in_insightfaces_cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(scrfd, "CACHE", tmp_path)
+    monkeypatch.setattr(models, "CACHE", tmp_path)
     file = save(tmp_path / "buffalo_l" / "det_10g.onnx")
     save(tmp_path / "buffalo_l" / "w600k_r50.onnx")
-    assert find(None) == file
+    assert models.find(None, PATTERNS, what="a SCRFD model") == file
 
 
 def test_of_several_the_largest_is_taken(tmp_path):
     (tmp_path / "det_500m.onnx").write_bytes(b"1")
     (tmp_path / "scrfd_10g_bnkps.onnx").write_bytes(b"22")
-    assert find(tmp_path).name == "scrfd_10g_bnkps.onnx"
+    assert models.find(tmp_path, PATTERNS, what="a SCRFD model").name == "scrfd_10g_bnkps.onnx"
 
 
 def test_without_a_model_the_hint_is_the_command_that_downloads_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(scrfd, "CACHE", tmp_path / "nothing")
+    monkeypatch.setattr(models, "CACHE", tmp_path / "nothing")
     with pytest.raises(MissingError, match=r"no folder .*nothing") as caught:
         build(OPTIONS)
     assert caught.value.hint == "run insightface-cli model.download buffalo_l"
@@ -136,7 +136,7 @@ def test_the_command_in_the_hint_exists():
     from insightface.utils import DEFAULT_MP_NAME
 
     assert ModelDownloadCommand
-    assert scrfd.DOWNLOAD.split()[1:] == ["model.download", DEFAULT_MP_NAME]
+    assert models.DOWNLOAD.split()[1:] == ["model.download", DEFAULT_MP_NAME]
 
 
 def test_a_broken_file_is_named(tmp_path):
