@@ -257,7 +257,8 @@ def centerface() -> Check:
 
 def insightface_packs() -> Check:
     """Model packs of insightface, which only the detector `scrfd` needs."""
-    from elimctl.faces.scrfd import CACHE, DOWNLOAD, PATTERNS
+    from elimctl.faces.models import CACHE, DOWNLOAD
+    from elimctl.faces.scrfd import PATTERNS
 
     folder = CACHE.expanduser()
     packs = sorted({file.parent.name for pattern in PATTERNS for file in folder.glob(f"*/{pattern}")})

@@ -16,7 +16,7 @@ def say(text: str) -> None:
     """Tell the person something, on stderr; stdout is data."""
     from rich.text import Text
 
-    _err().print(Text(text), soft_wrap=True)
+    stderr().print(Text(text), soft_wrap=True)
 
 
 def error(message: str, hint: str | None) -> None:
@@ -64,7 +64,7 @@ def bar(label: str, *, total: int | None = None) -> Iterator[Any]:
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = _err()
+    console = stderr()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -81,7 +81,8 @@ def bar(label: str, *, total: int | None = None) -> Iterator[Any]:
         yield advance
 
 
-def _err() -> "Console":
+def stderr() -> "Console":
+    """The console of stderr."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)

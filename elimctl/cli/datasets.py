@@ -87,7 +87,8 @@ def _show(name: str, *, as_json: bool) -> None:
     if as_json:
         console.show_json({**_values(name, card), "note": note})
         return
-    typer.echo(f"{typer.style(name, bold=True)}  {card.title}")
+    typer.echo(typer.style(name, bold=True))
+    typer.echo(_paragraphs(card.title))
     for heading, text in _sections(card, note):
         typer.echo(f"\n{typer.style(heading, bold=True)}\n{text}")
 

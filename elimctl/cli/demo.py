@@ -46,7 +46,9 @@ def demo(
     console.say("1/5 drawing faces in the layout of AFEW-VA")
     preparing.imitate_dataset(DATASET, raw, tables["imitate"], seed=SEED)
     console.say("2/5 finding and cropping them")
-    prepare.show_summary(prepare.run(DATASET, raw, tables, place, name=DATASET), title=DATASET)
+    prepared = prepare.run(DATASET, raw, tables, place, name=DATASET)
+    assert prepared is not None, "only a share of the work has no summary"
+    prepare.show_summary(prepared, title=DATASET)
     console.say(f"3/5 training {config.method_name}")
     session = training.start(place, config)
     train.follow(session)

@@ -6,7 +6,22 @@ from typing import Annotated
 
 import typer
 
-from elimctl.cli import console, demo, doctor, evaluate, export, imitate, models, prepare, train
+from elimctl.cli import (
+    audit,
+    bench,
+    console,
+    data,
+    datasets,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    features,
+    imitate,
+    models,
+    prepare,
+    train,
+)
 from elimctl.errors import ElimctlError
 
 FULL = "free some space, then run the same command again; nothing finished was lost"
@@ -34,9 +49,14 @@ app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("demo")(demo.demo)
+app.command("datasets")(datasets.datasets)
 app.command("imitate")(imitate.imitate)
 app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
+data.app.command("audit")(audit.audit)
+app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
+app.add_typer(bench.app, name="bench")
 
 
 def _show_version(wanted: bool) -> bool:

@@ -1,25 +1,34 @@
 """`elimctl prepare`."""
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
 from elimctl.cli import console, options
+from elimctl.cli.live import live
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+
     from elimctl.config import Values
-    from elimctl.prepare.build import Summary
+    from elimctl.datasets.card import Comparison
+    from elimctl.prepare.build import Share, Summary
     from elimctl.workspace import Workspace
+
+# What is shown of how a model found the identities.
+SHOWN = ("threshold", "identities", "single", "median", "largest", "silhouette", "groups", "outside")
+UNPACKED = ".unpacked"  # in the workspace's data folder: what archives hold
 
 
 def prepare(
-    dataset: Annotated[str, Argument(help="Dataset: afew-va.")],
-    raw: Annotated[Path, Argument(help="Folder that holds the dataset as shipped.")],
+    dataset: Annotated[str, Argument(help="Dataset; elimctl datasets lists them.")],
+    raw: Annotated[Path, Argument(help="Folder that holds the dataset as shipped, or an archive of it.")],
     name: Annotated[str | None, Option(help="Name of the prepared dataset [default: DATASET].")] = None,
     identity: Annotated[
-        str | None, Option(help="What an identity is, for afew-va clip or actor [default: clip].")
+        str | None, Option(help="What an identity is: elimctl datasets NAME lists the modes; or cluster.")
     ] = None,
     detector: Annotated[
         str | None, Option(help="centerface, scrfd or annotation [default: centerface].")
@@ -32,6 +41,20 @@ def prepare(
     ] = None,
     size: Annotated[int | None, Option(min=16, help="Side of the crops, px [default: 256].")] = None,
     store: Annotated[str | None, Option(help="zarr or hdf5 [default: zarr].")] = None,
+    coding: Annotated[str | None, Option(help="raw, blosc or jpeg [default: raw].")] = None,
+    split: Annotated[
+        str | None,
+        Option(help="official, folds, or a CSV with split and path, clip or identity [default: official]."),
+    ] = None,
+    ages: Annotated[
+        str | None,
+        Option(help="CSV of ages or a folder of them, joined by name or in the original order; or model."),
+    ] = None,
+    workers: Annotated[int | None, Option(min=0, help="Processes [default: one per core].")] = None,
+    executor: Annotated[str | None, Option(help="local or ray [default: local].")] = None,
+    shard_index: Annotated[int | None, Option(min=0, help="Do only this share of the work.")] = None,
+    num_shards: Annotated[int | None, Option(min=1, help="Shares in all, for --shard-index.")] = None,
+    merge: Annotated[bool, Option("--merge", help="Put together what all shares did.")] = False,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
     device: Annotated[
@@ -50,47 +73,117 @@ def prepare(
     from elimctl import workspace as workspaces
 
     values = {
-        "dataset": {"identity": identity},
+        "dataset": {"identity": identity, "ages": ages},
         "prepare": {
             "detector": {"name": detector, "models": models and str(models), "device": device},
             "crop": {"align": align, "size_px": size},
             "store": store,
+            "coding": coding,
+            "splits": split,
+            "workers": workers,
+            "executor": executor,
         },
     }
     tables = recipes.read(recipe, values, sets=sets)
     place = workspaces.locate(workspace)
-    found = run(dataset, raw, tables, place, name=name or dataset)
-    if as_json:
-        console.show_json(asdict(found))
+    share = _share(shard_index, num_shards, merge=merge)
+    found = run(dataset, raw, tables, place, name=name or dataset, share=share)
+    if found is None:
+        console.say(f"share {shard_index} of {num_shards} is done; when all are: elimctl prepare ... --merge")
+    elif as_json:
+        console.show_json({**asdict(found), "totals": [asdict(entry) for entry in compare(dataset, found)]})
     else:
         show_summary(found, title=name or dataset)
+        show_totals(dataset, found)
         console.say(f"dataset in {place.data / (name or dataset)}")
 
 
-def run(dataset: str, raw: Path, tables: "Values", place: "Workspace", *, name: str) -> "Summary":
-    """Prepare a dataset behind a bar that counts what is kept and dropped."""
-    from elimctl.prepare import build
-    from elimctl.stages.prepare import find_rows, plan_dataset
+def run(
+    dataset: str,
+    raw: Path,
+    tables: "Values",
+    place: "Workspace",
+    *,
+    name: str,
+    share: "Share" = None,
+) -> "Summary | None":
+    """Prepare a dataset behind a table that counts what is kept and dropped.
 
+    Returns:
+        What became of the rows; None after a share of the work.
+    """
+    from elimctl.prepare import build
+    from elimctl.stages import prepare as stage
+
+    tables = stage.settle(tables)
     out = place.new_dataset(name)
-    rows = console.track(find_rows(dataset, raw, tables["dataset"]), "read")
-    plan = plan_dataset(dataset, raw, rows, tables)
-    if build.is_current(plan, out):
-        console.say(f"{name} is prepared already, from the same files with the same settings")
-    kept = Counter[bool]()
-    try:
-        with console.bar("faces", total=len(plan.rows)) as advance:
-            for outcome in build.build(plan, out):
-                kept[outcome.reason is None] += 1
-                advance(f"{kept[True]:,} kept, {kept[False]:,} dropped")
-    except KeyboardInterrupt:
-        console.say("stopped; run the same command again to go on")
-        raise Exit(130) from None
-    return build.summary(out)
+    with console.bar("unpack") as advance:
+        root, rows = stage.open_raw(
+            dataset, raw, tables["dataset"], cache=place.data / UNPACKED, on_member=lambda _: advance()
+        )
+    part = isinstance(share, build.Part)
+    with stage.planned(dataset, root, console.track(rows, "read"), tables, out, shared=part) as plan:
+        if build.is_current(plan, out):
+            console.say(f"{name} is prepared already, from the same files with the same settings")
+        try:
+            with live(len(plan.rows)) as update:
+                for outcome in build.build(plan, out, share=share):
+                    update(outcome)
+        except KeyboardInterrupt:
+            console.say("stopped; run the same command again to go on")
+            raise Exit(130) from None
+        if not part:
+            stage.identify(out, plan, track=_track)
+    return None if part else build.summary(out)
+
+
+def _track(batches: "Iterable[np.ndarray]", count: int) -> "Iterable[np.ndarray]":
+    return console.track(batches, "identify", total=count)
 
 
 def show_summary(found: "Summary", *, title: str) -> None:
     """The table of what was found, kept and dropped; it adds up."""
     rows = [("found", found.found), ("kept", found.kept)]
     rows += [(f"dropped: {reason}", number) for reason, number in found.dropped.items()]
-    console.show_table((title, "frames"), rows)
+    rows += [(f"identities: {name}", value) for name, value in found.identities.items() if name in SHOWN]
+    console.show_table((title, "samples"), rows)
+
+
+def compare(dataset: str, found: "Summary") -> "list[Comparison]":
+    """What was found against the totals on the dataset's card; nothing for a dataset without a card."""
+    from elimctl.datasets import card
+    from elimctl.errors import MissingError
+
+    try:
+        return card.compare(card.read(dataset), found.totals)
+    except MissingError:
+        return []
+
+
+def show_totals(dataset: str, found: "Summary") -> None:
+    """Say what is missing of a complete copy, and what is particular about the dataset."""
+    from elimctl import plugins
+
+    for entry in compare(dataset, found):
+        console.say(f"of a complete copy: {entry.sentence}")
+    if note := getattr(plugins.find("datasets", dataset), "NOTE", None):
+        console.say(note)
+
+
+def _share(index: int | None, count: int | None, *, merge: bool) -> "Share":
+    """What part of the work these options ask for."""
+    from elimctl.errors import ConfigError
+    from elimctl.prepare.build import Part
+
+    if merge:
+        if index is not None:
+            raise ConfigError("--merge with --shard-index", hint="merge once, after all shares are done")
+        return "merge"
+    if index is None and count is None:
+        return None
+    if index is None or count is None or index >= count:
+        raise ConfigError(
+            f"--shard-index {index} --num-shards {count}; wanted an index below the number",
+            hint="give both, the index from 0",
+        )
+    return Part(index, count)

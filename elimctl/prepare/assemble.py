@@ -11,26 +11,37 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from elimctl import atomic
 from elimctl.errors import DataError
 from elimctl.manifest import columns, parquet
+from elimctl.manifest.row import printable
 from elimctl.manifest.version import FORMAT
 from elimctl.prepare import unit
+from elimctl.prepare.outcome import Outcome
 from elimctl.prepare.plan import Plan
-from elimctl.prepare.settings import recorded
-from elimctl.store import hdf5, zarr
+from elimctl.prepare.settings import recorded, recorded_options
+from elimctl.prepare.spool import Numbered
+from elimctl.store.images import NAMES, write_images
 
 RECORD = "prepare.json"
 STAGING = ".staging"
 REPLACED = ".replaced"
 # Packages that have a hand in the bytes.
-PACKAGES = ("elimctl", "numpy", "opencv-python", "pillow", "onnxruntime", "pyarrow", "zarr", "h5py")
+PACKAGES = (
+    *("elimctl", "numpy", "opencv-python", "pillow", "av", "onnxruntime", "pyarrow", "zarr", "h5py"),
+    *("numcodecs", "hdf5plugin"),
+)
 
-FROM_ROW = ("path", "identity", "clip", "frame", "actor", "valence", "arousal", "split")
-FROM_OUTCOME = ("reason", "width_px", "height_px", "score", "points", "faces", "source_sha256")
+FROM_ROW = (
+    *("path", "identity", "clip", "frame", "video_frame", "actor", "valence", "arousal"),
+    *("expression", "age", "age_group", "gender", "race", "split"),
+)
+FROM_OUTCOME = (
+    *("reason", "width_px", "height_px", "score", "points", "crop_points", "faces"),
+    *("source_sha256", "image_sha256"),
+)
 
 
 def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
@@ -46,8 +57,7 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         DataError: no row was kept.
         OSError: the disk is full, or the folder cannot be written.
     """
-    outcomes = [outcome for name in names for outcome in unit.read_record(units, name)]
-    counts = _count(outcomes)
+    counts = _count(units, names)
     if not counts["kept"]:
         tidy(out, units)
         reasons = ", ".join(f"{reason} ({number})" for reason, number in counts["dropped"].items())
@@ -58,78 +68,78 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
     staging = out / STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
-    store = _write_images(plan, units, names, staging)
     settings = recorded(plan.settings)
-    parquet.write(
+    store = write_images(
+        staging,
+        (len(plan.rows), *(plan.settings.crop.size_px,) * 2, 3),
+        [unit.shard_file(units, name) for name in names],
+        kind=plan.settings.store,
+        coding=plan.settings.coding,
+        shard_images=plan.settings.shard_images,
+        attributes={"crop": settings["crop"]},
+    )
+    parquet.write_parts(
         staging / parquet.NAME,
-        _table(plan, outcomes),
+        _tables(plan, units, names),
         metadata={"dataset": plan.dataset, "settings": settings},
     )
     record = {
         "format": FORMAT,
         "dataset": plan.dataset,
-        "options": plan.options.model_dump(mode="json"),
+        "options": recorded_options(plan.options),
         "settings": settings,
         "detector": plan.detector.digest,
         "inputs": plan.fingerprint,
+        "totals": plan.rows.totals(),
         "counts": counts,
         "manifest_sha256": parquet.digest(staging / parquet.NAME),
         "versions": _versions(),
     }
     atomic.write_text(staging / RECORD, json.dumps(record, indent=2) + "\n")
-    _exchange(staging, store, out)
+    exchange(staging, store, out)
 
 
 def tidy(out: Path, units: Path) -> None:
     """Remove what only the preparation needed."""
     for folder in (units, out / STAGING, out / REPLACED):
         shutil.rmtree(folder, ignore_errors=True)
+    atomic.remove_leftovers(out)
 
 
-def _count(outcomes: Sequence[unit.Outcome]) -> dict[str, Any]:
+def _count(units: Path, names: Sequence[str]) -> dict[str, Any]:
     """Numbers of rows: found, kept, and dropped by kind of reason, the most frequent first."""
-    kinds = Counter(outcome.reason.partition(":")[0] for outcome in outcomes if outcome.reason is not None)
+    found = 0
+    kinds = Counter[str]()
+    for name in names:
+        outcomes = unit.read_record(units, name)
+        found += len(outcomes)
+        kinds.update(outcome.reason.partition(":")[0] for outcome in outcomes if outcome.reason is not None)
     ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    return {"found": len(outcomes), "kept": len(outcomes) - kinds.total(), "dropped": dict(ranked)}
+    return {"found": found, "kept": found - kinds.total(), "dropped": dict(ranked)}
 
 
-def _write_images(plan: Plan, units: Path, names: Sequence[str], staging: Path) -> str:
-    """Write the image store and return its name."""
-    size_px = plan.settings.crop.size_px
-    shape = (len(plan.rows), size_px, size_px, 3)
-    attributes = {"crop": recorded(plan.settings)["crop"]}
-    shards = [unit.shard_file(units, name) for name in names]
-    if plan.settings.store == "hdf5":
-        hdf5.write(staging / hdf5.NAME, shape, _images(plan, shards), attributes=attributes)
-        atomic.sync(staging / hdf5.NAME)
-        return hdf5.NAME
-    zarr.write(
-        staging / zarr.NAME, shape, shards, shard_images=plan.settings.shard_images, attributes=attributes
-    )
-    return zarr.NAME
+def _tables(plan: Plan, units: Path, names: Sequence[str]) -> Iterator[pa.Table]:
+    """The manifest, unit by unit."""
+    for task, name in zip(plan.tasks(units), names, strict=True):
+        yield _table(plan.rows.between(task.start, task.stop), unit.read_record(units, name))
 
 
-def _images(plan: Plan, shards: Sequence[Path]) -> Iterator[np.ndarray]:
-    """The images of each unit."""
-    size_px = plan.settings.crop.size_px
-    for shard, rows in zip(shards, plan.units(), strict=True):
-        wanted = (len(rows), size_px, size_px, 3)
-        yield zarr.decode_shard(shard, wanted, shard_images=plan.settings.shard_images)
-
-
-def _table(plan: Plan, outcomes: Sequence[unit.Outcome]) -> pa.Table:
-    """The manifest."""
-    rows = plan.rows
+def _table(rows: Sequence[Numbered], outcomes: Sequence[Outcome]) -> pa.Table:
+    """The manifest's rows of one unit."""
     boxes: list[Sequence[float | None]] = [outcome.box or (None,) * 4 for outcome in outcomes]
     values: dict[str, Sequence[Any]] = {
-        "row": range(len(rows)),
+        "row": [numbered.number for numbered in rows],
         "status": ["kept" if outcome.reason is None else "dropped" for outcome in outcomes],
-        "fold": plan.folds,
-        **{name: [getattr(row, name) for row in rows] for name in FROM_ROW},
+        "fold": [numbered.fold for numbered in rows],
+        **{name: [_storable(getattr(numbered.row, name)) for numbered in rows] for name in FROM_ROW},
         **{name: [getattr(outcome, name) for outcome in outcomes] for name in FROM_OUTCOME},
         **{name: [box[place] for box in boxes] for place, name in enumerate(("x0", "y0", "x1", "y1"))},
     }
     return pa.table({name: values[name] for name in columns.schema().names}, schema=columns.schema())
+
+
+def _storable(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _versions() -> dict[str, str]:
@@ -143,14 +153,20 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _exchange(staging: Path, store: str, out: Path) -> None:
-    """Let the files in `staging` take the place of those in `out`."""
+def exchange(staging: Path, store: str, out: Path) -> None:
+    """Let a dataset that is put together take the place of the one in a folder.
+
+    Args:
+        staging: folder with the manifest, prepare.json and images of the new dataset, beside the old one's.
+        store: name of the images in it.
+        out: the dataset's folder.
+    """
     replaced = out / REPLACED
     shutil.rmtree(replaced, ignore_errors=True)
     replaced.mkdir()
     (out / parquet.NAME).unlink(missing_ok=True)
     atomic.sync(out)
-    for name in (zarr.NAME, hdf5.NAME):
+    for name in NAMES:
         if (out / name).exists():
             (out / name).rename(replaced / name)
     for name in (store, RECORD, parquet.NAME):

@@ -5,18 +5,38 @@ the new dataset is put together from them. An earlier dataset stays as it is unt
 """
 
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import pyarrow.compute as pc
 
 from elimctl.errors import MissingError, StoreError
 from elimctl.manifest import parquet, version
-from elimctl.prepare import assemble, unit
+from elimctl.manifest.row import printable
+from elimctl.prepare import assemble, executors
+from elimctl.prepare.executors import Work
+from elimctl.prepare.outcome import Outcome
 from elimctl.prepare.plan import Plan
+from elimctl.prepare.source import examine
 from elimctl.store.images import open_images
 
 UNITS = "units"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The share of one of several calls that prepare a dataset together, as in an array job.
+
+    Args:
+        index: which share, in [0, `count`).
+        count: number of shares.
+    """
+
+    index: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +47,38 @@ class Summary:
         found: number of rows.
         kept: number of rows that can be used.
         dropped: number of rows by kind of reason, the most frequent first.
+        identities: how a model found them, empty where they are the dataset's own.
+        totals: numbers of rows, clips, identities, and rows of each split, as the card counts them.
     """
 
     found: int
     kept: int
     dropped: dict[str, int]
+    totals: dict[str, int] = field(default_factory=dict)
+    identities: dict[str, Any] = field(default_factory=dict)
 
 
-def build(plan: Plan, out: Path) -> Iterator[unit.Outcome]:
+Share = Part | Literal["merge"] | None  # of the work; None: all of it
+
+
+def build(plan: Plan, out: Path, *, share: Share = None) -> Iterator[Outcome]:
     """Prepare a dataset; a folder that holds it already is left as it is.
 
     Killed at any moment and called again, it does no finished unit twice, and the files it leaves are those
-    of an uninterrupted call, byte for byte.
+    of an uninterrupted call, byte for byte, whoever did the units.
 
     Args:
         plan: what to prepare.
         out: the folder of the prepared dataset.
+        share: do only these units, and leave the dataset to a later call; or `merge`: do none, and put the
+            dataset together from those that others did.
 
     Yields:
         What became of each row, in the manifest's order; nothing if the dataset is prepared already.
 
     Raises:
-        DataError: no row was kept; an earlier dataset in the folder is as it was.
+        DataError: no row was kept; an earlier dataset in the folder is as it was. Or a worker died.
+        MissingError: units to merge are not done.
         StoreError: the folder holds a dataset of a newer elimctl; it is as it was.
         OSError: the disk is full, or the folder cannot be written; call again to go on.
     """
@@ -56,11 +86,28 @@ def build(plan: Plan, out: Path) -> Iterator[unit.Outcome]:
     if not is_current(plan, out):
         units.mkdir(parents=True, exist_ok=True)  # a file in the way is noticed before any face is sought
         names: list[str] = []
-        for rows in plan.units():
-            work = unit.run(rows, plan.root, units, settings=plan.settings, detector=plan.detector)
-            names.append((yield from work))
-        assemble.publish(plan, units, names, out)
-    assemble.tidy(out, units)
+        for work in _works(plan, units, share):
+            name = yield from work
+            names.append(name)
+        if not isinstance(share, Part):
+            assemble.publish(plan, units, names, out)
+    if not isinstance(share, Part):  # others may be at work here
+        assemble.tidy(out, units)
+
+
+def _works(plan: Plan, units: Path, share: Share) -> Iterator[Work]:
+    """The units in the doing, by who is to do them."""
+    tasks = list(plan.tasks(units))
+    if share == "merge":
+        return executors.finished(tasks, plan.detector)
+    if isinstance(share, Part):
+        tasks = tasks[share.index :: share.count]
+    if plan.settings.executor == "ray":
+        return executors.ray_tasks(tasks)
+    workers = min(plan.settings.workers or os.cpu_count() or 1, len(tasks))
+    if workers <= 1:
+        return executors.here(tasks, plan.detector)
+    return executors.processes(tasks, workers=workers)
 
 
 def is_current(plan: Plan, out: Path) -> bool:
@@ -72,7 +119,7 @@ def is_current(plan: Plan, out: Path) -> bool:
     Raises:
         StoreError: the dataset was written by a newer elimctl, so it must not be replaced.
     """
-    record = _read_record(out)
+    record = read_record(out)
     manifest = out / parquet.NAME
     version.refuse_newer(record.get("format"), out / assemble.RECORD)
     version.refuse_newer(parquet.noted_format(manifest), manifest)
@@ -86,15 +133,33 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
     if parquet.digest(manifest) != record.get("manifest_sha256"):
         return False
     made_ns = manifest.stat().st_mtime_ns
-    suspects = [
-        (number, plan.root / row.path)
-        for number, row in enumerate(plan.rows)
-        if row.reason is None and (plan.root / row.path).stat().st_ctime_ns > made_ns
-    ]
-    if not suspects:
-        return True
-    known = parquet.read(manifest)["source_sha256"]
-    return all(known[number].as_py() == parquet.digest(file) for number, file in suspects)
+    known: dict[str, str | None] = {}
+    checked = ""
+    for numbered in plan.rows:
+        row = numbered.row
+        if row.reason is not None or row.path == checked:
+            continue
+        checked = row.path
+        if _changed_ns(plan.root / row.path) > made_ns:
+            known = known or _hashes(manifest)
+            if known.get(printable(row.path)) != examine(row, plan.root).sha256:
+                return False
+    return True
+
+
+def _changed_ns(file: Path) -> int:
+    """When a file changed last; one that is missing was so before: the fingerprint has the sizes of files."""
+    try:
+        return file.stat().st_ctime_ns
+    except OSError:
+        return 0
+
+
+def _hashes(manifest: Path) -> dict[str, str | None]:
+    """SHA-256 of each raw file, as a manifest notes it."""
+    table = parquet.read(manifest)
+    table = table.filter(pc.is_valid(table["source_sha256"]))
+    return dict(zip(table["path"].to_pylist(), table["source_sha256"].to_pylist(), strict=True))
 
 
 def _readable_images(out: Path) -> bool:
@@ -113,12 +178,13 @@ def summary(out: Path) -> Summary:
         MissingError: the folder holds no prepared dataset.
     """
     try:
-        return Summary(**_read_record(out)["counts"])
+        record = read_record(out)
+        return Summary(**record["counts"], totals=record["totals"], identities=record.get("identities") or {})
     except (KeyError, TypeError):
         raise MissingError(f"no prepared dataset in {out}", hint="run elimctl prepare") from None
 
 
-def _read_record(out: Path) -> dict[str, Any]:
+def read_record(out: Path) -> dict[str, Any]:
     """What prepare.json says, nothing where there is none or it is damaged."""
     try:
         record = json.loads((out / assemble.RECORD).read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,13 @@ from elimctl import plugins
 from elimctl.config import Config
 from elimctl.errors import DataError
 from elimctl.faces.face import Detector
-from elimctl.manifest import splits, version
-from elimctl.manifest.row import Row
-from elimctl.prepare.settings import PrepareSettings, recorded
+from elimctl.manifest import version
+from elimctl.manifest.row import Row, printable
+from elimctl.prepare import spool
+from elimctl.prepare.executors import Task
+from elimctl.prepare.own_splits import OwnSplits
+from elimctl.prepare.settings import PrepareSettings, recorded, recorded_options
+from elimctl.prepare.spool import Numbered, Splitter, Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,7 @@ class Plan:
         dataset: its name, as written on the command line.
         options: how it was read.
         root: the raw root that the rows' paths are below.
-        rows: all rows found, in the manifest's order.
-        folds: fold of each row, None where its identity has no usable row.
+        rows: all rows found, in the manifest's order, with their folds.
         settings: how to prepare.
         detector: finds the faces.
         fingerprint: SHA-256 of all of these, with the files' sizes in the place of the root.
@@ -35,20 +39,31 @@ class Plan:
     dataset: str
     options: Config
     root: Path
-    rows: tuple[Row, ...]
-    folds: tuple[int | None, ...]
+    rows: Spool
     settings: PrepareSettings
     detector: Detector
     fingerprint: str
 
-    def units(self) -> Iterator[tuple[Row, ...]]:
-        """The rows of each unit of work: those whose images share a shard."""
-        for start in range(0, len(self.rows), self.settings.shard_images):
-            yield self.rows[start : start + self.settings.shard_images]
+    def tasks(self, folder: Path) -> Iterator[Task]:
+        """The units of work: each has the rows whose images share a shard.
+
+        Args:
+            folder: where finished units go.
+        """
+        size = self.settings.shard_images
+        for start in range(0, len(self.rows), size):
+            stop = min(start + size, len(self.rows))
+            yield Task(self.rows, start, stop, self.root, folder, self.settings)
 
 
 def arrange(
-    rows: Iterable[Row], root: Path, settings: PrepareSettings, *, dataset: str, options: Config
+    rows: Iterable[Row],
+    root: Path,
+    settings: PrepareSettings,
+    *,
+    dataset: str,
+    options: Config,
+    scratch: Path,
 ) -> Plan:
     """Plan the preparation of a dataset.
 
@@ -58,67 +73,72 @@ def arrange(
         settings: how to prepare.
         dataset: the dataset's name, as written on the command line.
         options: how it was read.
+        scratch: file for the rows, needed as long as the plan is; seen by all workers.
 
     Returns:
         The plan, with the detector loaded.
 
     Raises:
-        DataError: no row is usable, or fewer identities than folds are.
+        DataError: no row is usable, or fewer identities than folds are, without splits.
     """
-    ordered = tuple(sorted(rows, key=lambda row: (row.identity, row.clip, row.frame, row.path)))
-    if all(row.reason for row in ordered):
-        raise DataError(
-            f"none of {len(ordered)} samples under {root} is usable{_first_reason(ordered)}",
-            hint="check the folder against the layout on the dataset's card",
-        )
+    found = spool.write(
+        scratch, rows, folds=settings.folds, seed=settings.seed, splitter=_splitter(settings.splits)
+    )
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
-    facts = [dataset, options.model_dump(mode="json"), recorded(settings), detector.digest]
+    facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
     return Plan(
         dataset=dataset,
         options=options,
         root=root,
-        rows=ordered,
-        folds=_folds(ordered, settings),
+        rows=found,
         settings=settings,
         detector=detector,
-        fingerprint=_fingerprint(ordered, root, facts),
+        fingerprint=_fingerprint(found, root, facts),
     )
 
 
-def _first_reason(rows: tuple[Row, ...]) -> str:
-    return f"; the first: {rows[0].reason}" if rows else ""
+def _splitter(name: str) -> Splitter | None:
+    """What gives the rows their splits, None where they keep the dataset's own."""
+    if name == "official":
+        return None
+    if name == "folds":
+        return lambda rows: [None] * len(rows)
+    return OwnSplits(Path(name))
 
 
-def _folds(rows: tuple[Row, ...], settings: PrepareSettings) -> tuple[int | None, ...]:
-    """Fold of each row; identities without a usable row take no place in a fold."""
-    usable = sorted({row.identity for row in rows if row.reason is None})
-    numbers = splits.k_fold(usable, folds=settings.folds, seed=settings.seed).tolist()
-    fold = dict(zip(usable, numbers, strict=True))
-    return tuple(fold.get(row.identity) for row in rows)
+def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
+    """Hash of the rows and settings.
 
-
-def _fingerprint(rows: tuple[Row, ...], root: Path, facts: list) -> str:
+    Raises:
+        DataError: no row is usable.
+    """
     digest = hashlib.sha256(json.dumps([version.FORMAT, *facts], sort_keys=True).encode())
-    for row in rows:
-        digest.update(json.dumps([*_row_facts(row), _size(root / row.path)]).encode())
+    usable, first = False, ""
+    path, size = "", None
+    for numbered in rows:
+        row = numbered.row
+        if row.reason is None and row.path != path:  # the frames of a video share its file
+            path, size = row.path, _size(root / row.path)
+        digest.update(json.dumps([*_row_facts(numbered), size if row.reason is None else None]).encode())
+        usable = usable or row.reason is None
+        first = first or f"; the first: {printable(row.path)}: {row.reason}"
+    if not usable:
+        raise DataError(
+            f"none of {len(rows)} samples under {root} is usable{first}",
+            hint="check the folder against the layout on the dataset's card",
+        )
     return digest.hexdigest()
 
 
-def _row_facts(row: Row) -> list:
+def _row_facts(numbered: Numbered) -> list[Any]:
     """All that a row says, as values for JSON."""
+    row = numbered.row
     return [
-        row.path,
-        row.identity,
-        row.clip,
-        row.frame,
-        row.actor,
-        row.valence,
-        row.arousal,
-        None if row.landmarks is None else np.asarray(row.landmarks, "<f4").tobytes().hex(),
-        row.box,
-        row.pixel_aspect,
-        row.split,
-        row.reason,
+        numbered.fold,
+        *(
+            value.astype("<f4").tobytes().hex() if isinstance(value, np.ndarray) else value
+            for value in (getattr(row, name) for name in Row.__slots__)
+        ),
     ]
 
 

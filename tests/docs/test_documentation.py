@@ -20,19 +20,24 @@ def commands_in(page):
     return [line for line in lines if line.startswith("elimctl ")]
 
 
-def options_of(command):
+def options_of(words):
+    """Options of the command, or of the one of a group of commands, that words begin with."""
     from typer.main import get_command
 
-    found = get_command(app).commands[command]
+    found = get_command(app)
+    for word in words:
+        if not hasattr(found, "commands"):
+            break
+        found = found.commands[word]
     return {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_and_option_in_the_documentation_exists(page):
     for line in commands_in(page):
-        _, command, *rest = line.split()
-        known = options_of(command) | {"--help"}
-        for word in rest:
+        _, *words = line.split()
+        known = options_of(words) | {"--help"}
+        for word in words:
             if word.startswith("--"):
                 assert word.partition("=")[0] in known, line
 

@@ -1,0 +1,1 @@
+"""Speed and memory targets, measured: ratios within one run, for machines differ."""

@@ -1,0 +1,85 @@
+"""`elimctl bench`."""
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from typer import Option
+
+from elimctl.cli import console, options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+Found = TypeVar("Found")
+
+app = typer.Typer(help="Measure speed against its limits.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def prepare(
+    frames: Annotated[int, Option(min=12, help="Frames for the real detector.")] = 1200,
+    crops: Annotated[int, Option(min=12, help="Crops with annotated boxes.")] = 6000,
+    workers: Annotated[int, Option(min=0, help="Processes; 0: one per core.")] = 0,
+    as_json: options.Json = False,
+) -> None:
+    """Measure `prepare` against its detector, and without one. Takes minutes."""
+    import os
+    from dataclasses import asdict
+
+    from elimctl.bench import prepare as measuring
+
+    count = workers or os.cpu_count() or 1
+    found = _last(lambda scratch: measuring.measure(scratch, frames=frames, crops=crops, workers=count))
+    if as_json:
+        rates = {name: value for name, value in asdict(found).items() if name != "workers"}
+        console.show_json({"workers": found.workers, "images_per_second": rates, "share": found.share})
+        return
+    rows = [
+        ("prepare, real detector", found.prepare),
+        ("the detector alone", found.detector),
+        ("prepare, annotated crops, one process", found.annotated),
+    ]
+    console.show_table(
+        (f"{found.workers} processes", "images/s"), [(name, f"{rate:.0f}") for name, rate in rows]
+    )
+    console.say(f"prepare has {found.share:.0%} of the detector's own speed")
+
+
+@app.command()
+def memory(
+    rows: Annotated[int, Option(min=50_000, help="Rows of the larger imitation.")] = 200_000,
+    workers: Annotated[int, Option(min=2, help="Processes.")] = 2,
+    as_json: options.Json = False,
+) -> None:
+    """Measure the memory of `prepare`, by row and by worker. Takes minutes."""
+    from dataclasses import asdict
+
+    from elimctl.bench import memory as measuring
+
+    found = _last(lambda scratch: measuring.measure(scratch, rows=rows, workers=workers))
+    if as_json:
+        console.show_json(asdict(found))
+        return
+    console.show_table(
+        ("prepare", f"{found.rows:,} rows"),
+        [
+            ("bytes a row, coordinator", f"{found.bytes_per_row:.0f}"),
+            ("MB, coordinator", f"{found.coordinator_mb:.0f}"),
+            ("MB, largest worker", f"{found.worker_mb:.0f}"),
+            ("rows/s", f"{found.rows / found.seconds:.0f}"),
+        ],
+    )
+
+
+def _last(measure: "Callable[[Path], Iterator[str | Found]]") -> "Found":
+    """Say what a measurement does, in a folder that is removed afterwards, and return what it found."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as scratch:
+        for step in measure(Path(scratch)):
+            if not isinstance(step, str):
+                return step
+            console.say(step)
+    raise AssertionError("a measurement ends with what it measured")

@@ -1,0 +1,234 @@
+"""The rows of a raw dataset on disk, sorted, numbered and dealt to folds, however many there are.
+
+A SQLite file holds them, so that neither the process that plans nor the processes that work keep more than
+a unit of rows in memory. It is scratch: it is written without regard to crashes and made anew by each call.
+"""
+
+import errno
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elimctl.manifest import splits
+from elimctl.manifest.row import Row, printable
+
+Splitter = Callable[[Sequence[Row]], Sequence[str | None]]  # the split of each row
+
+BATCH = 1000  # rows written or read together
+CACHE_KIB = 16_384  # pages that SQLite keeps in memory
+# What the operating system calls what SQLite cannot do; anything else is an input/output error.
+ERRORS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+}
+ARRAYS = {"landmarks": (68, 2), "points": (5, 2)}
+TEXTS = ("identity", "clip", "path")  # sorted by; as bytes, for names need not be UTF-8
+DEFAULTS = {field.name: field.default for field in fields(Row)}
+PLAIN = tuple(name for name in DEFAULTS if name not in {*ARRAYS, *TEXTS, "frame", "split", "reason"})
+
+SCHEMA = """
+CREATE TABLE found (identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT, reason TEXT,
+                    more TEXT, landmarks BLOB, points BLOB);
+CREATE TABLE rows (number INTEGER PRIMARY KEY, identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT,
+                   reason TEXT, more TEXT, landmarks BLOB, points BLOB);
+CREATE TABLE folds (identity BLOB PRIMARY KEY, fold INTEGER) WITHOUT ROWID;
+"""
+COLUMNS = "identity, clip, frame, path, split, reason, more, landmarks, points"
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A row in its place.
+
+    Args:
+        number: its number in the manifest.
+        fold: its cross-validation fold, None where it is in none.
+        row: the row.
+    """
+
+    number: int
+    fold: int | None
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Reader of a spool; may be sent to another process.
+
+    Args:
+        file: the SQLite file that `write` made.
+        count: number of rows.
+    """
+
+    file: Path
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Numbered]:
+        for start in range(0, self.count, BATCH):
+            yield from self.between(start, start + BATCH)
+
+    def between(self, start: int, stop: int) -> list[Numbered]:
+        """The rows of the numbers in [start, stop), ascending; fewer at the end."""
+        query = (
+            f"SELECT number, fold, {', '.join('rows.' + name for name in COLUMNS.split(', '))} "
+            "FROM rows LEFT JOIN folds USING (identity) WHERE number >= ? AND number < ? ORDER BY number"
+        )
+        with closing(_connect(self.file)) as spool:
+            return [
+                Numbered(number, fold, _row(values))
+                for number, fold, *values in spool.execute(query, (start, stop))
+            ]
+
+    def totals(self) -> dict[str, int]:
+        """Numbers of rows, clips, identities, and rows of each split, dropped ones included."""
+        with closing(_connect(self.file)) as spool:
+            [clips] = spool.execute("SELECT count(DISTINCT clip) FROM rows").fetchone()
+            [identities] = spool.execute("SELECT count(DISTINCT identity) FROM rows").fetchone()
+            of_splits = spool.execute(
+                "SELECT split, count(*) FROM rows WHERE split IS NOT NULL GROUP BY split ORDER BY split"
+            )
+            return {"rows": self.count, "clips": clips, "identities": identities, **dict(of_splits)}
+
+
+def write(
+    file: Path, rows: Iterable[Row], *, folds: int, seed: int, splitter: Splitter | None = None
+) -> Spool:
+    """Write rows to a spool, in the manifest's order: by identity, clip, frame and path.
+
+    Of rows with the same identity, clip, frame and path those after the first are dropped as listed twice.
+    Identities with a usable row are dealt to the folds as `splits.k_fold` does. Where there are fewer of
+    them than folds, none has a fold if rows have splits.
+
+    Args:
+        file: the file to write; one that is there is replaced.
+        rows: what a reader found, in any order, with names of any bytes.
+        folds: number of folds.
+        seed: of the deal.
+        splitter: what gives each row its split; None leaves the dataset's own.
+
+    Raises:
+        DataError: there are fewer identities than folds, and no splits.
+        OSError: the disk is full, or the file cannot be written.
+    """
+    file.unlink(missing_ok=True)
+    try:
+        with closing(_connect(file)) as spool:
+            spool.executescript(SCHEMA)
+            _fill(spool, rows, splitter)
+            _order(spool)
+            _deal(spool, folds=folds, seed=seed)
+            [count] = spool.execute("SELECT count(*) FROM rows").fetchone()
+            spool.commit()
+    except sqlite3.OperationalError as error:
+        raise OSError(ERRORS.get(error.sqlite_errorcode, errno.EIO), str(error), str(file)) from None
+    return Spool(file, count)
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    spool = sqlite3.connect(file)
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
+        spool.execute(f"PRAGMA {pragma}")
+    return spool
+
+
+def _fill(spool: sqlite3.Connection, rows: Iterable[Row], splitter: Splitter | None) -> None:
+    """Write the rows as they come."""
+    found = iter(rows)
+    insert = f"INSERT INTO found VALUES ({', '.join('?' * len(COLUMNS.split(', ')))})"
+    while batch := list(islice(found, BATCH)):
+        given = [row.split for row in batch] if splitter is None else splitter(batch)
+        spool.executemany(insert, map(_values, batch, given))
+
+
+def _order(spool: sqlite3.Connection) -> None:
+    """Sort and number the rows, and mark those that are listed twice."""
+    spool.execute(
+        f"""
+        INSERT INTO rows
+        SELECT row_number() OVER place - 1, identity, clip, frame, path, split,
+               CASE WHEN reason IS NULL AND lag(path) OVER place IS path AND lag(clip) OVER place IS clip
+                     AND lag(frame) OVER place IS frame AND lag(identity) OVER place IS identity
+                    THEN 'listed twice' ELSE reason END,
+               more, landmarks, points
+        FROM (SELECT {COLUMNS}, rowid AS came FROM found)
+        WINDOW place AS (ORDER BY identity, clip, frame, path, came)
+        """
+    )
+    spool.execute("DROP TABLE found")
+
+
+def _deal(spool: sqlite3.Connection, *, folds: int, seed: int) -> None:
+    """Deal the identities that have a usable row to the folds."""
+    usable = "FROM rows WHERE reason IS NULL"
+    [identities] = spool.execute(f"SELECT count(DISTINCT identity) {usable}").fetchone()
+    if identities < folds:
+        [has_splits] = spool.execute("SELECT count(*) > 0 FROM rows WHERE split IS NOT NULL").fetchone()
+        if has_splits or not identities:
+            return
+        raise splits.too_few(identities, folds=folds)
+    spool.create_function("rank", 1, lambda name: splits.rank(_text(name), seed=seed), deterministic=True)
+    spool.execute(
+        f"""
+        INSERT INTO folds
+        SELECT identity, (row_number() OVER (ORDER BY rank(identity)) - 1) % ?
+        FROM (SELECT DISTINCT identity {usable})
+        """,
+        (folds,),
+    )
+
+
+def _values(row: Row, split: str | None) -> tuple[Any, ...]:
+    """A row as values of the table."""
+    more = {name: getattr(row, name) for name in PLAIN if getattr(row, name) != DEFAULTS[name]}
+    return (
+        _bytes(row.identity),
+        _bytes(row.clip),
+        row.frame,
+        _bytes(row.path),
+        split,
+        None if row.reason is None else printable(row.reason),
+        json.dumps(more) if more else None,
+        *(_packed(getattr(row, name)) for name in ARRAYS),
+    )
+
+
+def _row(values: list[Any]) -> Row:
+    """A row from the values of the table."""
+    identity, clip, frame, path, split, reason, more, *arrays = values
+    given = json.loads(more) if more else {}
+    if "box" in given:
+        given["box"] = tuple(given["box"])
+    for (name, shape), content in zip(ARRAYS.items(), arrays, strict=True):
+        given[name] = None if content is None else np.frombuffer(content, "<f4").reshape(shape)
+    return Row(
+        path=_text(path),
+        identity=_text(identity),
+        clip=_text(clip),
+        frame=frame,
+        split=split,
+        reason=reason,
+        **given,
+    )
+
+
+def _packed(array: np.ndarray | None) -> bytes | None:
+    return None if array is None else np.asarray(array, "<f4").tobytes()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")

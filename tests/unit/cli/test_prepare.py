@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from elimctl.cli import prepare
+from elimctl.cli.main import app
+from elimctl.errors import ConfigError, LayoutError
+from elimctl.prepare.build import Part
+
+
+def test_shares_of_the_work_are_told_apart() -> None:
+    assert prepare._share(None, None, merge=False) is None
+    assert prepare._share(0, 3, merge=False) == Part(0, 3)
+    assert prepare._share(None, None, merge=True) == "merge"
+    assert prepare._share(None, 3, merge=True) == "merge"
+
+
+@pytest.mark.parametrize(("index", "count"), [(3, 3), (0, None), (None, 3)])
+def test_half_a_share_is_refused(index: int | None, count: int | None) -> None:
+    with pytest.raises(ConfigError, match="wanted an index below the number"):
+        prepare._share(index, count, merge=False)
+
+
+def test_a_share_is_not_merged() -> None:
+    with pytest.raises(ConfigError, match="--merge with --shard-index"):
+        prepare._share(0, 3, merge=True)
+
+
+def test_what_is_still_packed_is_named_when_no_dataset_is_found(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for part in ("01", "02"):
+        (raw / f"Manually_Annotated.part{part}.rar").write_bytes(b"Rar!\x1a\x07\x01\0")
+    arguments = ["prepare", "affectnet", str(raw), "--workspace", str(tmp_path)]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, LayoutError)
+    assert "still packed" in error.message
+    assert "unrar x Manually_Annotated.part01.rar" in error.hint
+    assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
+
+
+def test_the_counts_are_compared_with_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = tmp_path / "raw"
+    for arguments in (
+        ["imitate", "afew-va", str(raw), "--identities", "6", "--clips", "6", "--frames", "1"],
+        ["prepare", "afew-va", str(raw), "--detector", "annotation", "--workspace", str(tmp_path)],
+    ):
+        found = CliRunner().invoke(app, arguments)
+        assert found.exit_code == 0, found.output
+    assert "clips: 6 of 600, 594 missing" in found.stderr
