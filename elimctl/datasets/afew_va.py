@@ -21,9 +21,9 @@ from elimctl.config import Config
 from elimctl.datasets import files
 from elimctl.datasets.afew_va_defects import spoil
 from elimctl.datasets.anamorphic import pixel_aspect
-from elimctl.datasets.drawing import Drawing, draw_identity
-from elimctl.datasets.imitation import draw_clip, trajectory, write_image
-from elimctl.errors import ConfigError, LayoutError
+from elimctl.datasets.drawing import Drawing
+from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
+from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
 
 LABEL_SCALE = 10  # shipped as whole numbers in [-10, 10]
@@ -244,16 +244,10 @@ def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> No
     Raises:
         ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.
     """
-    if options.clips < options.identities:
-        raise ConfigError(
-            f"{options.clips} clips cannot show {options.identities} identities",
-            hint=f"ask for {options.identities} clips or more",
-        )
+    require_clips(options.clips, identities=options.identities)
     # Streams of their own: a face does not change with the number of clips or frames.
     faces, clips = rng.spawn(2)
-    identities = [
-        draw_identity(face, identity_shift=options.identity_shift) for face in faces.spawn(options.identities)
-    ]
+    identities = draw_people(faces, identities=options.identities, identity_shift=options.identity_shift)
     folders = [root / _place(number, options.layout) for number in range(options.clips)]
     for number, clip in enumerate(clips.spawn(options.clips)):
         actor = number % options.identities

@@ -11,10 +11,9 @@ from pydantic import Field
 
 from elimctl.config import Config
 from elimctl.datasets.aff_wild2_defects import Made, spoil
-from elimctl.datasets.drawing import Drawing, Identity, draw_identity
-from elimctl.datasets.imitation import draw_clip, trajectory, write_image
+from elimctl.datasets.drawing import Drawing, Identity
+from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
 from elimctl.datasets.video import write_video
-from elimctl.errors import ConfigError
 
 CROP_PX = 112
 MARGIN = 1.3  # side of a crop over the longer side of the face's box
@@ -137,16 +136,10 @@ def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> No
     Raises:
         ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.
     """
-    if options.clips < options.identities:
-        raise ConfigError(
-            f"{options.clips} clips cannot show {options.identities} identities",
-            hint=f"ask for {options.identities} clips or more",
-        )
+    require_clips(options.clips, identities=options.identities)
     # Streams of their own: a face does not change with the number of clips or frames.
     faces, clips = rng.spawn(2)
-    people = [
-        draw_identity(face, identity_shift=options.identity_shift) for face in faces.spawn(options.identities)
-    ]
+    people = draw_people(faces, identities=options.identities, identity_shift=options.identity_shift)
     streams = clips.spawn(options.clips)
     made: list[Made] = []
     for number, film in enumerate(_films(options)):

@@ -13,11 +13,10 @@ from pydantic import Field
 
 from elimctl.config import Config
 from elimctl.datasets.aff_wild_defects import spoil
-from elimctl.datasets.drawing import Drawing, draw_identity
-from elimctl.datasets.imitation import draw_clip, trajectory
+from elimctl.datasets.drawing import Drawing
+from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory
 from elimctl.datasets.pts import write_points
 from elimctl.datasets.video import write_video
-from elimctl.errors import ConfigError
 
 ANNOTATED = ("annotations", "bboxes", "landmarks")  # the folders that one archive holds
 ARCHIVE = "aff_wild_annotations_bboxes_landmarks_new.tar.gz"
@@ -48,11 +47,7 @@ def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> No
     Raises:
         ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.
     """
-    if options.clips < options.identities:
-        raise ConfigError(
-            f"{options.clips} clips cannot show {options.identities} identities",
-            hint=f"ask for {options.identities} clips or more",
-        )
+    require_clips(options.clips, identities=options.identities)
     root.mkdir(parents=True, exist_ok=True)
     if options.layout != "packed":
         _write_tree(root, rng, options)
@@ -66,9 +61,7 @@ def _write_tree(root: Path, rng: np.random.Generator, options: ImitateOptions) -
     """Write the unpacked tree."""
     # Streams of their own: a face does not change with the number of clips or frames.
     faces, clips = rng.spawn(2)
-    identities = [
-        draw_identity(face, identity_shift=options.identity_shift) for face in faces.spawn(options.identities)
-    ]
+    identities = draw_people(faces, identities=options.identities, identity_shift=options.identity_shift)
     boxes = "bboxs" if options.layout == "doubled" else "bboxes"
     train = "train/train" if options.layout == "doubled" else "train"
     for number, clip in enumerate(clips.spawn(options.clips)):

@@ -9,11 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from elimctl.config import Config
-from elimctl.datasets.drawing import Drawing, draw_identity
+from elimctl.datasets.drawing import Drawing
 from elimctl.datasets.folder_defects import spoil
-from elimctl.datasets.imitation import draw_clip, trajectory, write_image
+from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
 from elimctl.datasets.video import write_video
-from elimctl.errors import ConfigError
 
 AGES = (18, 85)  # years, drawn evenly between them
 
@@ -44,16 +43,10 @@ def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> No
     Raises:
         ConfigError: there are fewer clips than identities, or too few images to show all defects.
     """
-    if options.clips < options.identities:
-        raise ConfigError(
-            f"{options.clips} clips cannot show {options.identities} identities",
-            hint=f"ask for {options.identities} clips or more",
-        )
+    require_clips(options.clips, identities=options.identities)
     # Streams of their own: a face does not change with the number of clips or frames.
     faces, clips, years = rng.spawn(3)
-    identities = [
-        draw_identity(face, identity_shift=options.identity_shift) for face in faces.spawn(options.identities)
-    ]
+    identities = draw_people(faces, identities=options.identities, identity_shift=options.identity_shift)
     age = [int(stream.integers(*AGES)) for stream in years.spawn(options.identities)]
     records: list[dict[str, Any]] = []
     for number, clip in enumerate(clips.spawn(options.clips)):

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from elimctl.datasets.drawing import Drawing, Identity, draw_face, draw_view, jitter
+from elimctl.datasets.drawing import Drawing, Identity, draw_face, draw_identity, draw_view, jitter
+from elimctl.errors import ConfigError
 
 
 def trajectory(rng: np.random.Generator, *, frames: int) -> np.ndarray:
@@ -24,6 +25,23 @@ def trajectory(rng: np.random.Generator, *, frames: int) -> np.ndarray:
     start, bend, end = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     t = np.linspace(0, 1, frames)[:, None]
     return (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end  # a Bezier curve stays in their hull
+
+
+def draw_people(rng: np.random.Generator, *, identities: int, identity_shift: float) -> list[Identity]:
+    """The people of an imitation; each has a stream of their own, so that more of them change none."""
+    return [draw_identity(face, identity_shift=identity_shift) for face in rng.spawn(identities)]
+
+
+def require_clips(clips: int, *, identities: int) -> None:
+    """Refuse an imitation with people whom no clip shows.
+
+    Raises:
+        ConfigError: there are fewer clips than identities.
+    """
+    if clips < identities:
+        raise ConfigError(
+            f"{clips} clips cannot show {identities} identities", hint=f"ask for {identities} clips or more"
+        )
 
 
 def draw_clip(

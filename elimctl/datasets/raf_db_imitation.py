@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from elimctl.config import Config
-from elimctl.datasets.drawing import Drawing, draw_face, draw_identity, draw_view
-from elimctl.datasets.imitation import write_image
+from elimctl.datasets.drawing import Drawing, draw_face, draw_view
+from elimctl.datasets.imitation import draw_people, write_image
 from elimctl.datasets.raf_db_defects import spoil
 from elimctl.datasets.raf_db_names import AGE_GROUPS, EXPRESSIONS, GENDERS, RACES, stem
 
@@ -100,9 +100,7 @@ def _draw(rng: np.random.Generator, options: ImitateOptions) -> Iterator[_Sample
     """The images, dealt to the identities in turn; classes take turns too."""
     # Streams of their own: a face does not change with the number of images.
     faces, images, traits = rng.spawn(3)
-    identities = [
-        draw_identity(face, identity_shift=options.identity_shift) for face in faces.spawn(options.identities)
-    ]
+    identities = draw_people(faces, identities=options.identities, identity_shift=options.identity_shift)
     attributes = [
         tuple(int(trait.integers(len(names))) for names in (GENDERS, RACES, AGE_GROUPS))
         for trait in traits.spawn(options.identities)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elimctl.datasets.drawing import Drawing, draw_face, draw_identity, draw_view
-from elimctl.datasets.imitation import trajectory
+from elimctl.datasets.drawing import Drawing, draw_face, draw_view
+from elimctl.datasets.imitation import draw_people, trajectory
 from elimctl.errors import ConfigError
 
 # (valence, arousal) where each class of expression is typical, in AffectNet's order from neutral to contempt.
@@ -67,7 +67,7 @@ def draw_stills(
         )
     # Streams of their own: a face does not change with the number of photographs.
     faces, pictures = rng.spawn(2)
-    people = [draw_identity(face, identity_shift=identity_shift) for face in faces.spawn(identities)]
+    people = draw_people(faces, identities=identities, identity_shift=identity_shift)
     training = identities - max(identities // 4, min(identities - 1, 1))
     for number in range(images):
         picture = pictures.spawn(1)[0]

@@ -113,6 +113,7 @@ def ray_tasks(tasks: Iterable[Task]) -> Iterator[Work]:
 
     Raises:
         MissingError: Ray is not installed.
+        DataError: a process of the cluster died, again and again; finished units are not lost.
     """
     try:
         import ray
@@ -126,12 +127,25 @@ def ray_tasks(tasks: Iterable[Task]) -> Iterator[Work]:
         remote = ray.remote(do)
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         for ticket in _ahead(tasks, remote.remote, workers=cores, pending=pending):
-            yield _replay(ray.get(ticket))
+            yield _replay(_fetch(ray, ticket))
     finally:
         for ticket in pending:
             ray.cancel(ticket)
         if started:
             ray.shutdown()
+
+
+def _fetch(ray: Any, ticket: Any) -> Done:
+    """The result of a task on a Ray cluster."""
+    try:
+        return ray.get(ticket)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None  # what the unit raised; in Ray's copy of an OSError the file is lost
+    except ray.exceptions.RayError as error:
+        raise DataError(
+            f"Ray lost a unit: {str(error).rstrip('.')}; what was finished is kept",
+            hint="run the same command again",
+        ) from None
 
 
 def finished(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:

@@ -37,7 +37,7 @@ def examine(row: Row, root: Path) -> Source:
     file = root / row.path
     try:
         status = file.stat()
-        return Source(_hash(file, status.st_size, status.st_mtime_ns, status.st_ino))
+        return Source(_hash(file, status.st_size, status.st_ctime_ns, status.st_ino))
     except OSError as error:
         return Source(reason=f"unreadable {_kind(row)}: {printable(row.path)}: {error.strerror}")
 
@@ -131,7 +131,7 @@ def _changed(row: Row) -> DataError:
 
 
 @lru_cache(maxsize=RECENT)
-def _hash(file: Path, size: int, mtime_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the cache's key
+def _hash(file: Path, size: int, ctime_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the cache's key
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -32,7 +32,7 @@ def test_every_column_says_what_it_means(declared: dict) -> None:
 
 
 def test_pixel_columns_declare_their_unit(declared: dict) -> None:
-    pixels = {"width_px", "height_px", "x0", "y0", "x1", "y1", "points"}
+    pixels = {"width_px", "height_px", "x0", "y0", "x1", "y1", "points", "crop_points"}
     assert {name for name, column in declared.items() if column.get("unit") == "px"} == pixels
 
 

@@ -1,13 +1,17 @@
 import hashlib
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from elimctl.errors import StoreError
-from elimctl.manifest import parquet, version
+from elimctl.manifest import columns, parquet, version
 
 
 def test_what_was_written_is_read(make_table, tmp_path: Path) -> None:
@@ -24,6 +28,68 @@ def test_same_rows_give_same_bytes(make_table, tmp_path: Path) -> None:
     for name in ("a", "b"):
         parquet.write(tmp_path / name, make_table(valence=[0.5] * 1000), metadata={"x": 1, "y": 2})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@settings(max_examples=25)  # each writes two files to the disk
+@given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 30))
+def test_the_bytes_do_not_depend_on_how_the_rows_are_parted(sizes: list[int], group: int) -> None:
+    table = _table(sum(sizes))
+    ends = np.cumsum(sizes, dtype=int).tolist()
+    parts = [table.slice(end - size, size) for end, size in zip(ends, sizes, strict=True)]
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet, "GROUP", group)
+        parquet.write_parts(Path(folder) / "parts", parts, metadata={"x": 1})
+        parquet.write(Path(folder) / "whole", table, metadata={"x": 1})
+        assert (Path(folder) / "parts").read_bytes() == (Path(folder) / "whole").read_bytes()
+        assert parquet.read(Path(folder) / "parts").equals(table)
+        with pq.ParquetFile(Path(folder) / "parts") as file:
+            rows = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+        assert rows == [group] * (len(table) // group) + [len(table) % group] * (len(table) % group > 0)
+
+
+def _table(count: int) -> pa.Table:
+    """A manifest with all kinds of columns, of which some have no values here and there."""
+    values = {
+        "row": list(range(count)),
+        "path": [f"{number % 7}.png" for number in range(count)],
+        "identity": [str(number % 3) for number in range(count)],
+        "clip": [str(number % 5) for number in range(count)],
+        "frame": list(range(count)),
+        "status": ["dropped" if number % 4 == 0 else "kept" for number in range(count)],
+        "reason": ["no label" if number % 4 == 0 else None for number in range(count)],
+        "valence": [None if number % 3 == 0 else number / 500 for number in range(count)],
+        "points": [None if number % 4 == 0 else [float(number)] * 10 for number in range(count)],
+    }
+    filled = {name: values.get(name, [None] * count) for name in columns.schema().names}
+    return pa.table(filled, schema=columns.schema())
+
+
+def test_parts_are_written_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "GROUP", 10)
+    sizes = []
+
+    def parts():
+        for _ in range(200):
+            [written] = tmp_path.iterdir()
+            sizes.append(written.stat().st_size)
+            yield _table(10)
+
+    parquet.write_parts(tmp_path / "m", parts(), metadata={})
+    assert sizes[100] > sizes[0]  # half of it is written though half of it is not made yet
+
+
+def test_a_manifest_whose_rows_cannot_be_made_leaves_the_one_before(tmp_path: Path) -> None:
+    parquet.write(tmp_path / "m", _table(3), metadata={})
+    before = (tmp_path / "m").read_bytes()
+
+    def parts():
+        yield _table(3)
+        raise ValueError("gone")
+
+    with pytest.raises(ValueError, match="gone"):
+        parquet.write_parts(tmp_path / "m", parts(), metadata={})
+    assert [file.name for file in tmp_path.iterdir()] == ["m"]
+    assert (tmp_path / "m").read_bytes() == before
 
 
 def test_any_parquet_reader_opens_it(make_table, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
+import os
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -33,6 +35,45 @@ def test_the_order_of_the_samples_does_not_matter(groups: list[str], order: rand
     first = dict(zip(groups, splits.k_fold(groups, folds=folds, seed=1).tolist(), strict=True))
     second = dict(zip(shuffled, splits.k_fold(shuffled, folds=folds, seed=1).tolist(), strict=True))
     assert first == second
+
+
+@given(st.lists(st.binary(max_size=4).map(os.fsdecode), min_size=3, unique=True))
+def test_groups_are_dealt_in_the_order_of_their_ranks(groups: list[str]) -> None:
+    dealt = splits.k_fold(sorted(groups, key=lambda name: splits.rank(name, seed=7)), folds=3, seed=7)
+    assert dealt.tolist() == [place % 3 for place in range(len(groups))]
+
+
+@pytest.mark.parametrize("name", splits.NAMES)
+@pytest.mark.parametrize("written", [str.lower, str.upper, " {} ".format])
+def test_a_split_is_known_by_its_name(name: str, written: Callable[[str], str]) -> None:
+    assert splits.named(written(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("training", "train"),
+        ("Validation", "val"),
+        ("valid", "val"),
+        ("validate", "val"),
+        ("dev", "val"),
+        ("testing", "test"),
+    ],
+)
+def test_a_split_is_known_by_other_words_for_it(word: str, name: str) -> None:
+    assert splits.named(word) == name
+
+
+@pytest.mark.parametrize("word", ["", "fold", "0", "tests", "all"])
+def test_other_words_mean_no_split(word: str) -> None:
+    assert splits.named(word) is None
+
+
+@pytest.mark.parametrize(("count", "hint"), [(1, "prepare more identities"), (3, "set prepare.folds to 3")])
+def test_too_few_identities_for_the_folds_are_told_the_way_out(count: int, hint: str) -> None:
+    with pytest.raises(DataError, match=f"{count} identities cannot fill 4 folds") as caught:
+        splits.k_fold([str(number) for number in range(count)], folds=4, seed=0)
+    assert caught.value.hint == hint
 
 
 def test_the_seed_matters() -> None:

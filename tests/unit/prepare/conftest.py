@@ -11,11 +11,26 @@ import pytest
 
 from elimctl.datasets import afew_va
 from elimctl.faces.align import CropOptions
+from elimctl.faces.face import Annotation, Face
 from elimctl.faces.options import DetectorOptions
 from elimctl.prepare.plan import Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
 
 CLIPS, FRAMES = 7, 4
+
+
+class Fixed:
+    """A detector that finds the same faces in every image, and keeps what it was shown."""
+
+    digest = "fixed"
+
+    def __init__(self, *faces: Face) -> None:
+        self.faces = list(faces)
+        self.seen: list[tuple[np.ndarray, Annotation | None]] = []
+
+    def detect(self, image: np.ndarray, annotation: Annotation | None = None) -> list[Face]:
+        self.seen.append((image, annotation))
+        return self.faces
 
 
 @pytest.fixture
@@ -44,7 +59,7 @@ def raw(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_plan(raw: Path) -> Callable[..., Plan]:
+def make_plan(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
     """A function that plans the preparation of `raw` with the annotation detector."""
 
     def make(*, size_px: int = 16, identity: Any = "clip", **settings: Any) -> Plan:
@@ -53,6 +68,7 @@ def make_plan(raw: Path) -> Callable[..., Plan]:
             "detector": DetectorOptions(name="annotation"),
             "crop": CropOptions(size_px=size_px),
             "shard_images": 5,
+            "workers": 1,
         }
         return arrange(
             afew_va.read(raw, options),
@@ -60,6 +76,7 @@ def make_plan(raw: Path) -> Callable[..., Plan]:
             PrepareSettings(**(given | settings)),
             dataset="afew-va",
             options=options,
+            scratch=tmp_path_factory.mktemp("plan") / "rows",
         )
 
     return make

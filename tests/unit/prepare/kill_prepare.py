@@ -30,12 +30,18 @@ WRITES = os.O_WRONLY | os.O_RDWR
 def prepare(raw: Path, out: Path, *, size_px: int) -> None:
     options = afew_va.Options()
     settings = PrepareSettings(
-        detector=DetectorOptions(name="annotation"), crop=CropOptions(size_px=size_px), shard_images=5
+        detector=DetectorOptions(name="annotation"),
+        crop=CropOptions(size_px=size_px),
+        shard_images=5,
+        workers=1,
     )
     rows = afew_va.read(raw, options)
-    plan = arrange(rows, raw, settings, dataset="afew-va", options=options)
+    scratch = out / f".rows.{os.getpid()}.tmp"
+    out.mkdir(parents=True, exist_ok=True)
+    plan = arrange(rows, raw, settings, dataset="afew-va", options=options, scratch=scratch)
     for _ in build(plan, out):
         pass
+    scratch.unlink(missing_ok=True)
 
 
 def in_fork(work: Callable[[], None], *, kill_after_s: float | None = None) -> int:

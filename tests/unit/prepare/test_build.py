@@ -5,16 +5,19 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr as plain_zarr
 
+from elimctl.datasets import afew_va
 from elimctl.errors import DataError, MissingError, StoreError
 from elimctl.faces.face import Annotation, Detector, Face
 from elimctl.faces.options import DetectorOptions
 from elimctl.manifest import columns, parquet, version
+from elimctl.manifest.row import Row
 from elimctl.prepare.build import Summary, build, is_current, summary
 from elimctl.prepare.plan import Plan
 from elimctl.store.images import open_images
@@ -30,7 +33,8 @@ Content = Callable[[Path], dict[str, bytes]]
 def test_what_is_found_is_kept_or_dropped_with_a_reason(make_plan: MakePlan, tmp_path: Path) -> None:
     outcomes = list(build(make_plan(), tmp_path / "out"))
     found = summary(tmp_path / "out")
-    assert found == Summary(found=28, kept=23, dropped=DROPPED)
+    totals = {"rows": 28, "clips": 7, "identities": 7}
+    assert found == Summary(found=28, kept=23, dropped=DROPPED, totals=totals)
     assert found.found == found.kept + sum(found.dropped.values()) == len(outcomes)
     table = parquet.read(tmp_path / "out")
     assert Counter(table["status"].to_pylist()) == {"kept": 23, "dropped": 5}
@@ -97,7 +101,7 @@ def test_the_record_adds_up_and_names_no_place_or_time(make_plan: MakePlan, tmp_
     text = (tmp_path / "prepare.json").read_text()
     record = json.loads(text)
     assert str(tmp_path) not in text
-    assert record["format"] == 1
+    assert record["format"] == version.FORMAT
     assert record["dataset"] == "afew-va"
     assert record["options"] == {"identity": "clip", "anamorphic": False}
     assert record["settings"]["crop"]["size_px"] == 16
@@ -154,6 +158,19 @@ def test_a_changed_image_is_noticed_though_size_and_time_are_the_same(
     assert not is_current(make_plan(), tmp_path / "out")
 
 
+def test_a_file_that_is_listed_and_missing_may_go_on_missing(
+    make_plan: MakePlan, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = afew_va.read
+    gone = Row(path="01/gone.png", identity="gone", clip="gone", frame=0)
+    monkeypatch.setattr(afew_va, "read", lambda *given: chain(read(*given), [gone]))
+    list(build(make_plan(), tmp_path / "out"))
+    assert summary(tmp_path / "out").dropped["unreadable image"] == 3
+    assert is_current(make_plan(), tmp_path / "out")
+    shutil.copy(raw / "01" / "001" / "00000.png", raw / "01" / "gone.png")
+    assert not is_current(make_plan(), tmp_path / "out")
+
+
 def test_a_touched_image_is_still_the_same(make_plan: MakePlan, raw: Path, tmp_path: Path) -> None:
     list(build(make_plan(), tmp_path / "out"))
     for file in raw.rglob("*.png"):
@@ -179,7 +196,9 @@ def _cut_shard(out: Path) -> None:
 
 def _make_newer(out: Path) -> None:
     metadata = out / "images.zarr" / "zarr.json"
-    metadata.write_text(metadata.read_text().replace('"format": 1', '"format": 2'))
+    metadata.write_text(
+        metadata.read_text().replace(f'"format": {version.FORMAT}', f'"format": {version.FORMAT + 1}')
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,13 +226,15 @@ def test_a_dataset_with_a_damaged_store_is_made_again(
 
 def _newer_record(out: Path) -> None:
     record = out / "prepare.json"
-    record.write_text(record.read_text().replace('"format": 1', '"format": 2'))
+    record.write_text(
+        record.read_text().replace(f'"format": {version.FORMAT}', f'"format": {version.FORMAT + 1}')
+    )
 
 
 def _newer_manifest(out: Path) -> None:
     (out / "prepare.json").unlink()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(version, "FORMAT", 2)
+        patch.setattr(version, "FORMAT", version.FORMAT + 1)
         parquet.write(out / "manifest.parquet", parquet.read(out), metadata={})
 
 
@@ -225,7 +246,9 @@ def test_a_dataset_of_a_newer_elimctl_is_never_replaced(
     list(build(make_plan(), tmp_path))
     make_newer(tmp_path)
     before = content(tmp_path)
-    with pytest.raises(StoreError, match=r"format 2, written by a newer elimctl") as caught:
+    with pytest.raises(
+        StoreError, match=rf"format {version.FORMAT + 1}, written by a newer elimctl"
+    ) as caught:
         list(build(make_plan(size_px=size_px), tmp_path))
     assert "upgrade" in caught.value.hint
     assert content(tmp_path) == before
