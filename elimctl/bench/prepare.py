@@ -15,6 +15,7 @@ from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from elimctl import plugins
@@ -72,6 +73,7 @@ def measure(scratch: Path, *, frames: int, crops: int, workers: int) -> Iterator
     drawn = {"identities": PERSONS, "clips": PERSONS, "frames": max(1, crops // PERSONS)}
     imitate_dataset("affectnet", scratch / "crops", {**drawn, **size}, seed=0)
 
+    cv2.setNumThreads(1)  # one process is one core
     shard = max(1, of_clip * PERSONS // (SHARES * workers))
     detecting = {"workers": workers, "shard_images": shard}
     ours, limits, annotated = [], [], []

@@ -7,7 +7,7 @@ record, which marks the unit as finished. Labels and identities do not take part
 import hashlib
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,13 @@ def run(
         for outcome, sha256 in zip(outcomes, encoded.sha256, strict=True)
     ]
     atomic.write_bytes(shard_file(folder, name), encoded.content)
-    atomic.write_text(record_file(folder, name), json.dumps([asdict(outcome) for outcome in outcomes]))
+    atomic.write_text(record_file(folder, name), json.dumps([_values(outcome) for outcome in outcomes]))
     return name
+
+
+def _values(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as values for JSON; `dataclasses.asdict` would copy every list in it."""
+    return {field.name: getattr(outcome, field.name) for field in fields(outcome)}
 
 
 def read_record(folder: Path, name: str) -> list[Outcome]:

@@ -27,19 +27,22 @@ JPEG_OPTIONS = (
 )
 
 
-def encode(image: np.ndarray, coding: Coding) -> bytes:
+def encode(image: np.ndarray, coding: Coding) -> bytes | memoryview:
     """The chunk of an image.
 
     Args:
         image: (S, S, 3) uint8 RGB.
         coding: how it is coded.
+
+    Returns:
+        The bytes; of `raw` a view of the image's own.
     """
     if coding == "jpeg":
         _, content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), JPEG_OPTIONS)
         return content.tobytes()
     pixels = np.ascontiguousarray(image)
     if coding == "raw":
-        return pixels.tobytes()
+        return pixels.reshape(-1).data
     # An image is one block: threads of blosc would write several in the order in which they finish.
     return blosc.compress(pixels.reshape(-1), COMPRESSOR.encode(), LEVEL, SHUFFLE, pixels.nbytes)
 

@@ -47,7 +47,7 @@ def encode_unit(images: np.ndarray, kept: np.ndarray, *, coding: Coding, shard_i
 
 
 def encode_chunks(
-    chunks: Sequence[bytes | None], image_bytes: int, *, coding: Coding, shard_images: int
+    chunks: Sequence[bytes | memoryview | None], image_bytes: int, *, coding: Coding, shard_images: int
 ) -> Encoded:
     """Make a unit of images that are coded already, as `encode_unit` makes one of pixels.
 

@@ -16,7 +16,7 @@ EMPTY = np.uint64(2**64 - 1)  # offset and size of a chunk that was never writte
 CHECKSUM_BYTES = 4  # crc32c after the index
 
 
-def encode(chunks: Sequence[bytes | None], *, slots: int) -> bytes:
+def encode(chunks: Sequence[bytes | memoryview | None], *, slots: int) -> bytes:
     """The bytes of a shard file.
 
     Args:

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from elimctl.errors import DataError
-from elimctl.faces.align import TEMPLATE, CropOptions, crop, similarity
+from elimctl.faces.align import TEMPLATE, CropOptions, crop, place, similarity
 from elimctl.faces.face import Face
 
 finite = st.floats(-100, 100)
@@ -143,6 +143,51 @@ def test_every_crop_is_a_square_of_bytes(x, y, width, height, size_px, margin):
     assert (found.shape, found.dtype, found.flags.c_contiguous) == ((size_px, size_px, 3), np.uint8, True)
 
 
+boxes = st.tuples(finite, finite, st.floats(1, 500), st.floats(1, 500)).map(
+    lambda box: (box[0], box[1], box[0] + box[2], box[1] + box[3])
+)
+
+
+@given(boxes, st.integers(16, 512), st.floats(0, 2))
+def test_the_longer_side_of_a_box_and_its_margins_fill_the_crop(box, size_px, margin):
+    matrix = place(face(*box), CropOptions(size_px=size_px, margin=margin))
+    x0, y0, x1, y1 = box
+    corners = np.array([(x0, y0), (x1, y1)]) @ matrix[:, :2].T + matrix[:, 2]
+    # float64 of numbers up to 1000 px
+    np.testing.assert_allclose(corners.mean(axis=0), size_px / 2, atol=1e-9)
+    longer = np.ptp(corners, axis=0).max()
+    assert longer * (1 + 2 * margin) == pytest.approx(size_px, rel=1e-9)
+    assert (corners[1] > corners[0]).all()  # upright, and not mirrored
+
+
+@given(points_5, st.integers(16, 512), st.floats(0, 2))
+def test_a_crop_aligned_by_points_is_arcfaces_with_room_around_it(points, size_px, room):
+    if np.ptp(points, axis=0).max() < 1:
+        points = points + np.arange(10).reshape(5, 2)
+    matrix = place(
+        face(0, 0, 9, 9, points), CropOptions(size_px=size_px, align="points", room=room, margin=1.0)
+    )
+    aligned = similarity(points, TEMPLATE)  # into ArcFace's crop of 112 px
+    scale = size_px / (112 + 2 * 112 * room)
+    wanted = scale * aligned
+    wanted[:, 2] += scale * 112 * room
+    # float64 of numbers of order 1e4
+    np.testing.assert_allclose(matrix, wanted, rtol=1e-9, atol=1e-8)
+
+
+@given(st.floats(0, 30), st.floats(0, 20), st.floats(4, 100), st.integers(16, 80))
+def test_the_crop_shows_what_its_place_says(x, y, width, size_px):
+    image = np.zeros((20, 30, 3), np.uint8)
+    image[:, 15:] = 255  # an edge at x = 15
+    one = Face((x - width / 2, y - width / 2, x + width / 2, y + width / 2), 1.0, None)
+    knobs = CropOptions(size_px=size_px)
+    edge = float(place(one, knobs)[0] @ (15, 0, 1))
+    light = crop(image, one, knobs)[:, :, 0].mean(axis=0) / 255
+    # what is right of the edge is white: to a pixel of the image, in pixels of the crop, for it is smooth
+    blur = max(1.0, size_px / (1.1 * width))
+    assert size_px - light.sum() == pytest.approx(np.clip(edge, 0, size_px), abs=blur)
+
+
 @pytest.mark.parametrize(
     ("box", "message"),
     [
@@ -156,6 +201,12 @@ def test_every_crop_is_a_square_of_bytes(x, y, width, height, size_px, margin):
 def test_broken_boxes_are_refused(box, message):
     with pytest.raises(DataError, match=message):
         crop(noise(), face(*box), options())
+
+
+@pytest.mark.parametrize("box", [(10, 10, 10, 30), (0, 0, np.inf, 30)])
+def test_a_broken_box_has_no_place(box):
+    with pytest.raises(DataError, match="has no area"):
+        place(face(*box), options())
 
 
 def test_alignment_by_points_needs_points():
