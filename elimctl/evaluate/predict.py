@@ -50,7 +50,7 @@ def labels(table: pa.Table, indices: Int[np.ndarray, " n"]) -> Float[np.ndarray,
     if len(missing):
         raise DataError(
             f"{len(missing)} of {len(indices)} rows have no valence or arousal, {_named(missing)}",
-            hint="evaluate a split whose rows all have labels",
+            hint="choose a dataset and a split whose rows all have valence and arousal",
         )
     return target
 

@@ -8,10 +8,12 @@ from pydantic import Field
 from elimctl import plugins
 from elimctl.backbones.config import BackboneConfig
 from elimctl.config import Config, Values, validate
+from elimctl.errors import ConfigError
 from elimctl.loader.sampler import steps_per_epoch
 
 # Images in a batch by backbone (Kim & Song 2022, A.2); other backbones take the smallest.
 PAPER_BATCH = {"al": 512, "r18": 256, "mmx": 128}
+PAIR = 2  # samples of an identity that can be matched at least
 MIN_IMAGES = 4000  # images a run of default length sees at least, however small its training split
 
 Positive = Annotated[int, Field(gt=0)]
@@ -83,9 +85,18 @@ def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
 
     Returns:
         The same settings with no None left among those.
+
+    Raises:
+        ConfigError: batches are to be balanced over identities, and most of these have a single sample.
     """
     train, method = config.train, config.method_config()
     sampler = train.sampler or plugins.find("methods", config.method_name).SAMPLER
+    if sampler == "identity" and median(samples) < PAIR:
+        raise ConfigError(
+            f"most of the {len(samples)} identities have one sample; {config.method_name} matches identities, "
+            "so it wants several of each",
+            hint="prepare with other identities (--identity age-group, cluster ...), or train --method erm",
+        )
     batch_size = train.batch_size or _batch_size(config, samples, balanced=sampler == "identity")
     per_epoch = steps_per_epoch(sum(samples), batch_size)
     steps = train.steps or max(train.epochs * per_epoch, -(-MIN_IMAGES // batch_size))
@@ -108,7 +119,7 @@ def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
 def _batch_size(config: RunConfig, samples: list[int], *, balanced: bool) -> int:
     largest = PAPER_BATCH.get(config.model.name, min(PAPER_BATCH.values()))
     if balanced:
-        largest = min(largest, config.train.identities * max(2, int(median(samples))))
+        largest = min(largest, config.train.identities * max(PAIR, int(median(samples))))
     return max(2, min(largest, sum(samples)))
 
 

@@ -51,3 +51,10 @@ def test_every_key_of_the_method_is_stored_with_the_run():
 def test_an_unknown_key_of_the_method_is_refused():
     with pytest.raises(ConfigError, match=r"unknown key method\.sampeling"):
         config(method={"name": "elim", "sampeling": "none"}).method_config()
+
+
+def test_identities_of_one_image_cannot_be_matched():
+    with pytest.raises(ConfigError, match="most of the 50 identities have one sample") as caught:
+        resolve(config(), samples=[1] * 40 + [2] * 10)
+    assert "erm" in caught.value.hint
+    assert resolve(config(method={"name": "erm"}), samples=[1] * 50).train.sampler == "shuffle"
