@@ -93,8 +93,8 @@ def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
     sampler = train.sampler or plugins.find("methods", config.method_name).SAMPLER
     if sampler == "identity" and median(samples) < PAIR:
         raise ConfigError(
-            f"most of the {len(samples)} identities have one sample; {config.method_name} matches identities, "
-            "so it wants several of each",
+            f"most of the {len(samples)} identities have one sample; "
+            f"{config.method_name} matches identities, so it wants several of each",
             hint="prepare with other identities (--identity age-group, cluster ...), or train --method erm",
         )
     batch_size = train.batch_size or _batch_size(config, samples, balanced=sampler == "identity")
