@@ -12,7 +12,9 @@ def imitate(
     dataset: Annotated[str, Argument(help="Dataset to imitate; elimctl datasets lists them.")],
     folder: Annotated[Path, Argument(help="Folder to write; it must not exist or be empty.")],
     identities: Annotated[int | None, Option(min=1, help="Identities to draw.")] = None,
-    clips: Annotated[int | None, Option(min=1, help="Clips in all, spread over the identities; of photographs, clips x frames.")] = None,
+    clips: Annotated[
+        int | None, Option(min=1, help="Clips in all, dealt to the identities; clips x frames photographs.")
+    ] = None,
     frames: Annotated[int | None, Option(min=1, help="Frames in a clip.")] = None,
     seed: Annotated[int, Option(min=0, help="Seed of the drawing.")] = 0,
     recipe: options.Recipe = None,

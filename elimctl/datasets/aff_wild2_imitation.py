@@ -13,7 +13,7 @@ from elimctl.config import Config
 from elimctl.datasets.aff_wild2_defects import Made, spoil
 from elimctl.datasets.drawing import Drawing, Identity
 from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
-from elimctl.datasets.video import write_video
+from elimctl.datasets.video_writing import write_video
 
 CROP_PX = 112
 MARGIN = 1.3  # side of a crop over the longer side of the face's box

@@ -171,7 +171,7 @@ def _trial_folders(top: Path, annotated: set[str]) -> Iterator[Path]:
 def _folders_in(folder: Path) -> list[Path]:
     """Folders in a folder, by name."""
     with os.scandir(folder) as entries:
-        return sorted(folder / entry.name for entry in entries if entry.is_dir())
+        return sorted(folder / entry.name for entry in entries if files.is_folder(entry))
 
 
 def _videos(folders: Iterable[_Folder], needed: set[str], root: Path) -> dict[str, Path]:

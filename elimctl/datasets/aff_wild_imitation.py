@@ -16,7 +16,7 @@ from elimctl.datasets.aff_wild_defects import spoil
 from elimctl.datasets.drawing import Drawing
 from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory
 from elimctl.datasets.pts import write_points
-from elimctl.datasets.video import write_video
+from elimctl.datasets.video_writing import write_video
 
 ANNOTATED = ("annotations", "bboxes", "landmarks")  # the folders that one archive holds
 ARCHIVE = "aff_wild_annotations_bboxes_landmarks_new.tar.gz"

@@ -43,7 +43,7 @@ def find(root: Path) -> list[NumberedSet]:
     archives = 0
     for folder, names in files.walk(root, skip=_skip):
         archives += sum(map(files.is_archive, names))
-        below = {entry.name.lower(): Path(entry) for entry in _scan(folder) if entry.is_dir()}
+        below = {entry.name.lower(): Path(entry) for entry in _scan(folder) if files.is_folder(entry)}
         if not {IMAGES, ANNOTATIONS} <= below.keys():
             continue
         split = _split(folder, root)

@@ -148,7 +148,7 @@ def _links(root: Path, folders: set[Path], unpacked: Mapping[Path, Path]) -> dic
     real = {above for archive in unpacked for above in archive.parents}
     for folder in folders:
         for entry in os.scandir(folder):
-            if entry.is_symlink() and entry.is_dir() and _is_left_out(Path(entry), folders):
+            if entry.is_symlink() and files.is_folder(entry) and _is_left_out(Path(entry), folders):
                 real |= {folder, *folder.parents}
     links: dict[str, str] = {}
     for folder in sorted(real & folders):

@@ -50,6 +50,14 @@ def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple
         yield Path(folder), sorted(name for name in names if not skip(name))
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, or a link to one; a link that leads nowhere or to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:  # of a link to itself, which `walk` takes for a file
+        return False
+
+
 def is_archive(name: str) -> bool:
     """Whether a file of this name is an archive to unpack."""
     return name.lower().endswith(ARCHIVES)

@@ -12,7 +12,7 @@ from elimctl.config import Config
 from elimctl.datasets.drawing import Drawing
 from elimctl.datasets.folder_defects import spoil
 from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
-from elimctl.datasets.video import write_video
+from elimctl.datasets.video_writing import write_video
 
 AGES = (18, 85)  # years, drawn evenly between them
 

@@ -14,7 +14,8 @@ from elimctl.datasets import video
 from elimctl.datasets.aff_wild import ImitateOptions, Options, imitate, read
 from elimctl.datasets.aff_wild_imitation import ARCHIVE, clip_name
 from elimctl.datasets.pts import write_points
-from elimctl.datasets.video import count_frames, fps, write_video
+from elimctl.datasets.video import count_frames, fps
+from elimctl.datasets.video_writing import write_video
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import Row
 

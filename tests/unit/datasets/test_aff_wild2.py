@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.datasets import aff_wild2_names as names
-from elimctl.datasets import card, video
+from elimctl.datasets import card, video_writing
 from elimctl.datasets.aff_wild2 import ImitateOptions, Options, imitate, read
 from elimctl.datasets.aff_wild2_imitation import _films
 from elimctl.errors import ConfigError, LayoutError, MissingError
@@ -42,7 +42,7 @@ def _crops(folder: Path, crops: Any = 3) -> Path:
 def _video(file: Path, frames: int = 3) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     images = (np.full((16, 16, 3), 10 * k, np.uint8) for k in range(frames))
-    video.write_video(file, images, codec="mjpeg" if file.suffix == ".avi" else "mpeg4")
+    video_writing.write_video(file, images, codec="mjpeg" if file.suffix == ".avi" else "mpeg4")
     return file
 
 

@@ -13,7 +13,7 @@ from elimctl.config import validate
 from elimctl.datasets.folder import ImitateOptions, Options, imitate, read
 from elimctl.datasets.folder_columns import CORNERS, NAMES, SIZED, find_columns
 from elimctl.datasets.folder_record import SPLITS, parse
-from elimctl.datasets.video import write_video
+from elimctl.datasets.video_writing import write_video
 from elimctl.errors import ConfigError, DataError, LayoutError, MissingError
 from elimctl.manifest.row import Row
 

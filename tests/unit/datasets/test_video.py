@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elimctl.datasets import video
-from elimctl.datasets.video import VideoError, count_frames, fps, frames, write_video
+from elimctl.datasets.video import VideoError, count_frames, fps, frames
+from elimctl.datasets.video_writing import write_video
 
 COUNT = 40
 BITS = 2 ** np.arange(8)
