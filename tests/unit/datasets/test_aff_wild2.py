@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.datasets import aff_wild2_names as names
-from elimctl.datasets import card, video_writing
+from elimctl.datasets import card, video, video_writing
 from elimctl.datasets.aff_wild2 import ImitateOptions, Options, imitate, read
 from elimctl.datasets.aff_wild2_imitation import _films
 from elimctl.errors import ConfigError, LayoutError, MissingError

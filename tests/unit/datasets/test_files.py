@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     (root / "linked").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "loop").symlink_to(root)
     assert list(files.walk(root)) == [(root, []), (root / "linked", ["x"])]
+
+
+def test_a_link_that_leads_nowhere_or_to_itself_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name, target in {"linked": "folder", "gone": "nowhere", "itself": "itself"}.items():
+        (tmp_path / name).symlink_to(target)
+    with os.scandir(tmp_path) as entries:
+        found = {entry.name for entry in entries if files.is_folder(entry)}
+    assert found == {"folder", "linked"}
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
