@@ -50,11 +50,12 @@ class Workspace:
         """
         return self.runs / _plain(name)
 
-    def dataset(self, name: str | None = None) -> Path:
+    def dataset(self, name: str | None = None, *, hint: str = "choose one of these with --data NAME") -> Path:
         """Folder of a prepared dataset.
 
         Args:
             name: the dataset's name; None stands for the only one.
+            hint: how one of several is chosen.
 
         Raises:
             MissingError: it is not there, none is, or there are several and no name was given.
@@ -67,12 +68,12 @@ class Workspace:
         if name is None and len(found) > 1:
             raise MissingError(
                 f"several prepared datasets under {self.data}: {', '.join(found)}",
-                hint="choose one with --data NAME",
+                hint=hint,
             )
         if name is not None and name not in found:
             raise MissingError(
                 f"no prepared dataset {name!r} under {self.data}; there are: {', '.join(found)}",
-                hint="choose one of these with --data NAME",
+                hint=hint,
             )
         return self.data / (name or found[0])
 

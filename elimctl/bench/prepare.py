@@ -27,7 +27,7 @@ from elimctl.stages.prepare import imitate_dataset, open_raw, planned
 
 ROUNDS = 2  # of ours and the limit in turn; the fastest of each counts
 CROPS_PX = 112
-PERSONS = 12  # drawn for either measurement
+IDENTITIES = 12  # drawn for either measurement
 SHARES = 4  # of the frames, for each process: none of them should wait for another's large one
 
 
@@ -66,15 +66,15 @@ def measure(scratch: Path, *, frames: int, crops: int, workers: int) -> Iterator
         What is being done, and last what was measured.
     """
     yield f"drawing {frames:,} frames and {crops:,} crops"
-    of_clip = max(1, frames // PERSONS)
-    drawn = {"identities": PERSONS, "clips": PERSONS, "frames": of_clip}
+    of_clip = max(1, frames // IDENTITIES)
+    drawn = {"identities": IDENTITIES, "clips": IDENTITIES, "frames": of_clip}
     imitate_dataset("afew-va", scratch / "frames", drawn, seed=0)
     size = {"width_px": CROPS_PX, "height_px": CROPS_PX, "tiny": True}
-    drawn = {"identities": PERSONS, "clips": PERSONS, "frames": max(1, crops // PERSONS)}
+    drawn = {"identities": IDENTITIES, "clips": IDENTITIES, "frames": max(1, crops // IDENTITIES)}
     imitate_dataset("affectnet", scratch / "crops", {**drawn, **size}, seed=0)
 
     cv2.setNumThreads(1)  # one process is one core
-    shard = max(1, of_clip * PERSONS // (SHARES * workers))
+    shard = max(1, of_clip * IDENTITIES // (SHARES * workers))
     detecting = {"workers": workers, "shard_images": shard}
     ours, limits, annotated = [], [], []
     for number in range(ROUNDS):

@@ -35,8 +35,9 @@ def audit(
     """
     from elimctl import workspace as workspaces
     from elimctl.stages import audit as stage
+    from elimctl.stages import data
 
-    folder = workspaces.locate(workspace).dataset(name)
+    folder = data.locate(workspaces.locate(workspace), name)
     found = stage.audit_dataset(
         folder,
         images=images,

@@ -71,12 +71,14 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
     The exit code is 1 if one is.
     """
     from elimctl import workspace as workspaces
-    from elimctl.prepare import build, verify
+    from elimctl.prepare import assemble, build, verify
     from elimctl.stages import data
+    from elimctl.store import features
 
     folder = data.locate(workspaces.locate(workspace), name)
     total = (build.read_record(folder).get("counts") or {}).get("found")
     damaged = checked = 0
+    lost = False  # something that only `prepare` makes
     if as_json:  # piece by piece: damage may be as long as the manifest
         sys.stdout.write(f'{{"name": {json.dumps(folder.name)}, "damaged": [')
     with console.bar("verify", total=total) as advance:
@@ -85,13 +87,15 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
             if found is not None:
                 _show_damage(found, first=not damaged, as_json=as_json)
                 damaged += 1
+                lost |= not found.path.startswith(f"{features.FOLDER}/")
             advance(f"{damaged:,} damaged")
     if as_json:
         sys.stdout.write(f'], "checked": {checked}, "whole": {json.dumps(not damaged)}}}\n')
     elif damaged:
-        console.say(
-            f"{folder.name}: {damaged:,} of {checked:,} checked are damaged; run elimctl prepare again"
-        )
+        # `prepare` trusts images whose places are right; without the record it makes them anew
+        anew = f"remove {folder / assemble.RECORD} and run elimctl prepare again"
+        remedy = anew if lost else "run elimctl features extract again"
+        console.say(f"{folder.name}: {damaged:,} of {checked:,} checked are damaged; {remedy}")
     else:
         console.say(f"{folder.name} is whole: {checked:,} checked")
     if damaged:

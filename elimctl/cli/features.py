@@ -46,6 +46,7 @@ def extract(
         folder,
         chosen,
         batch_size=batch_size or stage.BATCH,
+        reserve=True,
         track=lambda batches, count: console.track(batches, "features", total=count),
     )
     if as_json:

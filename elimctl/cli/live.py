@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
     from elimctl.prepare.outcome import Outcome
 
-REFRESH_S = 0.25
+REFRESHES_PER_S = 4
 SHOWN_REASONS = 8  # the most frequent; a terminal has 24 lines
 
 
 @contextmanager
 def live(total: int) -> "Iterator[Callable[[Outcome], None]]":
     """A table of what became of the rows so far.
+
+    It is drawn by a thread: a worker that has done a unit brings many outcomes at once, then none for long.
 
     Args:
         total: number of rows.
@@ -30,20 +32,27 @@ def live(total: int) -> "Iterator[Callable[[Outcome], None]]":
     from rich.live import Live
 
     err = console.stderr()
-    dropped = Counter[str]()
-    done, started, shown = 0, time.monotonic(), 0.0
-    with Live(console=err, auto_refresh=False, transient=True) as screen:
+    dropped: dict[str, int] = {}
+    done, started = 0, time.monotonic()
 
-        def update(outcome: "Outcome") -> None:
-            nonlocal done, shown
-            done += 1
-            if outcome.reason is not None:
-                dropped[outcome.reason.partition(":")[0]] += 1
-            now = time.monotonic()
-            if err.is_terminal and now - shown >= REFRESH_S:
-                shown = now
-                screen.update(_table(total, done, dropped, now - started), refresh=True)
+    def update(outcome: "Outcome") -> None:
+        nonlocal done
+        done += 1
+        if outcome.reason is not None:
+            kind = outcome.reason.partition(":")[0]
+            dropped[kind] = dropped.get(kind, 0) + 1
 
+    def table() -> "Table":
+        return _table(total, done, Counter(dropped.copy()), time.monotonic() - started)
+
+    shown = err.is_terminal
+    with Live(
+        console=err,
+        get_renderable=table,
+        auto_refresh=shown,
+        refresh_per_second=REFRESHES_PER_S,
+        transient=True,
+    ):
         yield update
 
 

@@ -10,6 +10,7 @@ from elimctl.cli.live import live
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     import numpy as np
 
@@ -145,8 +146,17 @@ def show_summary(found: "Summary", *, title: str) -> None:
     """The table of what was found, kept and dropped; it adds up."""
     rows = [("found", found.found), ("kept", found.kept)]
     rows += [(f"dropped: {reason}", number) for reason, number in found.dropped.items()]
-    rows += [(f"identities: {name}", value) for name, value in found.identities.items() if name in SHOWN]
+    rows += [
+        (f"identities: {name}", _words(value)) for name, value in found.identities.items() if name in SHOWN
+    ]
     console.show_table((title, "samples"), rows)
+
+
+def _words(value: "Any") -> "Any":
+    """A value for a table; of a group and its size each."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {size:,}" for name, size in value.items())
+    return value
 
 
 def compare(dataset: str, found: "Summary") -> "list[Comparison]":
@@ -155,9 +165,13 @@ def compare(dataset: str, found: "Summary") -> "list[Comparison]":
     from elimctl.errors import MissingError
 
     try:
-        return card.compare(card.read(dataset), found.totals)
+        expected = card.read(dataset)
     except MissingError:
         return []
+    official = expected.split.official
+    # Of the official splits one may not be there at all; where none is, the dataset was split otherwise.
+    nothing = dict.fromkeys(official, 0) if found.totals.keys() & set(official) else {}
+    return card.compare(expected, nothing | found.totals)
 
 
 def show_totals(dataset: str, found: "Summary") -> None:

@@ -194,7 +194,8 @@ def _read_annotation(file: Path) -> _Annotation:
     if not isinstance(frames, dict):
         return _Annotation(reason=f"broken annotation file: {file.name} has no table `frames`")
     actor = content.get("actor")
-    actor = actor.strip() if isinstance(actor, str) else None
+    # JSON can spell half of a character (`\ud800`), which nothing can store.
+    actor = actor.encode("utf-8", "backslashreplace").decode().strip() if isinstance(actor, str) else None
     return _Annotation(actor=actor or None, frames=_by_number(frames))
 
 

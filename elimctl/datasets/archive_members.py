@@ -5,6 +5,7 @@ files and folders and nothing else; so no mode, owner, device or link of an arch
 """
 
 import lzma
+import os
 import posixpath
 import re
 import stat
@@ -27,6 +28,8 @@ DRIVE = re.compile(r"[A-Za-z]:")
 ENCRYPTED = 0x1  # bit 0 of the flags of a zip's member; APPNOTE 4.4.4
 UTF8_NAME = 0x800  # bit 11
 PATH_LIMIT_BYTES = 4096  # PATH_MAX of Linux: a longer target of a link is none
+NAME_LIMIT_BYTES = 255  # NAME_MAX of Linux
+FOLDER_LIMIT = 100  # folders within each other; Python cannot make a thousand at once
 CHUNK_BYTES = 1 << 20
 DAMAGE = (
     zipfile.BadZipFile,
@@ -217,11 +220,13 @@ def _inside(archive: Archive, name: str) -> str:
     """A member's path without `.` and doubled slashes, if it stays within the archive.
 
     Raises:
-        ArchiveError: the path is absolute, names a drive, or climbs with `..`.
+        ArchiveError: the path is absolute, names a drive, climbs with `..`, or is too long.
     """
     parts = name.replace("\\", "/").split("/")
     if parts[0] == "" or ".." in parts or DRIVE.match(name):
         raise archive.refusal(f"holds {name!r}, which would lie outside the folder it is unpacked to")
+    if len(parts) > FOLDER_LIMIT or any(len(os.fsencode(part)) > NAME_LIMIT_BYTES for part in parts):
+        raise archive.refusal(f"holds {name!r:.100}, a path that no disk takes")
     return "/".join(part for part in parts if part not in ("", "."))
 
 

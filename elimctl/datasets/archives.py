@@ -29,6 +29,7 @@ PACKED = re.compile(
     r"(?P<stem>.+?)(\.part(?P<part>[0-9]{1,5}))?\.(?P<kind>rar|7z|zip)(\.(?P<volume>[0-9]{3}))?",
     re.IGNORECASE,
 )
+COUNTED = re.compile(r", but \d+ archives\Z")  # how readers tell that something may be packed
 FORMAT = 1  # part of every key; raised when the same archive would be unpacked otherwise
 
 
@@ -107,14 +108,24 @@ def packed(root: Path) -> Packed | None:
     return Packed(sentence, f"run {command} {first.name} in {first.parent}, then the same command again")
 
 
-def explain(error: LayoutError, root: Path) -> LayoutError:
+def explain(error: LayoutError, root: Path, *, read: Path | None = None) -> LayoutError:
     """An error of a reader that did not recognise a root, with what is still packed there as its reason.
 
+    Args:
+        error: the reader's.
+        root: folder of the raw dataset, or an archive of it.
+        read: folder of the cache that was read in its place, if one was; the user need not know it.
+
     Returns:
-        The error itself if nothing is.
+        The error itself if nothing is packed, and nothing was read in the root's place.
     """
     found = packed(root)
-    return LayoutError(f"{error.message}, but {found.sentence}", hint=found.hint) if found else error
+    if found is None and read in (None, root):
+        return error
+    message = error.message if read is None else error.message.replace(os.fspath(read), os.fspath(root))
+    if found is None:
+        return LayoutError(message, hint=error.hint)
+    return LayoutError(f"{COUNTED.sub('', message)}, but {found.sentence}", hint=found.hint)
 
 
 def _volumes(folder: Path, names: Sequence[str]) -> Iterator[dict[int, Path]]:

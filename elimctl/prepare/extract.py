@@ -49,6 +49,7 @@ class Extractor:
             face = _whole(image, annotation)
             options = self._settings.crop.model_copy(update={"align": "box", "margin": 0.0})
         else:
+            annotation = replace(annotation, box=_within(annotation.box, image))
             faces = self._detector.detect(image, annotation)
             found = replace(found, faces=len(faces))
             options = self._settings.crop
@@ -89,6 +90,15 @@ def _square_pixels(image: np.ndarray, row: Row) -> tuple[np.ndarray, Annotation,
     )
     image = cv2.resize(image, (shown_px, height_px), interpolation=cv2.INTER_LINEAR)
     return image, annotation, stretch
+
+
+def _within(box: Box | None, image: np.ndarray) -> Box | None:
+    """The part of an annotated box that is in the image, None where none is: then no box is annotated."""
+    if box is None:
+        return None
+    (x0, y0, x1, y1), (height_px, width_px) = box, image.shape[:2]
+    inside = max(x0, 0.0), max(y0, 0.0), min(x1, float(width_px)), min(y1, float(height_px))
+    return inside if inside[0] < inside[2] and inside[1] < inside[3] else None
 
 
 def _describe(face: Face, stretch: np.ndarray) -> dict[str, Any]:

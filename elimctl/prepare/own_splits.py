@@ -23,7 +23,8 @@ KEYS: dict[str, Callable[[Row], str]] = {
 class OwnSplits:
     """The splits of a CSV file: columns `split` and one of `path`, `clip`, `identity`.
 
-    Memory does not grow with the file. Rows that it does not name are in no split.
+    Memory does not grow with the file. Rows that it does not name are in no split. Paths are those of the
+    manifest; they may be written as on Windows, or with `./` before them.
 
     Args:
         file: the CSV file; its splits are called train, val and test, or words for these.
@@ -43,18 +44,39 @@ class OwnSplits:
                 f"wanted split and one of {', '.join(KEYS)}",
                 hint="name what each line puts into a split",
             )
-        self._key = KEYS[found[0]]
+        self._file = file
+        self._column = found[0]
+        self._matched = False  # whether a row was named
         self._splits = sqlite3.connect("")  # a database in a temporary file, gone when it is closed
         self._splits.execute("CREATE TABLE splits (name BLOB PRIMARY KEY, split TEXT) WITHOUT ROWID")
-        named = ((_bytes(name), _split(word, file)) for name, word in table.select(found[0], "split"))
+        named = ((self._name(text), _split(word, file)) for text, word in table.select(found[0], "split"))
         while batch := list(islice(named, BATCH)):
             self._add(batch, file)
 
     def __call__(self, rows: Sequence[Row]) -> list[str | None]:
         """The split of each row, None for a row that is in none."""
         query = "SELECT split FROM splits WHERE name = ?"
-        found = [self._splits.execute(query, (_bytes(self._key(row)),)).fetchone() for row in rows]
+        names = [self._name(KEYS[self._column](row)) for row in rows]
+        found = [self._splits.execute(query, (name,)).fetchone() for name in names]
+        self._matched |= any(found)
         return [None if entry is None else entry[0] for entry in found]
+
+    def check(self) -> None:
+        """Make sure, when all rows were asked for, that the names fit.
+
+        Raises:
+            DataError: no row was named; without a split in the manifest, training would deal its own folds.
+        """
+        if not self._matched:
+            raise DataError(
+                f"{self._file} names no {self._column} that was found",
+                hint=f"write each {self._column} as elimctl data export-csv does, or name another column",
+            )
+
+    def _name(self, text: str) -> bytes:
+        """What a name is compared by."""
+        straight = csv_rows.inside(text) if self._column == "path" else None
+        return (straight or text).encode("utf-8", "surrogateescape")
 
     def _add(self, batch: Sequence[tuple[bytes, str]], file: Path) -> None:
         self._splits.executemany("INSERT OR IGNORE INTO splits VALUES (?, ?)", batch)
@@ -81,7 +103,3 @@ def _split(word: str, file: Path) -> str:
             f"{file} names the split {word!r}; wanted {', '.join(splits.NAMES)}", hint="rename that split"
         )
     return split
-
-
-def _bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")

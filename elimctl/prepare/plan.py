@@ -79,11 +79,13 @@ def arrange(
         The plan, with the detector loaded.
 
     Raises:
-        DataError: no row is usable, or fewer identities than folds are, without splits.
+        DataError: no row is usable, fewer identities than folds are, without splits, or a CSV file of splits
+            names no row.
     """
-    found = spool.write(
-        scratch, rows, folds=settings.folds, seed=settings.seed, splitter=_splitter(settings.splits)
-    )
+    splitter = _splitter(settings.splits)
+    found = spool.write(scratch, rows, folds=settings.folds, seed=settings.seed, splitter=splitter)
+    if isinstance(splitter, OwnSplits):
+        splitter.check()
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
     return Plan(

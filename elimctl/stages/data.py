@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from elimctl.config import Config
-from elimctl.errors import ConfigError
+from elimctl.errors import ConfigError, MissingError
 from elimctl.manifest import parquet
 from elimctl.prepare import assemble, gc, lock, rewrite
 from elimctl.prepare.build import UNITS, read_record
@@ -31,16 +31,30 @@ def locate(place: Workspace, name: str | None) -> Path:
         MissingError: it is not there, or there are several and no name was given.
         ConfigError: it is to be completed, and another process is at work there.
     """
-    if name is not None:
-        folder = place.new_dataset(name)
-        if (folder / assemble.STAGING / parquet.NAME).exists() and not (folder / parquet.NAME).exists():
-            with lock.hold(folder):
-                rewrite.finish(folder)
-    return place.dataset(name)
+    if name is None:
+        _complete_all(place)
+    else:
+        _complete(place.new_dataset(name))
+    return place.dataset(name, hint="name one of these after the command")
+
+
+def _complete(folder: Path) -> None:
+    """Complete the exchange of a dataset that was stopped in the middle of it."""
+    if (folder / assemble.STAGING / parquet.NAME).exists() and not (folder / parquet.NAME).exists():
+        with lock.hold(folder):
+            rewrite.finish(folder)
+
+
+def _complete_all(place: Workspace) -> None:
+    """Complete what can be: a dataset that another process is at work on, or that is read-only, is left."""
+    for folder in _folders(place):
+        with suppress(ConfigError, OSError):
+            _complete(folder)
 
 
 def prepared(place: Workspace) -> list[Path]:
-    """Folders of all prepared datasets, by name."""
+    """Folders of all prepared datasets, by name; those whose rewriting was stopped are completed."""
+    _complete_all(place)
     return sorted(file.parent for file in place.data.glob(f"*/{parquet.NAME}"))
 
 
@@ -91,8 +105,13 @@ def garbage(place: Workspace, name: str | None) -> Iterator[list[Garbage]]:
         name: of a dataset, prepared or not; None for all of them and for what archives were unpacked to.
 
     Raises:
+        MissingError: there is no folder of that name.
         ConfigError: a preparation is running in one of the folders.
     """
+    if name is not None and not place.new_dataset(name).is_dir():
+        raise MissingError(
+            f"no dataset {name!r} under {place.data}", hint="run elimctl data list for the names"
+        )
     folders = [place.new_dataset(name)] if name is not None else _folders(place)
     with ExitStack() as locks:
         for folder in folders:

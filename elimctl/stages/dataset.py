@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from elimctl.errors import StoreError
 from elimctl.evaluate.predict import labels
 from elimctl.loader.batches import Samples
 from elimctl.manifest import parquet, splits
+from elimctl.prepare.build import read_record
 from elimctl.store.images import Reader, open_images
 
 
@@ -55,6 +57,14 @@ def open_dataset(folder: Path) -> Dataset:
     """Open a prepared dataset.
 
     Raises:
-        StoreError: its manifest or images are missing, damaged, or of a newer version.
+        StoreError: its manifest or images are missing, damaged, or of a newer version, or a preparation was
+            stopped before it gave the dataset the identities that were asked for.
     """
+    record = read_record(folder)
+    wanted = (record.get("settings") or {}).get("identities", "dataset")
+    if wanted != "dataset" and not record.get("identities"):
+        raise StoreError(
+            f"{folder} has not got the identities yet that were asked for ({wanted})",
+            hint="run the same elimctl prepare again to its end",
+        )
     return Dataset(folder, parquet.read(folder / "manifest.parquet"), open_images(folder))

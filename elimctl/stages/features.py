@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from elimctl.config import Values, validate
-from elimctl.errors import ConfigError, DataError, MissingError
+from elimctl.errors import ConfigError, DataError, MissingError, StoreError
 from elimctl.faces import age, embed
 from elimctl.faces.align import CropOptions
 from elimctl.faces.options import Device
 from elimctl.manifest import parquet
+from elimctl.prepare import lock
 from elimctl.store import features as cache
-from elimctl.store.images import Reader, open_images
+from elimctl.store.images import Images, Reader, open_images
 
 BATCH = 64  # images a model sees at once
 ARCFACE, AGE = "arcface", "age"  # names of models that are no runs
@@ -149,17 +151,24 @@ def _encoder(folder: Path, *, crop_px: int, device: str) -> Embed:
 
 
 def extract(
-    folder: Path, model: Model, *, batch_size: int = BATCH, track: Track = lambda batches, _: batches
+    folder: Path,
+    model: Model,
+    *,
+    batch_size: int = BATCH,
+    reserve: bool = False,
+    track: Track = lambda batches, _: batches,
 ) -> Extraction:
-    """Cache the features of a dataset, unless they are cached already.
+    """Cache the features of a dataset, unless they are cached already and whole.
 
     Args:
         folder: the dataset's.
         model: gives the features.
         batch_size: images it sees at once, >= 1.
+        reserve: share the dataset's lock while the model runs; not for who holds it alone.
         track: wraps the batches.
 
     Raises:
+        ConfigError: another process is changing the dataset.
         DataError: features are not finite.
         StoreError: the manifest or images are missing, damaged, or of a newer version.
     """
@@ -170,14 +179,24 @@ def extract(
         "preprocessing": model.preprocessing,
     }
     key = cache.key(facts)
-    computed = key not in cache.find(folder)
+    computed = not _is_whole(folder, key)
     if computed:
-        batches = _batches(table, kept, reader, model.load(), batch_size)
-        attributes = {"facts": facts, "model": model.name}
-        tracked = track(batches, -(-table.num_rows // batch_size))
-        cache.write(folder, key, tracked, attributes=attributes)
+        with lock.hold(folder, shared=True) if reserve else nullcontext():
+            batches = _batches(table, kept, reader, model.load(), batch_size)
+            attributes = {"facts": facts, "model": model.name}
+            tracked = track(batches, -(-table.num_rows // batch_size))
+            cache.write(folder, key, tracked, attributes=attributes)
     found = cache.open(folder, key)
     return Extraction(model.name, key, table.num_rows, int(kept.sum()), found.shape[1], computed, found.path)
+
+
+def _is_whole(folder: Path, key: str) -> bool:
+    """Whether features are cached under a key, every value as it was written."""
+    try:
+        cache.open(folder, key).check()
+    except StoreError:
+        return False
+    return True
 
 
 def dataset_facts(table: pa.Table, attributes: Mapping[str, Any]) -> Values:
@@ -205,17 +224,30 @@ def _digests(table: pa.Table) -> Iterator[str | None]:
 
 
 def _batches(
-    table: pa.Table, kept: np.ndarray, reader: Reader, embedding: Embed, batch_size: int
+    table: pa.Table, kept: np.ndarray, reader: Images, embedding: Embed, batch_size: int
 ) -> Iterator[np.ndarray]:
     """Features of all rows, NaN for those that are dropped."""
     first = np.flatnonzero(kept)[:1]
-    width = embedding(reader.read(first), _points(table, first)).shape[1]
+    width = embedding(_images(table, reader, first), _points(table, first)).shape[1]
     for start in range(0, len(kept), batch_size):
         features = np.full((min(batch_size, len(kept) - start), width), np.nan, np.float32)
         rows = start + np.flatnonzero(kept[start : start + batch_size])
         if len(rows):
-            features[rows - start] = _finite(embedding(reader.read(rows), _points(table, rows)), rows)
+            found = embedding(_images(table, reader, rows), _points(table, rows))
+            features[rows - start] = _finite(found, rows)
         yield features
+
+
+def _images(table: pa.Table, reader: Images, rows: np.ndarray) -> np.ndarray:
+    """Images of rows, after checking that they are those that the manifest, and so the key, names."""
+    known = table["image_sha256"].take(pa.array(rows)).to_pylist()
+    for row, found, wanted in zip(rows.tolist(), reader.digests(rows), known, strict=True):
+        if found != wanted:
+            raise StoreError(
+                f"image {row} of {reader.path} has sha256 {found}, the manifest says {wanted}",
+                hint="run elimctl data verify, which tells what to do",
+            )
+    return reader.read(rows)
 
 
 def _finite(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -273,7 +305,7 @@ def is_of(noted: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
 
 
 def current(folder: Path, table: pa.Table, model: str) -> cache.Features | None:
-    """The features of a model that a dataset has now, None if it has none.
+    """The features of a model that a dataset has now, None if it has none that can be opened.
 
     Args:
         folder: the dataset's.
@@ -282,7 +314,8 @@ def current(folder: Path, table: pa.Table, model: str) -> cache.Features | None:
     """
     facts = dataset_facts(table, open_images(folder).attributes)
     for key in cache.find(folder):
-        features = cache.open(folder, key)
-        if features.attributes["model"] == model and is_of(features.attributes["facts"], facts):
-            return features
+        with suppress(StoreError):
+            features = cache.open(folder, key)
+            if features.attributes["model"] == model and is_of(features.attributes["facts"], facts):
+                return features
     return None

@@ -1,11 +1,12 @@
 """From a raw folder to a prepared dataset, and from nothing to a raw folder of drawings."""
 
+import hashlib
 import os
 import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from elimctl.datasets import archives
 from elimctl.datasets.ages import GROUPS
 from elimctl.errors import ConfigError, LayoutError
 from elimctl.faces import age, embed
+from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
-from elimctl.prepare import build, lock
+from elimctl.prepare import build, lock, rewrite
 from elimctl.prepare.plan import Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
 from elimctl.stages import identities
@@ -96,16 +98,19 @@ def open_raw(
     """
     plugin = plugins.find("datasets", dataset)
     options = validate(plugin.Options, values, where="dataset")
-    root = archives.mirror(raw, cache, on_member=on_member)
-    return root, _explained(plugin.read(root, options), raw)
+    try:
+        root = archives.mirror(raw, cache, on_member=on_member)
+    except LayoutError as error:
+        raise archives.explain(error, raw) from None
+    return root, _explained(plugin.read(root, options), raw, root)
 
 
-def _explained(rows: Iterable[Row], raw: Path) -> Iterator[Row]:
+def _explained(rows: Iterable[Row], raw: Path, root: Path) -> Iterator[Row]:
     """Rows; where the layout is not recognised, the error tells what is still packed."""
     try:
         yield from rows
     except LayoutError as error:
-        raise archives.explain(error, raw) from None
+        raise archives.explain(error, raw, read=root) from None
 
 
 @contextmanager
@@ -127,16 +132,31 @@ def planned(
     """
     options = validate(plugins.find("datasets", dataset).Options, tables["dataset"], where="dataset")
     settings = validate(PrepareSettings, tables["prepare"], where="prepare")
-    if settings.identities != "dataset":  # a model that is missing is noticed before hours of work
-        {"cluster": embed, "estimated-age": age}[settings.identities].find(settings.detector.models)
+    model = _model(settings)  # one that is missing is noticed before hours of work
     scratch = out / f".rows.{socket.gethostname()}.{os.getpid()}.tmp"
     try:
         with lock.hold(out, shared=shared):
-            yield arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
+            if not shared:
+                rewrite.finish(out)
+            plan = arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
+            yield plan if model is None else _depending(plan, parquet.digest(model))
     finally:
         scratch.unlink(missing_ok=True)
         with suppress(OSError):  # nothing came of it
             out.rmdir()
+
+
+def _model(settings: PrepareSettings) -> Path | None:
+    """The file of the model that finds the identities, None where they are the dataset's own."""
+    if settings.identities == "dataset":
+        return None
+    return {"cluster": embed, "estimated-age": age}[settings.identities].find(settings.detector.models)
+
+
+def _depending(plan: Plan, digest: str) -> Plan:
+    """A plan whose result depends on one more file: another model finds other identities."""
+    facts = f"{plan.fingerprint} {digest}"
+    return replace(plan, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
 
 
 def imitate_dataset(dataset: str, folder: Path, values: Values, *, seed: int) -> None:

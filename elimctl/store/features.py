@@ -78,6 +78,9 @@ def write(folder: Path, key: str, features: Iterable[np.ndarray], *, attributes:
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
         atomic.sync(target.parent)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a disk that is full names no file
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -160,6 +163,7 @@ class Features:
             found.update(self._file.read(start, min(HASHED_BYTES, end - start)).data)
         if found.hexdigest() != self.attributes.get("sha256"):
             raise damaged(self.path, "its values changed")
+        shard.Shard(self.path / DATA, slots=_blocks(self.shape[0]))  # the index that other readers go by
 
     def _value_bytes(self, rows: int) -> int:
         return 4 * self.shape[1] * rows

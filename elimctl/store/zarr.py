@@ -203,6 +203,7 @@ def _open_flat(folder: Path, found: Layout, noted: dict[str, Any]) -> Flat:
     size, wanted_size = File(data).size, padded + shard.index_bytes(_blocks(total))
     if size != wanted_size:
         raise damaged(data, f"{size} bytes, wanted {wanted_size}")
+    Shard(data, slots=_blocks(total), chunk_bytes=BLOCK_BYTES)  # the index that other readers go by
     return Flat(Place(data, 0, total), Place(offsets, 0, OFFSET_BYTES * count), found, noted)
 
 

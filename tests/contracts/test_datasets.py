@@ -1,5 +1,6 @@
 """What holds for every dataset."""
 
+import shutil
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -39,7 +40,7 @@ def test_there_are_datasets() -> None:
 
 def test_an_imitation_is_read_in_full(rows: list[Row]) -> None:
     assert len(rows) == 12
-    assert set(Counter(row.clip for row in rows).values()) <= {1, 3}  # an image by itself, or frames of a clip
+    assert set(Counter(row.clip for row in rows).values()) <= {1, 3}  # an image, or frames of a clip
     assert [row.reason for row in rows] == [None] * 12
 
 
@@ -68,6 +69,18 @@ def test_an_imitation_with_defects_is_read_to_its_end(plugin: ModuleType, tmp_pa
     rows = list(plugin.read(tmp_path / "made", plugin.Options()))
     assert any(row.reason is None for row in rows)
     assert any(row.reason is not None for row in rows)
+
+
+def test_links_in_a_loop_and_links_to_nowhere_change_nothing(
+    plugin: ModuleType, root: Path, rows: list[Row], tmp_path: Path
+) -> None:
+    made = Path(shutil.copytree(root, tmp_path / "made"))
+    for folder in [made, *(path for path in made.rglob("*") if path.is_dir())]:
+        (folder / "up").symlink_to(made)
+        (folder / "itself").symlink_to("itself")
+        (folder / "gone").symlink_to("nowhere")
+    again = list(plugin.read(made, plugin.Options()))
+    assert [(row.path, row.reason) for row in again] == [(row.path, row.reason) for row in rows]
 
 
 def test_labels_are_in_range_or_absent(rows: list[Row]) -> None:

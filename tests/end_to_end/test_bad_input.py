@@ -238,3 +238,38 @@ def test_an_imitation_does_not_overwrite_a_folder(refused, tmp_path):
 def test_the_demo_overwrites_nothing(refused, tmp_path, name):
     (tmp_path / name).mkdir()
     assert f"{name} already" in refused("demo", "--workspace", tmp_path)
+
+
+def test_a_file_of_splits_that_names_nothing_that_was_found(refused, raw, tmp_path):
+    (tmp_path / "splits.csv").write_text("path,split\nelsewhere/00000.png,train\n")
+    arguments = ["--split", tmp_path / "splits.csv", "--detector", "annotation", "--workspace", tmp_path]
+    message = refused("prepare", "afew-va", raw, *arguments)
+    assert "splits.csv names no path that was found" in message
+    assert not (tmp_path / "data" / "afew-va").exists()
+
+
+def test_a_file_of_splits_as_windows_writes_it(call, raw, tmp_path):
+    lines = [f".\\{file.relative_to(raw)},val\n".replace("/", "\\") for file in sorted(raw.rglob("*.png"))]
+    (tmp_path / "splits.csv").write_text("path,split\n" + "".join(lines))
+    arguments = ["--detector", "annotation", "--size", "32", "--workers", "1", "--workspace", tmp_path]
+    assert call("prepare", "afew-va", raw, "--split", tmp_path / "splits.csv", *arguments) == 0
+    table = parquet.read(tmp_path / "data" / "afew-va" / "manifest.parquet")
+    assert set(table["split"].to_pylist()) == {"val"}
+
+
+def test_an_annotated_box_is_taken_as_far_as_it_lies_in_the_image(call, raw, tmp_path):
+    boxes = {"0": "-20,10,5000,40", "1": "10,-30,60,5000", "2": "9000,9000,50,50", "3": "10,10,40,40"}
+    images = sorted(raw.rglob("*.png"))
+    (tmp_path / "own").mkdir()
+    for name, image in zip(boxes, images, strict=False):
+        (tmp_path / "own" / f"{name}.png").write_bytes(image.read_bytes())
+    lines = [f"{name}.png,0,0,train,{box}\n" for name, box in boxes.items()]
+    (tmp_path / "own" / "labels.csv").write_text("path,valence,arousal,split,x,y,w,h\n" + "".join(lines))
+    arguments = ["--detector", "annotation", "--size", "32", "--workers", "1", "--workspace", tmp_path]
+    assert call("prepare", "folder", tmp_path / "own", *arguments) == 0
+    table = parquet.read(tmp_path / "data" / "folder" / "manifest.parquet").to_pydict()
+    width_px, height_px = table["width_px"][0], table["height_px"][0]
+    assert table["reason"] == [None, None, "no face found", None]  # outside the image: not annotated
+    assert (table["x0"][0], table["x1"][0]) == (0, width_px)
+    assert (table["y0"][1], table["y1"][1]) == (0, height_px)
+    assert (table["x0"][3], table["x1"][3]) == (10, 50)

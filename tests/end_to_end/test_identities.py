@@ -1,9 +1,12 @@
 """Identities that a model finds: asked for once, found once."""
 
+import hashlib
 import json
 
 import pyarrow.parquet as pq
 import pytest
+
+from elimctl.store.zarr import shard_name
 
 # the stand-in sees 8 x 8 px: different faces are more alike to it than to ArcFace
 SPLIT_FINELY = ["--set", "prepare.folds=2", "--set", "prepare.cluster_threshold=0.98"]
@@ -78,3 +81,41 @@ def test_ages_of_a_model_are_no_identities_of_clips(call, tmp_path, capsys):
     arguments = ["--identity", "image", "--ages", "model"]
     assert prepare(call, "raf-db", tmp_path, tmp_path, *arguments) == 1
     assert "are for identity = age-group" in capsys.readouterr().err
+
+
+def test_another_model_finds_other_identities(call, afew, packs, save_recognition, tmp_path):
+    arguments = ["--identity", "cluster", *SPLIT_FINELY]
+    other = save_recognition(tmp_path / "models" / "w600k_r50.onnx", seed=1)
+    found = []
+    for models in (packs, other.parent):
+        assert prepare(call, "afew-va", afew, tmp_path, *arguments, "--models", models) == 0
+        record = json.loads((tmp_path / "data" / "afew-va" / "prepare.json").read_text())
+        found.append(record["identities"]["model"])
+    assert found[1] == hashlib.sha256(other.read_bytes()).hexdigest() != found[0]
+
+
+def test_no_face_is_sought_again_when_a_kill_came_into_the_exchange(call, afew, packs, tmp_path, capsys):
+    arguments = ["--identity", "cluster", "--models", packs, *SPLIT_FINELY]
+    assert prepare(call, "afew-va", afew, tmp_path, *arguments) == 0
+    folder = tmp_path / "data" / "afew-va"
+    before = (folder / "manifest.parquet").read_bytes()
+    (folder / ".staging").mkdir()
+    for name in ("prepare.json", "manifest.parquet"):
+        (folder / name).rename(folder / ".staging" / name)
+    capsys.readouterr()
+    assert prepare(call, "afew-va", afew, tmp_path, *arguments) == 0
+    assert "is prepared already" in capsys.readouterr().err
+    assert (folder / "manifest.parquet").read_bytes() == before
+
+
+def test_a_removed_record_makes_prepare_mend_what_verify_found(call, afew, tmp_path):
+    assert prepare(call, "afew-va", afew, tmp_path) == 0
+    folder = tmp_path / "data" / "afew-va"
+    shard = folder / "images.zarr" / shard_name(0)
+    content = shard.read_bytes()
+    shard.unlink()
+    shard.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert call("data", "verify", "--workspace", tmp_path) == 1
+    (folder / "prepare.json").unlink()
+    assert prepare(call, "afew-va", afew, tmp_path) == 0
+    assert call("data", "verify", "--workspace", tmp_path) == 0

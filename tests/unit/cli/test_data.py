@@ -297,6 +297,47 @@ def test_a_conversion_that_was_stopped_is_completed_by_the_next_command(run: Run
     assert not (folder / ".staging").exists()
 
 
+@pytest.mark.parametrize(
+    "command", [("show",), ("list", "--json"), ("audit", "--no-images"), ("gc",), ("verify",)], ids=" ".join
+)
+def test_it_is_completed_whatever_the_command_and_without_a_name(
+    run: Run, place: Path, command: tuple
+) -> None:
+    folder = place / "data" / "afew-va"
+    (folder / ".staging").mkdir()
+    (folder / "manifest.parquet").rename(folder / ".staging" / "manifest.parquet")
+    assert run(*command).code == 0
+    assert (folder / "manifest.parquet").exists()
+    assert not (folder / ".staging").exists()
+
+
+def test_what_another_process_is_at_work_on_does_not_stop_the_list(run: Run, place: Path) -> None:
+    folder = place / "data" / "afew-va"
+    (folder / ".staging").mkdir()
+    (folder / "manifest.parquet").rename(folder / ".staging" / "manifest.parquet")
+    with lock.hold(folder):
+        assert json.loads(run("list", "--json").out) == []
+
+
+def test_gc_of_a_name_that_is_not_there_makes_no_folder(run: Run, place: Path) -> None:
+    result = run("gc", "typo")
+    assert result.code == 1
+    assert "no dataset 'typo'" in result.err
+    assert not (place / "data" / "typo").exists()
+
+
+def test_of_several_datasets_one_is_named_after_the_command(run: Run) -> None:
+    run("convert", "afew-va", "--coding", "jpeg", "--as", "small")
+    for command in ("show", "audit", "verify"):
+        assert "hint: name one of these after the command" in run(command).err
+
+
+def test_verify_tells_how_damage_is_mended(run: Run, place: Path) -> None:
+    _damage(place)
+    record = place / "data" / "afew-va" / "prepare.json"
+    assert f"remove {record} and run elimctl prepare again" in run("verify").err
+
+
 def _rows(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text)))
 

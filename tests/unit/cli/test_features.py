@@ -38,7 +38,9 @@ def asked(monkeypatch):
     monkeypatch.setattr(
         stage,
         "extract",
-        lambda folder, model, *, batch_size, track: calls.append((folder.name, model, batch_size)) or FOUND,
+        lambda folder, model, *, batch_size, reserve, track: (
+            calls.append((folder.name, model, batch_size)) or FOUND
+        ),
     )
     return calls
 

@@ -1,4 +1,5 @@
 import io
+import time
 from collections import Counter
 
 import pytest
@@ -37,3 +38,16 @@ def test_where_there_is_no_terminal_nothing_is_shown(monkeypatch: pytest.MonkeyP
         update(Outcome())
         update(Outcome(reason="no face found"))
     assert text.getvalue() == ""
+
+
+def test_what_came_all_at_once_is_shown_while_nothing_more_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(console, "stderr", lambda: Console(file=text, width=80, force_terminal=True))
+    with live.live(2000) as update:
+        for _ in range(1234):
+            update(Outcome())
+        until = time.monotonic() + 20
+        while "1,234" not in text.getvalue() and time.monotonic() < until:
+            time.sleep(0.05)
+        shown = text.getvalue()
+    assert "1,234" in shown

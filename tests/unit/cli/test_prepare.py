@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from typer.testing import CliRunner
 from elimctl.cli import prepare
 from elimctl.cli.main import app
 from elimctl.errors import ConfigError, LayoutError
-from elimctl.prepare.build import Part
+from elimctl.prepare.build import Part, Summary
 
 
 def test_shares_of_the_work_are_told_apart() -> None:
@@ -40,6 +41,32 @@ def test_what_is_still_packed_is_named_when_no_dataset_is_found(tmp_path: Path) 
     assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
 
 
+def test_a_rar_in_the_place_of_the_folder_says_what_to_run(tmp_path: Path) -> None:
+    (tmp_path / "x.part1.rar").write_bytes(b"Rar!\x1a\x07\x01\0")
+    arguments = ["prepare", "affectnet", str(tmp_path / "x.part1.rar"), "--workspace", str(tmp_path)]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, LayoutError)
+    assert "run unrar x x.part1.rar" in error.hint
+
+
+def test_a_packed_dataset_that_is_none_is_named_as_the_user_did(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    with zipfile.ZipFile(tmp_path / "raw" / "x.zip", "w") as archive:
+        archive.writestr("readme.txt", "")
+    arguments = ["prepare", "raf-db", str(tmp_path / "raw"), "--workspace", str(tmp_path)]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, LayoutError)
+    assert f"under {tmp_path / 'raw'}" in error.message
+
+
+def test_an_official_split_that_is_not_there_at_all_is_missing() -> None:
+    found = {"rows": 72, "train": 72}
+    sentences = [entry.sentence for entry in prepare.compare("affectnet", Summary(72, 72, {}, totals=found))]
+    assert "val: 0 of 5,500, 5,500 missing" in sentences
+    folds = prepare.compare("affectnet", Summary(72, 72, {}, totals={"rows": 72}))
+    assert [entry.name for entry in folds] == ["rows"]
+
+
 def test_the_counts_are_compared_with_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = tmp_path / "raw"
     for arguments in (
@@ -49,3 +76,8 @@ def test_the_counts_are_compared_with_the_card(tmp_path: Path, capsys: pytest.Ca
         found = CliRunner().invoke(app, arguments)
         assert found.exit_code == 0, found.output
     assert "clips: 6 of 600, 594 missing" in found.stderr
+
+
+def test_groups_of_ages_are_shown_as_words() -> None:
+    assert prepare._words({"18-29": 3200, "30-39": 28}) == "18-29: 3,200, 30-39: 28"
+    assert prepare._words(0.4) == 0.4

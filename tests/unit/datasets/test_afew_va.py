@@ -266,6 +266,12 @@ def test_identities_can_be_actors(tmp_path: Path) -> None:
     assert {row.identity for row in _read(tmp_path)} == {"001", "002"}
 
 
+@pytest.mark.parametrize("half", [0xD800, 0xDCFF])
+def test_half_a_character_in_the_name_of_an_actor_becomes_text(tmp_path: Path, half: int) -> None:
+    _clip(tmp_path / "001", actor=f"A{chr(half)}")  # JSON writes it as an escape
+    assert {row.actor for row in _read(tmp_path, identity="actor")} == {f"A\\u{half:x}"}
+
+
 @pytest.mark.parametrize("actor", [None, "", "  ", 7, []])
 def test_a_clip_without_actor_is_dropped_where_identities_are_actors(tmp_path: Path, actor: Any) -> None:
     _clip(tmp_path / "001", actor=actor)

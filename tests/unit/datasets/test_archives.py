@@ -440,6 +440,11 @@ class TestAttacks:
         assert "unpacks to 1.05 MB or more, and 0 bytes are free" in error.message
         assert "free some space" in str(error.hint)
 
+    @pytest.mark.parametrize("name", ["a/" * 2000 + "b", "a" * 300 + ".jpg", "\u00e4" * 130])
+    def test_a_path_that_no_disk_takes_is_refused(self, raw: Path, cache: Path, name: str) -> None:
+        _zip(raw / "x.zip", {name: b""})
+        assert "a path that no disk takes" in _refusal(raw, cache).message
+
     def test_a_nest_without_end_is_refused(self, raw: Path, cache: Path, tmp_path: Path) -> None:
         inner = _zip(tmp_path / "0.zip", {"1": b"one"})
         for level in range(1, 6):
@@ -622,6 +627,15 @@ class TestPacked:
     def test_a_rar_as_root_is_named(self, raw: Path) -> None:
         (raw / "x.rar").touch()
         assert "run unrar x x.rar" in str(archives.explain(self.ERROR, raw / "x.rar").hint)
+
+    def test_the_readers_own_count_of_archives_is_not_told_too(self, raw: Path) -> None:
+        (raw / "x.rar").touch()
+        error = archives.explain(LayoutError("no list, but 1 archives", hint="unpack the archives"), raw)
+        assert error.message == f"no list, but {raw / 'x.rar'} is still packed"
+
+    def test_the_users_own_folder_is_named_and_not_that_of_the_cache(self, raw: Path, cache: Path) -> None:
+        error = archives.explain(LayoutError(f"two: {cache}/m/a, {cache}/m/b"), raw, read=cache / "m")
+        assert error.message == f"two: {raw}/a, {raw}/b"
 
     def test_a_split_zip_is_not_unpacked(self, raw: Path, cache: Path) -> None:
         (raw / "x.zip").touch()

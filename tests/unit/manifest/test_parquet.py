@@ -30,7 +30,7 @@ def test_same_rows_give_same_bytes(make_table, tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@settings(max_examples=25)  # each writes two files to the disk
+@settings(max_examples=15)  # each writes two files to the disk
 @given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 30))
 def test_the_bytes_do_not_depend_on_how_the_rows_are_parted(sizes: list[int], group: int) -> None:
     table = _table(sum(sizes))

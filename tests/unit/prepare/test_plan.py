@@ -95,6 +95,12 @@ def test_splits_are_the_datasets_own_or_none_or_the_users(
         assert found == {(True, "test"), (False, None)}
 
 
+def test_splits_of_the_user_that_fit_nothing_are_refused(plan_of: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("clip,split\nelsewhere,test\n", encoding="utf-8")
+    with pytest.raises(DataError, match="own names no clip that was found"):
+        plan_of(_rows(30), splits=str(tmp_path / "own"))
+
+
 def test_a_dataset_with_splits_needs_no_folds(plan_of: MakePlan) -> None:
     plan = plan_of(_rows(3, split="train"), folds=6)
     assert {numbered.fold for numbered in plan.rows} == {None}

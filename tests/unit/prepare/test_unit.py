@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from elimctl import atomic
-from elimctl.datasets.video import write_video
+from elimctl.datasets.video_writing import write_video
 from elimctl.faces.align import CropOptions
 from elimctl.faces.face import Face
 from elimctl.manifest.row import Row

@@ -6,14 +6,16 @@ import shutil
 import numpy as np
 import pytest
 
-from elimctl.errors import DataError, MissingError
+from elimctl.errors import ConfigError, DataError, MissingError, StoreError
 from elimctl.faces import embed
 from elimctl.faces.align import CropOptions
 from elimctl.manifest import parquet
+from elimctl.prepare import lock
 from elimctl.stages import features as stage
 from elimctl.stages.identities import regroup
 from elimctl.store import features as cache
 from elimctl.store.images import open_images
+from elimctl.store.zarr import shard_name
 
 # insightface's own imports use calls that their packages deprecate
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -59,6 +61,42 @@ def test_asking_again_runs_no_model(folder, model):
     assert again == dataclasses.replace(made, computed=False)
 
 
+def flip(file, place):
+    content = bytearray(file.read_bytes())
+    content[place] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [lambda file: flip(file, 1000), lambda file: file.write_bytes(b"")])
+def test_damaged_features_are_computed_again(folder, model, damage):
+    made = stage.extract(folder, model)
+    damage(made.path / "c" / "0" / "0")
+    assert stage.extract(folder, model).computed
+    cache.open(folder, made.key).check()
+
+
+def test_features_that_cannot_be_opened_do_not_hide_others(folder, model):
+    keys = [stage.extract(folder, dataclasses.replace(model, digest=digest)).key for digest in "ab"]
+    (folder / "features" / f"{min(keys)}.zarr" / "c" / "0" / "0").write_bytes(b"")
+    assert stage.current(folder, parquet.read(folder), "arcface").path.stem == max(keys)
+
+
+def test_an_image_that_is_not_the_manifests_has_no_features(folder, model):
+    flip(folder / "images.zarr" / shard_name(0), 1000)
+    with pytest.raises(StoreError, match=r"image 0 of .* has sha256"):
+        stage.extract(folder, model)
+    assert cache.find(folder) == []
+
+
+def test_nobody_changes_a_dataset_whose_features_are_computed(folder, model):
+    def track(batches, _):
+        with pytest.raises(ConfigError, match="is being prepared or changed"), lock.hold(folder):
+            pytest.fail("two at once")
+        return batches
+
+    assert stage.extract(folder, model, reserve=True, track=track).computed
+
+
 def test_another_model_preprocessing_or_image_is_another_key(folder, model, change):
     key = stage.extract(folder, model).key
     others = {
@@ -66,8 +104,8 @@ def test_another_model_preprocessing_or_image_is_another_key(folder, model, chan
         stage.extract(folder, dataclasses.replace(model, preprocessing="arcface-2")).key,
     }
     table = parquet.read(folder)
-    for name, value in (("image_sha256", "0" * 64), ("crop_points", None)):
-        change(folder, **{name: [value, *table[name].to_pylist()[1:]]})
+    for values in ({"status": "dropped", "image_sha256": None}, {"crop_points": None}):
+        change(folder, **{name: [value, *table[name].to_pylist()[1:]] for name, value in values.items()})
         others.add(stage.extract(folder, model).key)
     assert len(others | {key}) == 5
     assert len(cache.find(folder)) == 5

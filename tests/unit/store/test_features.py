@@ -1,3 +1,4 @@
+import errno
 import json
 import pickle
 import tracemalloc
@@ -95,6 +96,17 @@ def test_nothing_is_left_of_features_that_stopped_halfway(folder: Path) -> None:
     assert len(list((folder / "features").iterdir())) == 1
 
 
+def test_a_full_disk_names_the_features(folder: Path) -> None:
+    def fills():
+        yield VALUES[:3]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    other = {**FACTS, "model": "2" * 64}
+    with pytest.raises(OSError, match="No space left") as caught:
+        features.write(folder, features.key(other), fills(), attributes={"facts": other})
+    assert caught.value.filename.endswith(f"{features.key(other)}.zarr")
+
+
 def test_a_reader_can_be_sent_to_another_process(folder: Path) -> None:
     sent = pickle.loads(pickle.dumps(features.open(folder, KEY)))
     np.testing.assert_array_equal(sent.read([3]), VALUES[[3]])
@@ -126,6 +138,15 @@ def test_a_changed_value_fails_the_check(folder: Path) -> None:
     content[1000] ^= 1
     data.write_bytes(content)
     with pytest.raises(StoreError, match="its values changed"):
+        features.open(folder, KEY).check()
+
+
+def test_a_changed_index_fails_the_check(folder: Path) -> None:
+    data = folder / "features" / f"{KEY}.zarr" / "c" / "0" / "0"
+    content = bytearray(data.read_bytes())
+    content[-10] ^= 1  # zarr itself could not read the features
+    data.write_bytes(content)
+    with pytest.raises(StoreError, match="its index was changed"):
         features.open(folder, KEY).check()
 
 

@@ -233,6 +233,15 @@ def test_bytes_that_are_no_jpeg_file_are_damaged(flat: Path) -> None:
     reader.read([1])
 
 
+def test_an_index_that_only_other_readers_need_is_checked(flat: Path) -> None:
+    file = flat / "bytes" / "c" / "0"
+    content = bytearray(file.read_bytes())
+    content[-10] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(StoreError, match="its index was changed"):
+        open_images(flat.parent)
+
+
 @pytest.mark.parametrize("name", ["bytes", "offsets"])
 def test_a_group_without_one_of_its_arrays_is_refused(flat: Path, name: str) -> None:
     (flat / name / "zarr.json").unlink()
