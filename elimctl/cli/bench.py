@@ -24,12 +24,12 @@ def prepare(
     as_json: options.Json = False,
 ) -> None:
     """Measure `prepare` against its detector, and without one. Takes minutes."""
-    import os
     from dataclasses import asdict
 
     from elimctl.bench import prepare as measuring
+    from elimctl.prepare import executors
 
-    count = workers or os.cpu_count() or 1
+    count = workers or executors.cores()
     found = _last(lambda scratch: measuring.measure(scratch, frames=frames, crops=crops, workers=count))
     if as_json:
         rates = {name: value for name, value in asdict(found).items() if name != "workers"}

@@ -71,7 +71,7 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
     The exit code is 1 if one is.
     """
     from elimctl import workspace as workspaces
-    from elimctl.prepare import assemble, build, verify
+    from elimctl.prepare import build, verify
     from elimctl.stages import data
     from elimctl.store import features
 
@@ -92,8 +92,8 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
     if as_json:
         sys.stdout.write(f'], "checked": {checked}, "whole": {json.dumps(not damaged)}}}\n')
     elif damaged:
-        # `prepare` trusts images whose places are right; without the record it makes them anew
-        anew = f"remove {folder / assemble.RECORD} and run elimctl prepare again"
+        # `prepare` trusts images whose places are right
+        anew = "run the same elimctl prepare with --again"
         remedy = anew if lost else "run elimctl features extract again"
         console.say(f"{folder.name}: {damaged:,} of {checked:,} checked are damaged; {remedy}")
     else:

@@ -56,6 +56,7 @@ def prepare(
     shard_index: Annotated[int | None, Option(min=0, help="Do only this share of the work.")] = None,
     num_shards: Annotated[int | None, Option(min=1, help="Shares in all, for --shard-index.")] = None,
     merge: Annotated[bool, Option("--merge", help="Put together what all shares did.")] = False,
+    again: Annotated[bool, Option("--again", help="Prepare anew what is prepared already.")] = False,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
     device: Annotated[
@@ -88,8 +89,10 @@ def prepare(
     tables = recipes.read(recipe, values, sets=sets)
     place = workspaces.locate(workspace)
     share = _share(shard_index, num_shards, merge=merge)
-    found = run(dataset, raw, tables, place, name=name or dataset, share=share)
+    found = run(dataset, raw, tables, place, name=name or dataset, share=share, again=again)
     if found is None:
+        if as_json:
+            console.show_json({"share": shard_index, "shares": num_shards})
         console.say(f"share {shard_index} of {num_shards} is done; when all are: elimctl prepare ... --merge")
     elif as_json:
         console.show_json({**asdict(found), "totals": [asdict(entry) for entry in compare(dataset, found)]})
@@ -107,6 +110,7 @@ def run(
     *,
     name: str,
     share: "Share" = None,
+    again: bool = False,
 ) -> "Summary | None":
     """Prepare a dataset behind a table that counts what is kept and dropped.
 
@@ -124,6 +128,8 @@ def run(
         )
     part = isinstance(share, build.Part)
     with stage.planned(dataset, root, console.track(rows, "read"), tables, out, shared=part) as plan:
+        if again:
+            build.forget(out)
         if build.is_current(plan, out):
             console.say(f"{name} is prepared already, from the same files with the same settings")
         try:

@@ -78,6 +78,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
             identity=clip if identity is None else identity,
             clip=clip,
             frame=frame,
+            turned=True,
             actor=record.identity,
             valence=record.valence,
             arousal=record.arousal,

@@ -29,7 +29,7 @@ FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg"
 TIMED = ("mov", "matroska")  # store when each frame is shown, and where the key frames are
 # Of what AVI holds: frames that depend on no later one, or, in MPEG-4 part 2, a header that says so.
 ORDERED_CODECS = ("mjpeg", "mpeg4", "rawvideo")
-MAX_PIXELS = 178_956_970  # of a frame; as for images
+MAX_PIXELS = 100_000_000  # of a frame; as for images
 
 
 class VideoError(DataError):

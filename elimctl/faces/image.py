@@ -4,31 +4,33 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from elimctl.errors import ImageError
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+MAX_PIXELS = 100_000_000  # decoding takes up to 12 bytes of memory for each
 MAX_SIDE_PX = 32_766  # OpenCV's warps address pixels with 16 bits
 
 
-def decode(content: bytes, *, where: str) -> np.ndarray:
+def decode(content: bytes, *, where: str, turn: bool = False) -> np.ndarray:
     """Decode an image to 8-bit RGB.
 
-    The EXIF orientation is ignored: datasets give landmarks and boxes in pixels of the stored image.
     Of an alpha channel the colours are kept as stored; of 16-bit samples, the upper 8 bits; of several
     frames, the first.
 
     Args:
-        content: a PNG, JPEG, BMP or TIFF file.
+        content: a PNG, JPEG, BMP, TIFF or WebP file.
         where: what the content is, for messages (its path).
+        turn: whether to turn the image as its EXIF orientation says. Datasets give landmarks and boxes in
+            pixels of the stored image; people see their own photographs turned.
 
     Returns:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
         ImageError: the content is empty, truncated, no image of these formats, or has more pixels than
-            Pillow decodes (178,956,970); the size is read from the header, before anything is decoded.
+            `MAX_PIXELS`; the size is read from the header, before anything is decoded.
     """
     if not content:
         raise ImageError(f"{where} is empty", hint="copy the file again from its source")
@@ -38,7 +40,7 @@ def decode(content: bytes, *, where: str) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _check_size(image, where=where)
-                return _to_rgb(image, where=where)
+                return _to_rgb(ImageOps.exif_transpose(image) if turn else image, where=where)
     except UnidentifiedImageError:
         raise ImageError(
             f"{where} is no readable {', '.join(FORMATS)} image, it starts with {content[:8]!r}",
@@ -55,6 +57,11 @@ def decode(content: bytes, *, where: str) -> np.ndarray:
 
 
 def _check_size(image: Image.Image, *, where: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(
+            f"{where} is {image.width} x {image.height} px, the most are {MAX_PIXELS:,} pixels",
+            hint="scale the image down",
+        )
     if max(image.size) > MAX_SIDE_PX:
         raise ImageError(
             f"{where} is {image.width} x {image.height} px, the longest side allowed is {MAX_SIDE_PX}",
@@ -73,4 +80,4 @@ def _to_rgb(image: Image.Image, *, where: str) -> np.ndarray:
         )
     if "transparency" in image.info:  # palette entries and gray levels marked as transparent
         image = image.convert("RGBA")
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))

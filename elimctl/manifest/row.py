@@ -37,6 +37,7 @@ class Row:
             `path` is an image.
         side: which of two people in the image the sample is about, told by where they are; None where the
             dataset does not say.
+        turned: whether places in the image are those of the image turned as its EXIF orientation says.
         cropped: whether the image is a crop of the face already; it is taken whole, and no face is sought.
         actor: name of the actor as shipped, None where the dataset has none.
         valence: label in [-1, 1], None where there is none.
@@ -63,6 +64,7 @@ class Row:
     frame: int
     video_frame: int | None = None
     side: Literal["left", "right"] | None = None
+    turned: bool = False
     cropped: bool = False
     actor: str | None = None
     valence: float | None = None

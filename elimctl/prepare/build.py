@@ -5,7 +5,6 @@ the new dataset is put together from them. An earlier dataset stays as it is unt
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +94,16 @@ def build(plan: Plan, out: Path, *, share: Share = None) -> Iterator[Outcome]:
         assemble.tidy(out, units)
 
 
+def forget(out: Path) -> None:
+    """Let the next `build` prepare a dataset anew; the one that is there stays until the new one is complete.
+
+    Raises:
+        StoreError: the folder holds a dataset of a newer elimctl.
+    """
+    version.refuse_newer(read_record(out).get("format"), out / assemble.RECORD)
+    (out / assemble.RECORD).unlink(missing_ok=True)
+
+
 def _works(plan: Plan, units: Path, share: Share) -> Iterator[Work]:
     """The units in the doing, by who is to do them."""
     tasks = list(plan.tasks(units))
@@ -104,7 +113,7 @@ def _works(plan: Plan, units: Path, share: Share) -> Iterator[Work]:
         tasks = tasks[share.index :: share.count]
     if plan.settings.executor == "ray":
         return executors.ray_tasks(tasks)
-    workers = min(plan.settings.workers or os.cpu_count() or 1, len(tasks))
+    workers = min(plan.settings.workers or executors.cores(), len(tasks))
     if workers <= 1:
         return executors.here(tasks, plan.detector)
     return executors.processes(tasks, workers=workers)

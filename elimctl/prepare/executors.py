@@ -4,12 +4,14 @@ All give the same units in the same order: a unit depends on its rows and the se
 """
 
 import os
+import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from ctypes import c_bool
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,6 +63,11 @@ class Task:
         return unit.run(rows, self.root, self.folder, settings=self.settings, detector=detector)
 
 
+def cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def here(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:
     """Do the units in this process, one row at a time as they are asked for."""
     for task in tasks:
@@ -86,6 +93,8 @@ def processes(tasks: Iterable[Task], *, workers: int) -> Iterator[Work]:
         workers, mp_context=context, initializer=_start_worker, initargs=(stop, os.getpid())
     )
     try:
+        with _deaf():
+            pool.submit(_nothing)  # starts the workers
         for future in _ahead(tasks, lambda task: pool.submit(_do_unless_stopped, task), workers=workers):
             done = future.result()
             assert done is not None, "a unit was stopped although its result is wanted"
@@ -167,7 +176,7 @@ def finished(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:
     if missing:
         raise MissingError(
             f"{len(missing)} of {len(tasks)} units are not done, the first is unit {missing[0]}",
-            hint="run every --shard-index of the same --num-shards to its end, then merge again",
+            hint="run every --shard-index with these settings to its end, then merge again",
         )
     for task, name in zip(tasks, names, strict=True):
         yield _replay((name, unit.read_record(task.folder, name)))
@@ -210,10 +219,25 @@ def _replay(done: Done) -> Work:
 _stop = c_bool(False)  # of a worker: set when the units in work are no longer wanted
 
 
+def _nothing() -> None:
+    """A unit of no work."""
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Have processes that are started meanwhile ignore Ctrl-C from their first moment, as they inherit."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _start_worker(stop: c_bool, parent: int) -> None:
     """Set up a worker: one thread, deaf to Ctrl-C, and gone when its parent is."""
-    import signal
-
     import cv2
 
     global _stop

@@ -61,6 +61,10 @@ class OwnSplits:
         self._matched |= any(found)
         return [None if entry is None else entry[0] for entry in found]
 
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._splits.close()
+
     def check(self) -> None:
         """Make sure, when all rows were asked for, that the names fit.
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,8 @@ def arrange(
         DataError: no row is usable, fewer identities than folds are, without splits, or a CSV file of splits
             names no row.
     """
-    splitter = _splitter(settings.splits)
-    found = spool.write(scratch, rows, folds=settings.folds, seed=settings.seed, splitter=splitter)
-    if isinstance(splitter, OwnSplits):
-        splitter.check()
+    with _splitter(settings.splits) as splitter:
+        found = spool.write(scratch, rows, folds=settings.folds, seed=settings.seed, splitter=splitter)
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
     return Plan(
@@ -99,13 +98,17 @@ def arrange(
     )
 
 
-def _splitter(name: str) -> Splitter | None:
+@contextmanager
+def _splitter(name: str) -> Iterator[Splitter | None]:
     """What gives the rows their splits, None where they keep the dataset's own."""
     if name == "official":
-        return None
-    if name == "folds":
-        return lambda rows: [None] * len(rows)
-    return OwnSplits(Path(name))
+        yield None
+    elif name == "folds":
+        yield lambda rows: [None] * len(rows)
+    else:
+        with closing(OwnSplits(Path(name))) as own:
+            yield own
+            own.check()
 
 
 def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:

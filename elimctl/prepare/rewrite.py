@@ -179,7 +179,7 @@ def _compare(reader: Images, rows: pa.Table, order: np.ndarray, digests: Sequenc
         if found != wanted:
             raise StoreError(
                 f"image {number} of {reader.path} has sha256 {found}, its manifest says {wanted}",
-                hint="run elimctl data verify, and elimctl prepare again where it finds damage",
+                hint="run elimctl data verify, and elimctl prepare --again where it finds damage",
             )
 
 

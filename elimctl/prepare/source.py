@@ -79,7 +79,7 @@ def _image(row: Row, source: Source, root: Path) -> np.ndarray | str:
     if hashlib.sha256(content).hexdigest() != source.sha256:
         raise _changed(row)
     try:
-        return decode(content, where=where)
+        return decode(content, where=where, turn=row.turned)
     except ImageError as error:
         return f"unreadable image: {error.message}"
 

@@ -110,7 +110,7 @@ def _name(rows: Sequence[Row], sources: Sequence[Source], settings: PrepareSetti
         annotated = [
             None if xy is None else xy.astype("<f4").tobytes().hex() for xy in (row.landmarks, row.points)
         ]
-        place = [row.path, row.video_frame, row.box, row.pixel_aspect, row.side, row.cropped]
+        place = [row.path, row.video_frame, row.box, row.pixel_aspect, row.side, row.turned, row.cropped]
         follows = row.clip if row.video_frame is not None else None  # a face is followed through a clip
         facts.append([*place, follows, *annotated, found.sha256, found.reason])
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

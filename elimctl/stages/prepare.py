@@ -136,12 +136,14 @@ def planned(
     scratch = out / f".rows.{socket.gethostname()}.{os.getpid()}.tmp"
     try:
         with lock.hold(out, shared=shared):
-            if not shared:
-                rewrite.finish(out)
-            plan = arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
-            yield plan if model is None else _depending(plan, parquet.digest(model))
+            try:
+                if not shared:
+                    rewrite.finish(out)
+                plan = arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
+                yield plan if model is None else _depending(plan, parquet.digest(model))
+            finally:
+                scratch.unlink(missing_ok=True)
     finally:
-        scratch.unlink(missing_ok=True)
         with suppress(OSError):  # nothing came of it
             out.rmdir()
 

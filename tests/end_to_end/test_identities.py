@@ -108,7 +108,7 @@ def test_no_face_is_sought_again_when_a_kill_came_into_the_exchange(call, afew, 
     assert (folder / "manifest.parquet").read_bytes() == before
 
 
-def test_a_removed_record_makes_prepare_mend_what_verify_found(call, afew, tmp_path):
+def test_preparing_again_mends_what_verify_found(call, afew, tmp_path):
     assert prepare(call, "afew-va", afew, tmp_path) == 0
     folder = tmp_path / "data" / "afew-va"
     shard = folder / "images.zarr" / shard_name(0)
@@ -116,6 +116,5 @@ def test_a_removed_record_makes_prepare_mend_what_verify_found(call, afew, tmp_p
     shard.unlink()
     shard.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     assert call("data", "verify", "--workspace", tmp_path) == 1
-    (folder / "prepare.json").unlink()
-    assert prepare(call, "afew-va", afew, tmp_path) == 0
+    assert prepare(call, "afew-va", afew, tmp_path, "--again") == 0
     assert call("data", "verify", "--workspace", tmp_path) == 0

@@ -25,7 +25,7 @@ def test_shares_and_a_merge_give_the_bytes_of_one_call(prepare, tmp_path, capsys
     for index in (1, 0):
         assert prepare("parts", "--shard-index", index, "--num-shards", 2, "--json") == 0
         out, err = capsys.readouterr()
-        assert out == ""
+        assert json.loads(out) == {"share": index, "shares": 2}
         assert f"share {index} of 2 is done" in err
         assert "--merge" in err
     assert prepare("parts", "--merge", "--json") == 0

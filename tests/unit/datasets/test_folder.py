@@ -56,7 +56,9 @@ def _video(file: Path, frames: int, **options: Any) -> Path:
 def test_path_valence_and_arousal_are_enough(tmp_path: Path) -> None:
     _table(tmp_path, "path,valence,arousal", "a.jpg,0.5,-0.25", "b.png,-1,1.0")
     first, second = _read(tmp_path)
-    assert first == Row(path="a.jpg", identity="a.jpg", clip="a.jpg", frame=0, valence=0.5, arousal=-0.25)
+    assert first == Row(
+        path="a.jpg", identity="a.jpg", clip="a.jpg", frame=0, turned=True, valence=0.5, arousal=-0.25
+    )
     assert (second.path, second.valence, second.arousal) == ("b.png", -1, 1)
 
 
@@ -72,6 +74,7 @@ def test_all_columns_become_the_fields_of_a_row(tmp_path: Path) -> None:
         identity="id01",
         clip="holiday",
         frame=12,
+        turned=True,
         actor="id01",
         valence=0.5,
         arousal=-0.25,

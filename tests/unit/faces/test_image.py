@@ -147,3 +147,24 @@ def test_damage_never_raises_anything_but_image_errors(file_format, data):
         read(bytes(content))
     except ImageError:
         return
+
+
+def test_a_photograph_is_turned_only_where_that_is_asked_for():
+    tag = Image.Exif()
+    tag[0x0112] = 6  # shown after a quarter turn clockwise
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "PNG", exif=tag)
+    np.testing.assert_array_equal(read(file.getvalue()), RGB)
+    turned = decode(file.getvalue(), where="a.png", turn=True)
+    np.testing.assert_array_equal(turned, np.rot90(RGB, -1))
+
+
+def test_webp_is_read():
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "WEBP", lossless=True)
+    np.testing.assert_array_equal(read(file.getvalue()), RGB)
+
+
+def test_more_pixels_than_memory_is_meant_for_are_refused_by_the_header():
+    with pytest.raises(ImageError, match="is 12000 x 9000 px, the most are 100,000,000 pixels"):
+        read(png_header(12_000, 9_000))

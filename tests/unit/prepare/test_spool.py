@@ -40,6 +40,7 @@ rows = st.builds(
     frame=st.integers(0, 2**40),
     video_frame=st.none() | st.integers(0, 2**40),
     side=st.sampled_from([None, "left", "right"]),
+    turned=st.booleans(),
     cropped=st.booleans(),
     actor=st.none() | names,
     valence=st.none() | numbers,
@@ -84,9 +85,8 @@ def test_a_row_comes_back_as_it_was(row: Row) -> None:
 
 def test_every_field_of_a_row_is_tried() -> None:
     row = Row(path="a", identity="a", clip="a", frame=1)
-    tried = {
-        name for name in Row.__slots__ if getattr(row, name) is None or name in ("cropped", "pixel_aspect")
-    }
+    knobs = {"turned", "cropped", "pixel_aspect"}
+    tried = {name for name in Row.__slots__ if getattr(row, name) is None} | knobs
     assert tried | {"path", "identity", "clip", "frame"} == set(Row.__slots__)
 
 
