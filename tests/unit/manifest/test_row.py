@@ -21,8 +21,8 @@ def test_any_name_of_a_file_becomes_text_that_can_be_stored(name: bytes) -> None
 def test_of_a_row_only_its_place_must_be_known() -> None:
     row = Row(path="a.png", identity="1", clip="1", frame=0)
     told = {name for name in Row.__slots__ if getattr(row, name) is not None}
-    assert told == {"path", "identity", "clip", "frame", "cropped", "pixel_aspect"}
-    assert (row.cropped, row.pixel_aspect) == (False, 1.0)
+    assert told == {"path", "identity", "clip", "frame", "turned", "cropped", "pixel_aspect"}
+    assert (row.turned, row.cropped, row.pixel_aspect) == (False, False, 1.0)
 
 
 def test_expressions_have_the_numbers_of_affectnet() -> None:
