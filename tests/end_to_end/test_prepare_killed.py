@@ -12,7 +12,7 @@ import pytest
 
 SEED = 0  # of the moments
 PATIENCE_S = 60  # the machines are shared; what is waited for takes a second or two
-SOON_S = 5  # half a second, in which a worker notices that its parent is gone, and patience
+SOON_S = 60  # half a second, in which a worker notices that its parent is gone, and patience
 
 QUICK = ["--detector", "annotation", "--size", "32", "--set", "prepare.shard_images=3"]
 SLOW = ["--size", "32", "--set", "prepare.shard_images=2", "--set", "prepare.detector.longer_side_px=1024"]
