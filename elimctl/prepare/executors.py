@@ -94,7 +94,8 @@ def processes(tasks: Iterable[Task], *, workers: int) -> Iterator[Work]:
     )
     try:
         with _deaf():
-            pool.submit(_nothing)  # starts the workers
+            for _ in range(workers):
+                pool.submit(_nothing)  # starts a worker, for none is idle yet
         for future in _ahead(tasks, lambda task: pool.submit(_do_unless_stopped, task), workers=workers):
             done = future.result()
             assert done is not None, "a unit was stopped although its result is wanted"
