@@ -93,7 +93,7 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
         sys.stdout.write(f'], "checked": {checked}, "whole": {json.dumps(not damaged)}}}\n')
     elif damaged:
         # `prepare` trusts images whose places are right
-        anew = "run the same elimctl prepare with --again"
+        anew = "run the same elimctl prepare with --again (or convert it again)"
         remedy = anew if lost else "run elimctl features extract again"
         console.say(f"{folder.name}: {damaged:,} of {checked:,} checked are damaged; {remedy}")
     else:

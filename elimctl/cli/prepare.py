@@ -183,9 +183,13 @@ def compare(dataset: str, found: "Summary") -> "list[Comparison]":
 def show_totals(dataset: str, found: "Summary") -> None:
     """Say what is missing of a complete copy, and what is particular about the dataset."""
     from elimctl import plugins
+    from elimctl.manifest import splits
 
     for entry in compare(dataset, found):
         console.say(f"of a complete copy: {entry.sentence}")
+    apart = sum(found.totals.get(split, 0) for split in splits.NAMES)
+    if apart and (rest := found.totals["rows"] - apart):
+        console.say(f"{rest:,} of {found.totals['rows']:,} samples are in no split")
     if note := getattr(plugins.find("datasets", dataset), "NOTE", None):
         console.say(note)
 
@@ -203,7 +207,7 @@ def _share(index: int | None, count: int | None, *, merge: bool) -> "Share":
         return None
     if index is None or count is None or index >= count:
         raise ConfigError(
-            f"--shard-index {index} --num-shards {count}; wanted an index below the number",
-            hint="give both, the index from 0",
+            "a share needs --shard-index and --num-shards, the index below the number",
+            hint="give both; the index counts from 0",
         )
     return Part(index, count)

@@ -1,7 +1,8 @@
 """The columns of a user's own CSV, found by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from elimctl.datasets.csv_rows import column_name
 from elimctl.errors import LayoutError
@@ -32,6 +33,7 @@ NAMES = {
     "age": ("age",),
 }
 KNOWN = frozenset(name for names in NAMES.values() for name in names)
+NEAR = 0.8  # similarity of a misspelt name, as difflib has it
 REQUIRED = ("path", "valence", "arousal")
 # A box is read where all four of its columns are there.
 CORNERS = (
@@ -79,7 +81,7 @@ def find_columns(header: Sequence[str], *, where: str) -> Columns:
         where: the file, for messages.
 
     Raises:
-        LayoutError: a column that is needed is there twice.
+        LayoutError: a column that is needed is there twice, or the name of a missing one was misspelt.
     """
     names = [written(name) for name in header]
     places = {}
@@ -90,6 +92,8 @@ def find_columns(header: Sequence[str], *, where: str) -> Columns:
                     f"{where} has {names.count(found)} columns {found!r}", hint="rename all of them but one"
                 )
             places[wanted] = names.index(found)
+    if all(name in places for name in REQUIRED):  # else it is another table
+        _refuse_misspelt(names, places, where=where)
     corners, sized = ([four for four in known if set(four) <= set(names)] for known in (CORNERS, SIZED))
     four = next(iter(corners + sized), None)
     return Columns(
@@ -98,6 +102,17 @@ def find_columns(header: Sequence[str], *, where: str) -> Columns:
         sized=not corners,
         count=len(names),
     )
+
+
+def _refuse_misspelt(names: Sequence[str], places: Mapping[str, int], *, where: str) -> None:
+    """Refuse names that nearly are those of missing columns: identities or splits would be lost."""
+    for name in names:
+        near = get_close_matches(name, [key for key in NAMES if key not in places], n=1, cutoff=NEAR)
+        if near and name not in KNOWN:
+            raise LayoutError(
+                f"{where} has a column {name!r}, which is no name of a column that is read",
+                hint=f"rename it to {near[0]}, or to something else if that is not meant",
+            )
 
 
 def written(name: str) -> str:

@@ -97,6 +97,11 @@ def open_raw(
             come while the rows are read.
     """
     plugin = plugins.find("datasets", dataset)
+    if values.get("ages") is not None and "ages" not in plugin.Options.model_fields:
+        raise ConfigError(
+            f"{dataset} takes no file of ages",
+            hint="put ages into a column `age` of the CSV, if the dataset has one, or use --ages model",
+        )
     options = validate(plugin.Options, values, where="dataset")
     try:
         root = archives.mirror(raw, cache, on_member=on_member)

@@ -8,6 +8,7 @@ from elimctl.cli import prepare
 from elimctl.cli.main import app
 from elimctl.errors import ConfigError, LayoutError
 from elimctl.prepare.build import Part, Summary
+from elimctl.stages.prepare import open_raw
 
 
 def test_shares_of_the_work_are_told_apart() -> None:
@@ -19,7 +20,7 @@ def test_shares_of_the_work_are_told_apart() -> None:
 
 @pytest.mark.parametrize(("index", "count"), [(3, 3), (0, None), (None, 3)])
 def test_half_a_share_is_refused(index: int | None, count: int | None) -> None:
-    with pytest.raises(ConfigError, match="wanted an index below the number"):
+    with pytest.raises(ConfigError, match="the index below the number"):
         prepare._share(index, count, merge=False)
 
 
@@ -81,3 +82,16 @@ def test_the_counts_are_compared_with_the_card(tmp_path: Path, capsys: pytest.Ca
 def test_groups_of_ages_are_shown_as_words() -> None:
     assert prepare._words({"18-29": 3200, "30-39": 28}) == "18-29: 3,200, 30-39: 28"
     assert prepare._words(0.4) == 0.4
+
+
+def test_samples_in_no_split_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    totals = {"rows": 10, "clips": 10, "identities": 10, "train": 5, "val": 2}
+    prepare.show_totals("folder", Summary(10, 10, {}, totals))
+    assert "3 of 10 samples are in no split" in capsys.readouterr().err
+    prepare.show_totals("folder", Summary(10, 10, {}, {"rows": 10, "clips": 10, "identities": 10}))
+    assert "no split" not in capsys.readouterr().err
+
+
+def test_ages_are_refused_where_nothing_reads_them(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="folder takes no file of ages"):
+        open_raw("folder", tmp_path, {"ages": "ages.csv"}, cache=tmp_path / "cache")

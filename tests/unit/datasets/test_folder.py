@@ -657,3 +657,18 @@ def test_too_few_records_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
     options = ImitateOptions(identities=1, clips=1, frames=1, defects=True, **SMALL)
     with pytest.raises(ConfigError, match="1 records cannot show all defects; wanted 20"):
         imitate(tmp_path, np.random.default_rng(0), options)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("identty", "identity"), ("Splitt", "split"), ("expresion", "expression")]
+)
+def test_a_misspelt_column_is_refused_lest_it_be_lost(tmp_path: Path, name: str, meant: str) -> None:
+    _table(tmp_path, f"path,valence,arousal,{name}", "a.jpg,0.5,-0.25,x")
+    with pytest.raises(LayoutError, match=f"has a column '{name.lower()}'") as caught:
+        _read(tmp_path)
+    assert f"rename it to {meant}" in caught.value.hint
+
+
+def test_columns_of_other_meanings_are_left_alone(tmp_path: Path) -> None:
+    _table(tmp_path, "path,valence,arousal,camera,pose,notes", "a.jpg,0.5,-0.25,1,2,3")
+    assert len(_read(tmp_path)) == 1
