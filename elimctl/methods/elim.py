@@ -17,7 +17,7 @@ from elimctl.backbones.projector import Projector
 from elimctl.loader.batch import Batch
 from elimctl.loader.groups import PADDING
 from elimctl.losses.mse import grouped_mse
-from elimctl.methods.matching import Sampling, gather, plan_and_cost, select
+from elimctl.methods.matching import Sampling, Weights, gather, plan_and_cost, select
 from elimctl.methods.regression import (
     Losses,
     RegressionConfig,
@@ -49,7 +49,7 @@ class Config(RegressionConfig):
     n_iter: Count = 5  # T, Sinkhorn iterations; A.10 row 2
     tol: Positive | None = None  # relative change at which Sinkhorn may stop before n_iter; A.10 row 2
     eps_everywhere: bool = False  # the reference code's 1e-6 inside Sinkhorn; A.10 row 3
-    weights: Literal["relevance", "self_side"] = "relevance"  # Eq. 8, or its ablation; A.4, A.12
+    weights: Weights = "relevance"  # Eq. 8, or its ablation; A.4, A.12
     weight_normalisation: Norm = "count"  # A.10 row 4
     shift: Share = "per_sample"  # whose shift a target sample gets; A.10 row 5
     update: Literal["joint", "alternate"] = "joint"  # one optimiser step an iteration, or two; A.10 row 7
@@ -127,6 +127,7 @@ class Elim(Regressor):
             main = self.matching_loss(features, self.project(features), batch)
             yield with_total({"main": main}, weights)
 
+    @full_precision
     def matching_loss(
         self, features: Float[Tensor, "B d"], preds: Float[Tensor, "B 2"], batch: Batch
     ) -> Float[Tensor, ""]:

@@ -9,11 +9,12 @@ from torch import Tensor
 from elimctl.loader.groups import PADDING
 from elimctl.transport.cost import COSINE_MAX, cosine
 from elimctl.transport.gumbel import gumbel_top_k
+from elimctl.transport.precision import full_precision
 from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
-from elimctl.transport.weights import Norm, normalise, relevance, self_side
+from elimctl.transport.weights import Norm, normalise, relevance
 
 Sampling = Literal["gumbel", "none", "max-filling"]
-WEIGHTS = {"relevance": relevance, "self_side": self_side}
+Weights = Literal["relevance", "self_side"]
 # plain Sinkhorn multiplies kernel and scalings, each within exp(-40) and exp(40); float32 ends at exp(88)
 LARGEST_EXPONENT = 40.0
 
@@ -67,7 +68,7 @@ def plan_and_cost(
     n_iter: int,
     tol: float | None = None,
     eps: float = 0.0,
-    weights: Literal["relevance", "self_side"] = "relevance",
+    weights: Weights = "relevance",
     norm: Norm = "count",
     log_domain: bool | None = None,
 ) -> tuple[Float[Tensor, "T n m"], Float[Tensor, "T n m"]]:
@@ -91,17 +92,42 @@ def plan_and_cost(
 
     Source: Kim & Song 2022, Eq. 2 and 8.
     """
-    source = reference.expand(len(targets), -1, -1)
-    source_mask = reference_mask.expand(len(targets), -1)
-    M = cosine(source, targets)
-    a, b = WEIGHTS[weights](source, targets, source_mask, target_mask)
-    a = normalise(a, source_mask, norm=norm, eps=eps)
-    b = normalise(b, target_mask, norm=norm)
+    a, b, M = problems(reference, targets, reference_mask, target_mask, weights=weights, norm=norm, eps=eps)
+    source_mask = reference_mask.unsqueeze(0)
     if log_domain if log_domain is not None else needs_log_domain(reg):
         plan = sinkhorn_log(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=source_mask)
     else:
         plan = sinkhorn(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=source_mask, eps=eps)
     return plan, M
+
+
+@full_precision
+def problems(
+    reference: Float[Tensor, "n d"],
+    targets: Float[Tensor, "T m d"],
+    reference_mask: Bool[Tensor, " n"],
+    target_mask: Bool[Tensor, "T m"],
+    *,
+    weights: Weights = "relevance",
+    norm: Norm = "count",
+    eps: float = 0.0,
+) -> tuple[Float[Tensor, "T n"], Float[Tensor, "T m"], Float[Tensor, "T n m"]]:
+    """The transport problem of every target group with the reference group; arguments as in `plan_and_cost`.
+
+    Returns:
+        Weights of the reference samples, weights of the target samples, costs.
+
+    Source: Kim & Song 2022, Eq. 2 and 8, and Table 4 (self-side weights, an ablation).
+    """
+    source, source_mask = reference.unsqueeze(0), reference_mask.unsqueeze(0)
+    products = source @ targets.mT  # of features with features the only one: costs and weights follow from it
+    source_norm, target_norm = (torch.linalg.vector_norm(side, dim=-1) for side in (source, targets))
+    if weights == "self_side":
+        a, b = source_norm.expand(len(targets), -1), target_norm
+    else:
+        a, b = relevance(products, source_mask, target_mask)
+    a, b = normalise(a, source_mask, norm=norm, eps=eps), normalise(b, target_mask, norm=norm)
+    return a, b, cosine(products, source_norm, target_norm)
 
 
 def needs_log_domain(reg: float) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
+FLOAT32_BYTES = 4
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
@@ -36,6 +37,6 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _raise(value: object) -> object:
-    if isinstance(value, Tensor) and value.is_floating_point():
-        return value.to(torch.promote_types(value.dtype, torch.float32))
+    if isinstance(value, Tensor) and value.is_floating_point() and value.dtype.itemsize < FLOAT32_BYTES:
+        return value.float()
     return value

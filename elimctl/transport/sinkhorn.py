@@ -25,7 +25,7 @@ def sinkhorn(
     *,
     reg: float,
     n_iter: int,
-    mask: Bool[Tensor, "B n"] | None = None,
+    mask: Bool[Tensor, "#B n"] | None = None,
     tol: float | None = None,
     eps: float = 0.0,
 ) -> Float[Tensor, "B n m"]:
@@ -53,19 +53,26 @@ def sinkhorn(
 
     Source: Kim & Song 2022, appendix algorithm 1, in the form that allows weights of 0.
     """
-    K = torch.exp(-M / reg)
-    real = torch.ones_like(a) if mask is None else mask.to(a.dtype)
-    u = real / real.sum(dim=1, keepdim=True)
-    change = u.new_zeros(len(u))
+    K = torch.exp(M / -reg)
+    K_rows = K.mT.contiguous()  # a row times a contiguous matrix is the fastest of small products
+    u = torch.ones_like(a) if mask is None else mask.expand_as(a).to(a.dtype)
+    floor: Tensor | None = None
+    if eps:  # only then does the scale of u matter
+        a = (a + eps) * u
+        u = u / u.sum(dim=1, keepdim=True)
+        floor = (eps * a).unsqueeze(1)
+    a, b, u = a.unsqueeze(1), b.unsqueeze(1), u.unsqueeze(1)
     for _ in range(n_iter):
         before = u
-        v = b / (_columns(K, u) + eps)
-        u = real * (a + eps) / (_rows(K, v) + eps * (a + eps))
-        if tol is not None and _settled(change := _relative_change(before, u), tol):
+        v = _divide(b, torch.bmm(u, K), eps or None)
+        u = _divide(a, torch.bmm(v, K_rows), floor)
+        if tol is not None and _settled(change := _relative_change(before.squeeze(1), u.squeeze(1)), tol):
             break
-    _warn_unless_settled(change, tol, n_iter)
-    v = b / (_columns(K, u) + eps)
-    return u.unsqueeze(2) * K * v.unsqueeze(1)
+    else:
+        if tol is not None:
+            _warn(change, tol, n_iter)
+    v = _divide(b, torch.bmm(u, K), eps or None)
+    return u.mT * K * v
 
 
 @full_precision
@@ -76,7 +83,7 @@ def sinkhorn_log(
     *,
     reg: float,
     n_iter: int,
-    mask: Bool[Tensor, "B n"] | None = None,
+    mask: Bool[Tensor, "#B n"] | None = None,
     tol: float | None = None,
 ) -> Float[Tensor, "B n m"]:
     """The plans of `sinkhorn`, computed with logarithms: finite for any `reg`.
@@ -99,8 +106,7 @@ def sinkhorn_log(
     Source: as `sinkhorn`; Peyré & Cuturi 2019, section 4.4.
     """
     log_K, log_a, log_b = -M / reg, _log(a), _log(b)
-    log_u = _log(torch.ones_like(a) if mask is None else mask.to(a.dtype))
-    change = log_u.new_zeros(len(log_u))
+    log_u = _log(torch.ones_like(a) if mask is None else mask.expand_as(a).to(a.dtype))
     for _ in range(n_iter):
         before = log_u
         log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
@@ -110,17 +116,19 @@ def sinkhorn_log(
             change = _relative_change((before - highest).exp(), (log_u - highest).exp())
             if _settled(change, tol):
                 break
-    _warn_unless_settled(change, tol, n_iter)
+    else:
+        if tol is not None:
+            _warn(change, tol, n_iter)
     log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
     return (log_u.unsqueeze(2) + log_K + log_v.unsqueeze(1)).exp()
 
 
-def _columns(K: Float[Tensor, "B n m"], u: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
-    return torch.einsum("bij,bi->bj", K, u)
-
-
-def _rows(K: Float[Tensor, "B n m"], v: Float[Tensor, "B m"]) -> Float[Tensor, "B n"]:
-    return torch.einsum("bij,bj->bi", K, v)
+def _divide(
+    weights: Float[Tensor, "B 1 n"],
+    sums: Float[Tensor, "B 1 n"],
+    floor: Float[Tensor, "B 1 n"] | float | None,
+) -> Float[Tensor, "B 1 n"]:
+    return weights / (sums if floor is None else sums + floor)
 
 
 def _log(weights: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
@@ -137,9 +145,7 @@ def _settled(change: Float[Tensor, " B"], tol: float) -> bool:
     return bool((change <= tol).all())
 
 
-def _warn_unless_settled(change: Float[Tensor, " B"], tol: float | None, n_iter: int) -> None:
-    if tol is None or _settled(change, tol):
-        return
+def _warn(change: Float[Tensor, " B"], tol: float, n_iter: int) -> None:
     late = int((change > tol).sum())
     warnings.warn(
         f"sinkhorn did not converge in {n_iter} iterations: {late} of {len(change)} problems still change "

@@ -6,24 +6,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from elimctl.transport.precision import full_precision
-
 Norm = Literal["count", "unit", "l2"]
 
 
-@full_precision
 def relevance(
-    source: Float[Tensor, "B n d"],
-    target: Float[Tensor, "B m d"],
-    source_mask: Bool[Tensor, "B n"],
-    target_mask: Bool[Tensor, "B m"],
+    products: Float[Tensor, "B n m"], source_mask: Bool[Tensor, "#B n"], target_mask: Bool[Tensor, "B m"]
 ) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
     """Weights by how well a sample agrees with the other side's mean, negative agreement clipped.
 
+    The inner product with a mean is the mean of the inner products.
+
     Args:
-        source: features, not normalised, so that large ones weigh more; zeros at padding.
-        target: as source.
-        source_mask: True at real samples.
+        products: inner products of the features, not normalised, so that large ones weigh more; 0 at padding.
+        source_mask: True at real samples, at least one per problem.
         target_mask: as source_mask.
 
     Returns:
@@ -31,30 +26,13 @@ def relevance(
 
     Source: Kim & Song 2022, Eq. 8.
     """
-    a = torch.einsum("bid,bd->bi", source, _mean(target, target_mask))
-    b = torch.einsum("bjd,bd->bj", target, _mean(source, source_mask))
-    return a.clamp_min(0) * source_mask, b.clamp_min(0) * target_mask
+    a = products.sum(dim=2) / target_mask.sum(dim=1, keepdim=True)
+    b = products.sum(dim=1) / source_mask.sum(dim=1, keepdim=True)
+    return a.clamp_min(0), b.clamp_min(0)
 
 
-@full_precision
-def self_side(
-    source: Float[Tensor, "B n d"],
-    target: Float[Tensor, "B m d"],
-    source_mask: Bool[Tensor, "B n"],
-    target_mask: Bool[Tensor, "B m"],
-) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
-    """Weights by the norm of a sample's own features; arguments and returns as in `relevance`.
-
-    Source: Kim & Song 2022, Table 4 (self-side, an ablation).
-    """
-    a = torch.linalg.vector_norm(source, dim=-1)
-    b = torch.linalg.vector_norm(target, dim=-1)
-    return a * source_mask, b * target_mask
-
-
-@full_precision
 def normalise(
-    weights: Float[Tensor, "B n"], mask: Bool[Tensor, "B n"], *, norm: Norm, eps: float = 0.0
+    weights: Float[Tensor, "B n"], mask: Bool[Tensor, "#B n"], *, norm: Norm, eps: float = 0.0
 ) -> Float[Tensor, "B n"]:
     """Scale the weights of each problem.
 
@@ -67,14 +45,10 @@ def normalise(
 
     Source: Kim & Song 2022, Eq. 8; decision A.10 row 4.
     """
-    silent = (weights == 0).all(dim=1, keepdim=True)
-    weights = torch.where(silent, mask.to(weights.dtype), weights)
+    silent = weights.sum(dim=1, keepdim=True) == 0
+    weights = torch.where(silent, mask, weights)
     if norm == "l2":
         return weights / torch.linalg.vector_norm(weights, dim=1, keepdim=True)
+    total = weights.sum(dim=1, keepdim=True)
     mass = 1 if norm == "unit" else mask.sum(dim=1, keepdim=True)
-    return mass * weights / (weights.sum(dim=1, keepdim=True) + eps)
-
-
-def _mean(features: Float[Tensor, "B n d"], mask: Bool[Tensor, "B n"]) -> Float[Tensor, "B d"]:
-    """Mean over the real samples; padding holds zeros."""
-    return features.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+    return weights * (mass / (total + eps if eps else total))

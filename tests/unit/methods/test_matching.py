@@ -3,9 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elimctl.methods.matching import PADDING, gather, needs_log_domain, plan_and_cost, select
+from elimctl.methods.matching import PADDING, gather, needs_log_domain, plan_and_cost, problems, select
 from elimctl.transport.sinkhorn import sinkhorn_log
-from elimctl.transport.weights import normalise, relevance
 
 GROUPS = torch.tensor([[4, 0, 2, 7], [1, 3, PADDING, PADDING], [5, 6, 8, PADDING]])
 seeds = st.integers(0, 2**32 - 1)
@@ -77,9 +76,8 @@ def test_small_regularisation_is_solved_in_the_log_domain_unless_told_otherwise(
     mask = torch.ones(3, 4).bool()
     arguments = (features[0], features[1:], mask[0], mask[1:])
     plan, M = plan_and_cost(*arguments, reg=1e-3, n_iter=5)
-    source = features[:1].expand(2, -1, -1)
-    a, b = relevance(source, features[1:], mask[1:], mask[1:])
-    a, b = normalise(a, mask[1:], norm="count"), normalise(b, mask[1:], norm="count")
+    a, b, cost = problems(*arguments)
+    assert torch.equal(M, cost)
     assert torch.equal(plan, sinkhorn_log(a, b, M, reg=1e-3, n_iter=5))
     assert not plan_and_cost(*arguments, reg=1e-3, n_iter=5, log_domain=False)[0].isfinite().all()
 

@@ -19,14 +19,15 @@ def everyone(features):
 
 
 def shifts(source, target, weights=relevance):
-    a, b = weights(source, target, everyone(source), everyone(target))
-    M = cosine(source, target)
+    products = source @ target.mT
+    a, b = weights(products, everyone(source), everyone(target))
+    M = cosine(products, source.norm(dim=-1), target.norm(dim=-1))
     a, b = normalise(a, everyone(source), norm="count"), normalise(b, everyone(target), norm="count")
     return identity_shift(M, sinkhorn(a, b, M, reg=0.2, n_iter=5))
 
 
-def uniform(source, target, source_mask, target_mask):
-    return source_mask.to(source.dtype), target_mask.to(target.dtype)
+def uniform(products, source_mask, target_mask):
+    return source_mask.to(products.dtype), target_mask.to(products.dtype)
 
 
 @settings(max_examples=25)
