@@ -72,6 +72,57 @@ def memory(
     )
 
 
+@app.command()
+def loader(
+    images: Annotated[int, Option(min=1, help="Drawn images of 256 px.")] = 4000,
+    batch_size: Annotated[int, Option(min=1, help="Images in a batch.")] = 256,
+    as_json: options.Json = False,
+) -> None:
+    """Measure training batches against the reference's pipeline and the limits. Takes minutes."""
+    from dataclasses import asdict
+
+    from elimctl.bench import loader as measuring
+
+    found = _last(lambda scratch: measuring.measure(scratch, images=images, batch_size=batch_size))
+    rates = asdict(found)
+    if as_json:
+        console.show_json({"images_per_second": rates, "ratios": found.ratios})
+        return
+    console.show_table(
+        ("one thread", "images/s of its time"), [(name, f"{rate:.0f}") for name, rate in rates.items()]
+    )
+    console.show_table(("ratio", ""), [(name, f"{ratio:.2f}") for name, ratio in found.ratios.items()])
+
+
+@app.command()
+def transport(
+    rounds: Annotated[int, Option(min=1, help="Rounds of all in turn; the fastest counts.")] = 50,
+    as_json: options.Json = False,
+) -> None:
+    """Measure matching against plain loops and other solvers, in one thread."""
+    from dataclasses import asdict
+
+    from elimctl.bench import transport as measuring
+
+    cases = _last(lambda _: measuring.measure(rounds=rounds))
+    if as_json:
+        console.show_json({"cases": [asdict(case) for case in cases]})
+        return
+    for case in cases:
+        seconds = case.seconds | {
+            f"ours, backward, {how}": taken for how, taken in case.backward_seconds.items()
+        }
+        console.show_table(
+            ("", "ms", "times ours"),
+            [
+                (name, f"{1e3 * taken:.2f}", f"{taken / case.ours:.1f}")
+                for name, taken in seconds.items()
+                if taken is not None
+            ],
+            title=f"{case.identities} identities, {case.samples} samples, {case.dim} features",
+        )
+
+
 def _last(measure: "Callable[[Path], Iterator[str | Found]]") -> "Found":
     """Say what a measurement does, in a folder that is removed afterwards, and return what it found."""
     from pathlib import Path

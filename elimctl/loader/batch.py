@@ -1,5 +1,6 @@
 """One training batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -34,11 +35,18 @@ class Batch:
         """The same batch on a device; copies from pinned memory do not wait."""
         # towards the CPU nothing would wait for the copy to end before the values are read
         non_blocking = torch.device(device).type != "cpu"
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin(self) -> "Batch":
+        """The same batch in pinned memory; what is there already is not copied."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return replace(
             self,
-            images=self.images.to(device, non_blocking=non_blocking),
-            target=self.target.to(device, non_blocking=non_blocking),
-            identity=self.identity.to(device, non_blocking=non_blocking),
-            index=self.index.to(device, non_blocking=non_blocking),
-            groups=self.groups.to(device, non_blocking=non_blocking),
+            images=change(self.images),
+            target=change(self.target),
+            identity=change(self.identity),
+            index=change(self.index),
+            groups=change(self.groups),
         )

@@ -1,11 +1,10 @@
 """Training batches: drawn, gathered, cropped; each a pure function of the step.
 
-A background thread keeps a few batches ready. What it prepares does not depend on when it runs, so
-prefetching changes no number.
+Threads keep a few batches ready. What they make does not depend on when they run, so neither their number
+nor their pace changes a value.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +14,11 @@ import torch
 from elimctl.loader import sampler
 from elimctl.loader.augment import cut, draw_crops
 from elimctl.loader.batch import Batch
+from elimctl.loader.buffers import Buffers
 from elimctl.loader.crop import centre
 from elimctl.loader.groups import matching_groups
+from elimctl.loader.prefetch import prefetch
 from elimctl.store.images import Reader
-
-AHEAD = 2  # batches kept ready; more only costs memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +71,35 @@ class Batches:
         reader: the image store.
         samples: the split.
         plan: how batches are made.
+        workers: threads that make batches ahead of their use; 0: none.
+        pinned: whether batches are in pinned memory, for a CUDA device.
 
     Raises:
         ConfigError: the crop is larger than the stored images.
     """
 
-    def __init__(self, reader: Reader, samples: Samples, plan: Plan) -> None:
+    def __init__(
+        self, reader: Reader, samples: Samples, plan: Plan, *, workers: int = 1, pinned: bool = False
+    ) -> None:
         centre(np.empty((0, *reader.shape[1:]), np.uint8), plan.crop_px)  # refuses a crop that does not fit
-        self.reader, self.samples, self.plan = reader, samples, plan
+        self.reader, self.samples, self.plan, self.workers = reader, samples, plan, workers
         self.steps_per_epoch = sampler.steps_per_epoch(len(samples), plan.batch_size)
+        self._buffers = Buffers(pinned=pinned)
         self._members = sampler.members(samples.identity)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over the whole run."""
         positions = self._draw(step)
         rng = sampler.generator("crops", self.plan.seed, step)
-        images = self.reader.read(self.samples.index[positions])
-        crops = draw_crops(
-            rng, len(images), slack_px=images.shape[1] - self.plan.crop_px, flip=self.plan.flip
-        )
-        pixels = torch.from_numpy(cut(images, crops, crop_px=self.plan.crop_px))
+        slack_px = self.reader.shape[1] - self.plan.crop_px
+        crops = draw_crops(rng, len(positions), slack_px=slack_px, flip=self.plan.flip)
+        pixels = self._buffers.take((len(positions), self.plan.crop_px, self.plan.crop_px, 3))
+        cut(self.reader.views(self.samples.index[positions]), crops, out=pixels.numpy())
         identity = self.samples.identity[positions]
         groups = matching_groups(
             identity, identities=self.plan.identities, min_samples=self.plan.min_samples, rng=rng
         )
-        return Batch(
+        batch = Batch(
             images=pixels.permute(0, 3, 1, 2),  # (B, 3, H, W) over channels-last memory, no copy
             target=torch.from_numpy(self.samples.target[positions]),
             identity=torch.from_numpy(identity),
@@ -105,20 +108,11 @@ class Batches:
             seed=int(rng.integers(2**62)),
             step=step,
         )
+        return batch.pin() if self._buffers.pinned else batch
 
     def stream(self, start: int, stop: int) -> Iterator[Batch]:
-        """Batches of the steps `start` to `stop` - 1, prepared ahead in a thread."""
-        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-            ahead = [pool.submit(self.batch, step) for step in range(start, min(start + AHEAD, stop))]
-            try:
-                for step in range(start, stop):
-                    ready = ahead.pop(0)
-                    if step + AHEAD < stop:
-                        ahead.append(pool.submit(self.batch, step + AHEAD))
-                    yield ready.result()
-            finally:
-                for pending in ahead:
-                    pending.cancel()
+        """Batches of the steps `start` to `stop` - 1, made ahead by the threads."""
+        return prefetch(self.batch, range(start, stop), workers=self.workers)
 
     def _draw(self, step: int) -> np.ndarray:
         """Positions in the split of a step's samples."""

@@ -4,6 +4,7 @@ Every coding gives the same bytes for the same image, on any number of threads.
 """
 
 import hashlib
+import math
 from typing import Any, Literal
 
 import cv2
@@ -58,15 +59,38 @@ def decode(chunk: np.ndarray, image: np.ndarray, coding: Coding) -> None:
     Raises:
         ValueError: the chunk is no image of that size; the message says what it is.
     """
-    if coding == "raw":
-        image.reshape(-1)[...] = _sized(chunk, image.nbytes)
-    elif coding == "blosc":
+    if coding == "blosc":
         _decompress(chunk, image.reshape(-1))
     else:
-        found = _decode_jpeg(chunk)
-        if found is None or found.shape != image.shape:
-            raise ValueError(f"{'no JPEG file' if found is None else found.shape}, wanted {image.shape}")
-        cv2.cvtColor(found, cv2.COLOR_BGR2RGB, dst=image)
+        image[...] = decoded(chunk, image.shape, coding)
+
+
+def decoded(chunk: np.ndarray, shape: tuple[int, ...], coding: Coding) -> np.ndarray:
+    """Decode a chunk to wherever that costs least.
+
+    Args:
+        chunk: (bytes,) uint8, what `encode` gave.
+        shape: (S, S, 3).
+        coding: how it is coded.
+
+    Returns:
+        (S, S, 3) uint8; of `raw` a view of the chunk.
+
+    Raises:
+        ValueError: the chunk is no image of that size; the message says what it is.
+    """
+    if coding == "raw":
+        if chunk.nbytes != math.prod(shape):
+            raise ValueError(f"{chunk.nbytes} bytes, wanted {math.prod(shape)}")
+        return chunk.reshape(shape)
+    if coding == "blosc":
+        image = np.empty(shape, np.uint8)
+        _decompress(chunk, image.reshape(-1))
+        return image
+    found = _decode_jpeg(chunk)
+    if found is None or found.shape != shape:
+        raise ValueError(f"{'no JPEG file' if found is None else found.shape}, wanted {shape}")
+    return found
 
 
 def digest(chunk: np.ndarray, image_bytes: int, coding: Coding) -> str:
@@ -105,10 +129,4 @@ def _decompress(chunk: np.ndarray, out: np.ndarray) -> None:
 def _decode_jpeg(chunk: np.ndarray) -> np.ndarray | None:
     if not chunk.size:
         return None  # OpenCV raises for an empty buffer
-    return cv2.imdecode(chunk, cv2.IMREAD_COLOR)
-
-
-def _sized(chunk: np.ndarray, wanted: int) -> np.ndarray:
-    if chunk.nbytes != wanted:
-        raise ValueError(f"{chunk.nbytes} bytes, wanted {wanted}")
-    return chunk
+    return cv2.imdecode(chunk, cv2.IMREAD_COLOR_RGB)

@@ -1,8 +1,11 @@
 """A file of a store, open for reading at any place by any thread."""
 
+import mmap
 import os
 import weakref
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,6 +53,49 @@ class File:
                 raise damaged(self.path, "it ends early")
             done += count
         return found
+
+    def view(self, offset: int, size: int) -> np.ndarray:
+        """Look at a range of bytes where the system keeps them, without copying.
+
+        A page that cannot be read any more ends the process, where `read` would raise: files of a store are
+        replaced whole, and never shortened while they are in use.
+
+        Args:
+            offset: where it starts.
+            size: its length, > 0.
+
+        Returns:
+            (size,) uint8, read-only; it outlives this object.
+
+        Raises:
+            StoreError: the file ends before the range does, or cannot be mapped.
+        """
+        mapped, content = self._mapped
+        if offset + size > min(content.size, mapped.size()):
+            raise damaged(self.path, "it ends early")
+        return content[offset : offset + size]
+
+    def announce(self, offset: int, size: int) -> None:
+        """Let the system fetch a range of bytes for `view` from the disk while other things are done."""
+        mapped, _ = self._mapped
+        start = offset - offset % mmap.PAGESIZE
+        mapped.madvise(mmap.MADV_WILLNEED, start, offset + size - start)
+
+    @cached_property
+    def _mapped(self) -> tuple[mmap.mmap, np.ndarray]:
+        try:
+            mapped = mmap.mmap(self._file, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+        except (OSError, ValueError) as error:  # an empty file is a ValueError
+            raise damaged(self.path, f"it cannot be mapped: {error}") from None
+        return mapped, np.frombuffer(mapped, np.uint8)
+
+
+class Span(NamedTuple):
+    """Where an image's bytes lie."""
+
+    file: File
+    offset: int
+    size: int
 
 
 def damaged(path: Path, what: str) -> StoreError:

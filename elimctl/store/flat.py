@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from elimctl.store.file import File, damaged
+from elimctl.store.file import File, Span, damaged
 from elimctl.store.layout import Layout
 
 OFFSET_BYTES = 8  # little-endian int64
@@ -48,10 +48,15 @@ class Flat:
 
     def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
         """Bytes of an image, as every `Source` gives them."""
+        place = self.place(number)
+        return None if place is None else place.file.read(place.offset, place.size, out)
+
+    def place(self, number: int) -> Span | None:
+        """Where the bytes of an image lie, as every `Source` tells."""
         start, end = self._read_offsets(number, 2).tolist()
         if not 0 <= start <= end <= self._data.size:
             raise damaged(self._offsets.path, f"image {number} from {start} to {end} of {self._data.size}")
-        return None if start == end else self._data_file.read(self._data.start + start, end - start, out)
+        return None if start == end else Span(self._data_file, self._data.start + start, end - start)
 
     def check(self) -> None:
         """Check that the offsets ascend from the first byte to the last."""

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from elimctl.errors import StoreError
 from elimctl.store import coding, layout
-from elimctl.store.file import damaged
+from elimctl.store.file import File, Span, damaged
 from elimctl.store.flat import Flat, Place
 from elimctl.store.layout import Layout
 from elimctl.store.shard import Units
@@ -102,17 +103,39 @@ class Chunks:
             raise damaged(self._path, f"image {number}: {error}") from None
         return out
 
+    def place(self, number: int) -> Span | None:
+        """Where the bytes of an image lie, as every `Source` tells."""
+        file, places = self._mapped
+        offset, size = places[number].tolist()
+        return None if offset < 0 else Span(file, offset, size)
+
     def check(self) -> None:
         """Check that every chunk lies in the file."""
-        size, image_bytes = self._path.stat().st_size, self.layout.image_bytes
-        places: list[tuple[int, int]] = []  # offset and size; an error raised in the walk would be lost
+        self._places()
+
+    @cached_property
+    def _mapped(self) -> tuple[File, np.ndarray]:
+        """The file, and where all its chunks are: HDF5 walks through them all to find one."""
+        return File(self._path), self._places()
+
+    def _places(self) -> np.ndarray:
+        """(N, 2) int64 offset and size of every chunk, -1 for those never written."""
+        file_bytes, image_bytes = self._path.stat().st_size, self.layout.image_bytes
+        # number, offset and size; an error raised in the walk would be lost
+        found: list[tuple[int, int, int]] = []
         try:
-            self._dataset.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.size)))
-        except (OSError, RuntimeError, ValueError) as error:
+            self._dataset.chunk_iter(
+                lambda chunk: found.append((chunk.chunk_offset[0], chunk.byte_offset, chunk.size))
+            )
+            numbers, offsets, sizes = np.array(found, np.int64).reshape(-1, 3).T
+            places = np.full((self.layout.shape[0], 2), -1)
+            places[numbers] = np.stack([offsets, sizes], axis=1)
+        except (OSError, RuntimeError, ValueError, TypeError, OverflowError, IndexError) as error:
             raise damaged(self._path, str(error)) from None
         raw = self.layout.coding == "raw"
-        if any((raw and found != image_bytes) or offset + found > size for offset, found in places):
-            raise damaged(self._path, f"its index does not fit {size} bytes of images of {image_bytes}")
+        if np.any(offsets > file_bytes - sizes) or (raw and np.any(sizes != image_bytes)):
+            raise damaged(self._path, f"its index does not fit {file_bytes} bytes of images of {image_bytes}")
+        return places
 
     def _is_missing(self, place: tuple[int, int, int, int]) -> bool:
         """Whether a chunk was never written; HDF5 walks through all chunks to tell."""

@@ -1,6 +1,7 @@
 """The images of a prepared dataset, whichever store holds them and however they are coded."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -11,13 +12,14 @@ from elimctl.errors import StoreError
 from elimctl.store import coding as codings
 from elimctl.store import hdf5, shard, zarr
 from elimctl.store.coding import Coding
-from elimctl.store.file import damaged
+from elimctl.store.file import Span, damaged
 from elimctl.store.layout import Layout, Shape
 from elimctl.store.shard import Units
 
 Kind = Literal["zarr", "hdf5"]
 STORES: dict[Kind, Any] = {"zarr": zarr, "hdf5": hdf5}
 NAMES = tuple(store.NAME for store in STORES.values())
+ANNOUNCED = 64  # images that the system fetches while others are looked at
 
 
 class Encoded(NamedTuple):
@@ -122,6 +124,21 @@ class Reader(Protocol):
         """
         ...
 
+    def views(self, indices: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+        """Look at images one after the other, for who takes only a part of each.
+
+        Args:
+            indices: (B,) numbers of images, in [0, N).
+
+        Returns:
+            The images as `read` gives them, each (S, S, 3), maybe read-only; raw ones are not copied.
+
+        Raises:
+            IndexError: an index is not in [0, N).
+            StoreError: a file of the store is missing, truncated or damaged.
+        """
+        return iter(self.read(indices))
+
     def check(self) -> None:
         """Check that every image is where the store says; no image is read.
 
@@ -146,6 +163,20 @@ class Source(Protocol):
 
         Returns:
             The bytes, in `out` where that was given; None for an image that is not kept.
+
+        Raises:
+            StoreError: a file of the store is missing, truncated or damaged.
+        """
+        ...
+
+    def place(self, number: int) -> Span | None:
+        """Where the bytes of an image lie, for who looks at them there.
+
+        Args:
+            number: of the image.
+
+        Returns:
+            The place of its bytes; None for an image that is not kept.
 
         Raises:
             StoreError: a file of the store is missing, truncated or damaged.
@@ -187,6 +218,10 @@ class Images(Reader):
             self._read(number, image)
         return images
 
+    def views(self, indices: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+        """Look at images, as every `Reader` does."""
+        return self._views(self._numbers(indices))
+
     def check(self) -> None:
         """Check every image's place, as every `Reader` does."""
         self._source.check()
@@ -214,6 +249,27 @@ class Images(Reader):
         """Bytes of images as stored, None for an image that is not kept; else as `digests`."""
         fetched = map(self._source.fetch, self._numbers(indices))
         return [None if chunk is None else chunk.tobytes() for chunk in fetched]
+
+    def _views(self, numbers: list[int]) -> Iterator[np.ndarray]:
+        """Views of images, while the system fetches the bytes of the next ones."""
+        ahead: deque[tuple[int, Span | None]] = deque()
+        for number in numbers:
+            span = self._source.place(number)
+            if span is not None:
+                span.file.announce(span.offset, span.size)
+            ahead.append((number, span))
+            if len(ahead) > ANNOUNCED:
+                yield self._view(*ahead.popleft())
+        yield from (self._view(*place) for place in ahead)
+
+    def _view(self, number: int, span: Span | None) -> np.ndarray:
+        if span is None:
+            return np.zeros(self.shape[1:], np.uint8)
+        chunk = span.file.view(span.offset, span.size)
+        try:
+            return codings.decoded(chunk, self.shape[1:], self.coding)
+        except ValueError as error:
+            raise damaged(self.path, f"image {number}: {error}") from None
 
     def _read(self, number: int, image: np.ndarray) -> None:
         if self.coding == "raw":  # read in place

@@ -10,7 +10,7 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 
-from elimctl.store.file import File, damaged
+from elimctl.store.file import File, Span, damaged
 
 EMPTY = np.uint64(2**64 - 1)  # offset and size of a chunk that was never written
 CHECKSUM_BYTES = 4  # crc32c after the index
@@ -81,8 +81,17 @@ class Shard:
         Raises:
             StoreError: the file was cut short since it was opened.
         """
+        place = self.place(chunk)
+        return None if place is None else place.file.read(place.offset, place.size, out)
+
+    def place(self, chunk: int) -> Span | None:
+        """Where a chunk lies; None for one that was never written.
+
+        Args:
+            chunk: its number in the shard.
+        """
         offset, size = self._places[chunk].tolist()
-        return None if offset < 0 else self._file.read(offset, size, out)
+        return None if offset < 0 else Span(self._file, offset, size)
 
     def _read_places(self, slots: int, chunk_bytes: int | None) -> np.ndarray:
         """(slots, 2) int64 offset and size of every chunk, -1 for those never written."""

@@ -7,6 +7,7 @@ through zarr-python costs milliseconds, one `pread` from the file hundredths of 
 
 import json
 import os
+import resource
 import shutil
 import threading
 from collections import OrderedDict
@@ -22,13 +23,13 @@ from zarr.codecs import BloscCodec
 from elimctl import atomic
 from elimctl.errors import StoreError
 from elimctl.store import coding, layout, shard
-from elimctl.store.file import File, damaged
+from elimctl.store.file import File, Span, damaged
 from elimctl.store.flat import OFFSET_BYTES, Flat, Place
 from elimctl.store.layout import Layout
 from elimctl.store.shard import Shard, Units
 
 NAME = "images.zarr"  # in the folder of a prepared dataset
-OPEN_SHARDS = 256  # files held open; well below the usual limit of 1024 a process
+MOST_OPEN = 4096  # shards of 256 images of 256 px: 200 GB
 BLOCK_BYTES = 2**20  # chunk of `bytes`, what zarr's own reader reads at least
 BYTES, OFFSETS = "bytes", "offsets"
 CODECS = {"raw": ["bytes"], "blosc": ["bytes", "blosc"]}  # of an image in a shard
@@ -43,6 +44,15 @@ class Declared(NamedTuple):
     inner: list[int] | None
     codecs: list[str]
     index_codecs: tuple[list[str], str] | None = (["bytes", "crc32c"], "end")
+
+
+def open_shards() -> int:
+    """Number of shards to hold open, a quarter of the files a process may have.
+
+    A shard that is looked at has two; opening one again costs as much as gathering three images.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_OPEN if limit == resource.RLIM_INFINITY else min(MOST_OPEN, max(1, limit // 8))
 
 
 def shard_name(number: int) -> str:
@@ -103,12 +113,18 @@ class Shards:
         self._folder = folder
         self._empty = frozenset(attributes.get("empty_shards", ()))
         self._shards: OrderedDict[int, Shard] = OrderedDict()
+        self._most_open = open_shards()
         self._lock = threading.Lock()
 
     def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
         """Bytes of an image, as every `Source` gives them."""
         place, chunk = divmod(number, self.layout.shard_images)
         return None if place in self._empty else self._keep_open(place).fetch(chunk, out)
+
+    def place(self, number: int) -> Span | None:
+        """Where the bytes of an image lie, as every `Source` tells."""
+        place, chunk = divmod(number, self.layout.shard_images)
+        return None if place in self._empty else self._keep_open(place).place(chunk)
 
     def check(self) -> None:
         """Check every shard's size and index."""
@@ -121,7 +137,7 @@ class Shards:
         with self._lock:
             found = self._shards.pop(number, None) or self._open(number)
             self._shards[number] = found  # the last is the one used last
-            if len(self._shards) > OPEN_SHARDS:
+            if len(self._shards) > self._most_open:
                 self._shards.popitem(last=False)
             return found
 

@@ -7,9 +7,10 @@ import torch
 
 from elimctl.errors import ConfigError, DataError
 from elimctl.evaluate.predict import labels, predictions
+from elimctl.store.images import Reader
 
 
-class Images:
+class Images(Reader):
     """A store whose image i is filled with i, and has a border of 255."""
 
     def __init__(self, size_px=12, border_px=2):

@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elimctl.loader.augment import Crops, cut, draw_crops
+from elimctl.loader.augment import cut, draw_crops
 
 
 @given(st.integers(0, 40), st.integers(1, 50), st.integers(0, 100))
@@ -20,10 +21,27 @@ def test_every_position_is_drawn_and_half_the_images_are_flipped():
     assert abs(crops.flip.mean() - 0.5) < 0.02  # 5 standard deviations
 
 
-def test_cut_takes_the_window_and_flips_left_and_right():
-    images = np.arange(2 * 6 * 6 * 3, dtype=np.uint8).reshape(2, 6, 6, 3)
-    crops = Crops(np.array([1, 2]), np.array([0, 2]), np.array([False, True]))
-    out = cut(images, crops, crop_px=4)
-    np.testing.assert_array_equal(out[0], images[0, 1:5, 0:4])
-    np.testing.assert_array_equal(out[1], images[1, 2:6, 2:6][:, ::-1])
-    assert out.flags.c_contiguous
+@given(
+    side_px=st.integers(1, 40),
+    crop_px=st.integers(1, 40),
+    count=st.integers(0, 5),
+    flip=st.sampled_from([0.0, 0.5, 1.0]),
+    seed=st.integers(0, 100),
+)
+def test_cut_agrees_with_numpy_on_windows_and_flips(side_px, crop_px, count, flip, seed):
+    crop_px = min(crop_px, side_px)
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (count, side_px, side_px, 3), dtype=np.uint8)
+    images.flags.writeable = False  # as those of a store are
+    crops = draw_crops(rng, count, slack_px=side_px - crop_px, flip=flip)
+    out = np.empty((count, crop_px, crop_px, 3), np.uint8)
+    cut(iter(images), crops, out=out)
+    for image, found, top, left, flipped in zip(images, out, crops.top, crops.left, crops.flip, strict=True):
+        window = image[top : top + crop_px, left : left + crop_px]
+        np.testing.assert_array_equal(found, window[:, ::-1] if flipped else window)
+
+
+def test_cut_wants_an_image_for_every_crop():
+    crops = draw_crops(np.random.default_rng(0), 3, slack_px=0, flip=0.0)
+    with pytest.raises(ValueError, match="zip"):
+        cut(np.zeros((2, 4, 4, 3), np.uint8), crops, out=np.empty((3, 4, 4, 3), np.uint8))

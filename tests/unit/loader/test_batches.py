@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.store.images import Reader
 
 
-class Store:
+class Store(Reader):
     """Images whose pixels say their row and where they are: (row, y, x)."""
 
     shape = (60, 12, 12, 3)
@@ -25,7 +26,7 @@ class Store:
         pass
 
 
-def batches(sampler="identity", **changes):
+def batches(sampler="identity", workers=1, **changes):
     index = np.arange(0, 60, 2)  # every other row of the store
     samples = Samples(
         index=index,
@@ -34,7 +35,7 @@ def batches(sampler="identity", **changes):
         names=tuple("abcdef"),
     )
     settings = {"batch_size": 12, "identities": 4, "min_samples": 2, "crop_px": 8, "flip": 0.5, "seed": 1}
-    return Batches(Store(), samples, Plan(sampler=sampler, **settings | changes))
+    return Batches(Store(), samples, Plan(sampler=sampler, **settings | changes), workers=workers)
 
 
 def equal(one, other):
@@ -82,6 +83,26 @@ def test_a_batch_depends_on_nothing_but_its_step():
     assert all(equal(a, b) for a, b in zip(stream[4:], batches().stream(4, 7), strict=True))
 
 
+@pytest.mark.parametrize("workers", [0, 2, 8])
+def test_the_number_of_workers_changes_nothing(workers):
+    made = batches(workers=workers).stream(0, 12)
+    assert all(equal(a, b) for a, b in zip(made, batches().stream(0, 12), strict=True))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_that_is_kept_is_not_overwritten_by_later_ones(workers):
+    source = batches(workers=workers)
+    kept = next(source.stream(0, 1))
+    for _ in source.stream(1, 20):
+        pass
+    assert equal(kept, batches().batch(0))
+
+
+def test_memory_is_used_again_when_a_batch_is_let_go():
+    source = batches(workers=0)
+    assert len({batch.images.data_ptr() for batch in source.stream(0, 20)}) <= 2  # one made, one in hand
+
+
 def test_different_steps_and_seeds_give_different_batches():
     assert not equal(batches().batch(0), batches().batch(1))
     assert not torch.equal(batches().batch(0).index, batches(seed=2).batch(0).index)
@@ -100,4 +121,4 @@ def test_a_stream_that_is_left_early_ends_its_thread():
     stream = batches().stream(0, 100)
     next(stream)
     stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]

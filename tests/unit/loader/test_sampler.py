@@ -73,6 +73,12 @@ def test_a_shuffled_epoch_shows_no_sample_twice(count, batch_size, epoch):
     assert len(set(seen)) == len(seen) == min(count, steps * batch_size)
 
 
+def test_a_batch_cannot_change_the_order_that_other_steps_take_theirs_from():
+    drawn = shuffled(20, batch_size=10, seed=0, epoch=0, step=0)
+    with pytest.raises(ValueError, match="read-only"):
+        drawn[0] = 0
+
+
 def test_members_follow_the_sorted_identities():
     found = members(np.array([2, 0, 2, 1, 0]))
     assert [group.tolist() for group in found] == [[1, 4], [3], [0, 2]]

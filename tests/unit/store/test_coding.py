@@ -56,6 +56,22 @@ print(hashlib.sha256(coding.encode(noise, "blosc")).hexdigest())
 def test_bytes_that_are_no_image_are_refused(name: coding.Coding, content: bytes) -> None:
     with pytest.raises(ValueError, match="wanted"):
         coding.decode(np.frombuffer(content, np.uint8), np.empty((4, 4, 3), np.uint8), name)
+    with pytest.raises(ValueError, match="wanted"):
+        coding.decoded(np.frombuffer(content, np.uint8), (4, 4, 3), name)
+
+
+@settings(max_examples=50)
+@given(image=IMAGES, name=st.sampled_from(["raw", "blosc", "jpeg"]))
+def test_both_ways_to_decode_give_the_same(image: np.ndarray, name: coding.Coding) -> None:
+    chunk = np.frombuffer(bytes(coding.encode(image, name)), np.uint8)  # read-only, as in a file
+    found = np.empty_like(image)
+    coding.decode(chunk, found, name)
+    np.testing.assert_array_equal(coding.decoded(chunk, image.shape, name), found)
+
+
+def test_raw_pixels_are_decoded_where_they_are() -> None:
+    chunk = np.zeros(48, np.uint8)
+    assert np.shares_memory(coding.decoded(chunk, (4, 4, 3), "raw"), chunk)
 
 
 @pytest.mark.parametrize("name", ["raw", "blosc", "jpeg"])

@@ -92,6 +92,8 @@ def test_a_damaged_index_fails_the_check_and_the_read(file: Path) -> None:
         open_images(file.parent).check()
     with pytest.raises(StoreError, match=r"images.h5 is damaged: image 7"):
         open_images(file.parent).read([7])
+    with pytest.raises(StoreError, match=r"images.h5 is damaged: its index does not fit"):
+        list(open_images(file.parent).views([7]))
 
 
 def test_an_unreadable_index_fails_the_check_and_every_read(file: Path) -> None:
@@ -103,6 +105,8 @@ def test_an_unreadable_index_fails_the_check_and_every_read(file: Path) -> None:
     for number in (0, 2):  # 2 is a dropped row: what cannot be looked up is not taken for dropped
         with pytest.raises(StoreError, match=rf"images.h5 is damaged: image {number}"):
             reader.read([number])
+        with pytest.raises(StoreError, match=r"images.h5 is damaged"):
+            list(reader.views([number]))
 
 
 @pytest.mark.parametrize(

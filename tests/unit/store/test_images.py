@@ -1,5 +1,6 @@
 """What holds for every store, however its images are coded."""
 
+import gc
 import hashlib
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -110,9 +111,36 @@ def test_a_black_image_that_is_kept_is_stored(reader: Images) -> None:
     assert not reader.read([5]).any()
 
 
+@pytest.mark.parametrize("announced", [0, 1, 3, 64])
+def test_views_are_what_is_read_however_far_they_are_announced(
+    reader: Images, monkeypatch: pytest.MonkeyPatch, announced: int
+) -> None:
+    monkeypatch.setattr(images, "ANNOUNCED", announced)
+    order = [10, 0, 2, 5, 5, 1, 4, 8, 7]
+    views = list(reader.views(order))
+    np.testing.assert_array_equal(np.stack(views), reader.read(order))
+
+
+def test_views_outlive_their_reader(dataset: Path) -> None:
+    views = list(open_images(dataset).views(range(11)))
+    gc.collect()
+    np.testing.assert_array_equal(np.stack(views), open_images(dataset).read(range(11)))
+
+
+def test_raw_images_are_looked_at_in_the_file_and_cannot_be_changed(make) -> None:
+    for kind in ("zarr", "hdf5"):
+        first, again = open_images(make(kind, "raw")).views([4, 4])
+        assert np.shares_memory(first, again)
+        assert not first.flags.writeable
+
+
+def test_no_view_is_no_image(reader: Images) -> None:
+    assert list(reader.views([])) == []
+
+
 @pytest.mark.parametrize("index", [-1, 11])
 def test_an_index_outside_is_refused(reader: Images, index: int) -> None:
-    for ask in (reader.read, reader.digests):
+    for ask in (reader.read, reader.views, reader.digests):
         with pytest.raises(IndexError, match="of a store of 11"):
             ask([0, index])
 
@@ -122,13 +150,16 @@ def test_a_reader_can_be_sent_to_another_process(reader: Images) -> None:
     np.testing.assert_array_equal(sent.read([4]), reader.read([4]))
 
 
-def test_threads_may_share_a_reader(reader: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zarr, "OPEN_SHARDS", 1)  # every read closes a shard another thread may be reading
+def test_threads_may_share_a_reader(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zarr, "MOST_OPEN", 1)  # every read closes a shard another thread may be reading
+    reader = open_images(dataset)
     stored = reader.read(range(11))
     orders = [np.random.default_rng(seed).integers(0, 11, 100) for seed in range(8)]
     with ThreadPoolExecutor(8) as pool:
         for order, read in zip(orders, pool.map(reader.read, orders), strict=True):
             np.testing.assert_array_equal(read, stored[order])
+        for order, views in zip(orders, pool.map(reader.views, orders), strict=True):
+            np.testing.assert_array_equal(np.stack(list(views)), stored[order])
 
 
 def test_the_store_that_exists_is_opened(make, tmp_path: Path) -> None:

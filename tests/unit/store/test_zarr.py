@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,33 @@ def test_shards_are_copied_where_there_are_no_links(
 
 
 def test_few_files_are_held_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zarr, "OPEN_SHARDS", 1)
+    monkeypatch.setattr(zarr, "MOST_OPEN", 1)
     reader = open_images(folder.parent)
     before = _open_files()
     reader.read([0, 4, 0, 4])
     assert _open_files() - before == 1
+
+
+def test_looking_at_shards_holds_a_quarter_of_the_files_a_process_may_have(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zarr.resource, "getrlimit", lambda _: (8, 8))
+    reader = open_images(folder.parent)
+    before = _open_files()
+    for number in (0, 4, 0, 4):
+        next(reader.views([number]))
+    assert _open_files() - before == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "shards"),
+    [(1024, 128), (1, 1), (2**20, zarr.MOST_OPEN), (resource.RLIM_INFINITY, zarr.MOST_OPEN)],
+)
+def test_shards_are_held_open_as_the_limit_of_files_allows(
+    monkeypatch: pytest.MonkeyPatch, limit: int, shards: int
+) -> None:
+    monkeypatch.setattr(zarr.resource, "getrlimit", lambda _: (limit, limit))
+    assert zarr.open_shards() == shards
 
 
 def test_a_check_leaves_no_shard_open(folder: Path) -> None:
@@ -112,9 +135,12 @@ def test_a_shard_smaller_than_its_index_is_damaged(folder: Path) -> None:
 def test_a_shard_cut_short_while_open_is_damaged(folder: Path) -> None:
     reader = open_images(folder.parent)
     reader.read([4])
+    next(reader.views([4]))
     os.truncate(folder / zarr.shard_name(1), 1000)
     with pytest.raises(StoreError, match="it ends early"):
         reader.read([5])
+    with pytest.raises(StoreError, match="it ends early"):
+        next(reader.views([5]))
 
 
 def test_a_missing_shard_is_damaged_and_not_zeros(folder: Path) -> None:
@@ -228,8 +254,9 @@ def test_bytes_that_are_no_jpeg_file_are_damaged(flat: Path) -> None:
     content[:16] = bytes(16)
     file.write_bytes(content)
     reader = open_images(flat.parent)
-    with pytest.raises(StoreError, match="image 0: no JPEG file"):
-        reader.read([0])
+    for ask in (reader.read, reader.views):
+        with pytest.raises(StoreError, match="image 0: no JPEG file"):
+            list(ask([0]))
     reader.read([1])
 
 

@@ -11,12 +11,13 @@ from torch import nn
 from elimctl.errors import TrainingError
 from elimctl.evaluate.score import AxisScores, Scores
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.store.images import Reader
 from elimctl.train.config import TrainConfig
 from elimctl.train.loop import Session, fit, step_seed
 from elimctl.train.run import Run
 
 
-class Store:
+class Store(Reader):
     """Eight images of noise."""
 
     shape = (8, 4, 4, 3)
