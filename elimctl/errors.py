@@ -51,5 +51,9 @@ class TrainingError(ElimctlError, ArithmeticError):
     """Training that cannot go on: a loss that is not finite."""
 
 
+class RankError(ElimctlError, ConnectionError):
+    """A process that trains together with others, and lost one of them."""
+
+
 class ExportError(ElimctlError, ArithmeticError):
     """An exported model that does not agree with the model it came from."""

@@ -10,8 +10,7 @@ flipped or not, in turn by
 * `cv2_decode`: the limit of JPEG, the stored files decoded from memory, and nothing else.
 
 All work in the thread that asks, and none waits, for the files are in the page cache. So seconds are those of
-the processor, which other work on the machine does not take up. Drawing thousands of faces would take
-minutes: a few are drawn, and shifted and lit differently.
+the processor, which other work on the machine does not take up.
 """
 
 import time
@@ -30,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from elimctl.backbones.normalise import MEAN, STD
-from elimctl.datasets.drawing import draw_face, draw_identity, draw_view
+from elimctl.bench import drawn
 from elimctl.loader.augment import cut, draw_crops
 from elimctl.loader.batches import Batches, Plan, Samples
 from elimctl.store import images as stores
@@ -38,8 +37,6 @@ from elimctl.store.coding import Coding
 from elimctl.store.images import Images, Kind, open_images
 
 IMAGE_PX, CROP_PX, FLIP = 256, 224, 0.5
-DRAWN = 200  # faces
-SHIFT_PX, LIGHT = 12, 12  # most that an image differs from its drawing by, px and levels
 SHARD_IMAGES = 256
 ROUNDS, ROUND_S = 8, 0.5  # of all in turn; the fastest round of each counts
 
@@ -188,12 +185,12 @@ def _write(scratch: Path, total: int) -> None:
     shape = (total, IMAGE_PX, IMAGE_PX, 3)
     array = open_memmap(scratch / "images.npy", "w+", np.uint8, shape)
     (scratch / "files").mkdir()
-    drawn = _draw(min(total, DRAWN))
+    faces = drawn.faces(total, side_px=IMAGE_PX)
     for start in range(0, total, SHARD_IMAGES):
         numbers = range(start, min(start + SHARD_IMAGES, total))
         part = array[numbers.start : numbers.stop]
         for number, image in zip(numbers, part, strict=True):
-            image[...] = _varied(drawn[number % len(drawn)], number)
+            image[...] = next(faces)
             Image.fromarray(image).save(scratch / "files" / f"{number:06}.jpg")
         for coding, written in units.items():
             kept = np.ones(len(part), bool)
@@ -207,28 +204,6 @@ def _write(scratch: Path, total: int) -> None:
         stores.write_images(
             folder, shape, units[coding], kind=kind, coding=coding, shard_images=SHARD_IMAGES, attributes={}
         )
-
-
-def _draw(number: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    size = {"width_px": IMAGE_PX, "height_px": IMAGE_PX}
-    return [
-        draw_face(
-            draw_identity(rng),
-            draw_view(rng),
-            valence=float(rng.uniform(-1, 1)),
-            arousal=float(rng.uniform(-1, 1)),
-            **size,
-        ).image
-        for _ in range(number)
-    ]
-
-
-def _varied(image: np.ndarray, seed: int) -> np.ndarray:
-    """An image shifted and lit a little differently, so that no two have the same bytes."""
-    rng = np.random.default_rng(seed)
-    moved = np.roll(image, rng.integers(-SHIFT_PX, SHIFT_PX + 1, 2), (0, 1))
-    return np.clip(moved.astype(np.int16) + rng.integers(-LIGHT, LIGHT + 1), 0, 255).astype(np.uint8)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 Each turns the features of N identities into the shift-free features of N - 1 of them. The loop does all of it
 in the plainest way; the others differ from ours in the solver alone. All run in one thread, for the problems
-are small, and what counts is the time for which it ran, so that other work on the machine weighs little.
+are small, and what counts on the CPU is the time for which it ran, so that other work on the machine weighs
+little; on a GPU it is the time until all is done.
 """
 
 import time
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
 from elimctl.backbones.backbone import Backbone
+from elimctl.bench import machine
 from elimctl.methods import elim
 from elimctl.methods.elim import Config
 from elimctl.methods.matching import problems
@@ -63,10 +65,13 @@ class Case:
         return seconds
 
 
-def measure(*, rounds: int, sizes: Sequence[tuple[int, int, int]] = SIZES) -> Iterator[str | list[Case]]:
+def measure(
+    device: torch.device, *, rounds: int, sizes: Sequence[tuple[int, int, int]] = SIZES
+) -> Iterator[str | list[Case]]:
     """Measure the matching of drawn features.
 
     Args:
+        device: that the features are on.
         rounds: of everyone in turn, so that other work on the machine weighs on all; the fastest counts.
         sizes: identities, samples of each, and width of the features.
 
@@ -79,7 +84,8 @@ def measure(*, rounds: int, sizes: Sequence[tuple[int, int, int]] = SIZES) -> It
     for identities, samples, dim in sizes:
         yield f"{identities} identities, {samples} samples of each, {dim} features"
         drawn = torch.randn(identities, samples, dim, generator=torch.Generator().manual_seed(0))
-        cases.append(_measure(drawn.relu(), rounds=rounds))  # as features are after a ReLU
+        features = drawn.relu()  # as they are at the end of a neck
+        cases.append(_measure(features.to(device), rounds=rounds))
     yield cases
 
 
@@ -94,7 +100,7 @@ def _measure(features: Features, *, rounds: int) -> Case:
         match = _ours(leaf, Config(differentiate_plan=name == "differentiated"))
         calls[name] = partial(_with_gradient, match, leaf)
     with _one_thread():
-        seconds = _fastest(calls, rounds=rounds)
+        seconds = _fastest(calls, features.device, rounds=rounds)
     identities, samples, dim = features.shape
     return Case(
         identities=identities,
@@ -165,7 +171,7 @@ def _loop(features: Features, *, reg: float, n_iter: int) -> Features:
     source, *targets = features
     shift_free = []
     for target in targets:
-        M = torch.empty(len(source), len(target))
+        M = source.new_empty(len(source), len(target))
         for i in range(len(source)):
             for j in range(len(target)):
                 M[i, j] = 1 - cosine_similarity(source[i], target[j], dim=0)
@@ -187,7 +193,7 @@ def _with_gradient(match: Match, leaf: Features) -> Tensor:
 
 
 def _everyone(features: Features) -> Tensor:
-    return torch.ones(features.shape[:2], dtype=torch.bool)
+    return torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
 
 
 def _pot() -> Any:
@@ -209,7 +215,9 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _fastest(calls: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
+def _fastest(
+    calls: dict[str, Callable[[], object]], device: torch.device, *, rounds: int
+) -> dict[str, float]:
     """Seconds of each call in its fastest round; the first call, which also loads and allocates, is none."""
     for call in calls.values():
         call()
@@ -217,16 +225,19 @@ def _fastest(calls: dict[str, Callable[[], object]], *, rounds: int) -> dict[str
     for _ in range(rounds):
         for name in calls:
             if spent[name] < LONGEST_S:
-                started = time.thread_time()
-                fastest[name] = min(fastest[name], _seconds(calls[name]))
-                spent[name] += time.thread_time() - started
+                started = time.perf_counter()
+                fastest[name] = min(fastest[name], _seconds(calls[name], device))
+                spent[name] += time.perf_counter() - started
     return fastest
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    """Seconds of a call that the thread ran, on the average of a window."""
-    count, started = 0, time.thread_time()
-    while (elapsed := time.thread_time() - started) < WINDOW_S:
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Seconds of a call, on the average of a window: those that the thread ran, or that the GPU took."""
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    machine.wait(device)
+    count, started = 0, clock()
+    while clock() - started < WINDOW_S:
         call()
         count += 1
-    return elapsed / count
+    machine.wait(device)
+    return (clock() - started) / count

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Found = TypeVar("Found")
+Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")]
 
 app = typer.Typer(help="Measure speed against its limits.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -97,16 +98,20 @@ def loader(
 @app.command()
 def transport(
     rounds: Annotated[int, Option(min=1, help="Rounds of all in turn; the fastest counts.")] = 50,
+    device: Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
     """Measure matching against plain loops and other solvers, in one thread."""
     from dataclasses import asdict
 
+    from elimctl.bench import machine
     from elimctl.bench import transport as measuring
+    from elimctl.train import hardware
 
-    cases = _last(lambda _: measuring.measure(rounds=rounds))
+    chosen = hardware.device(device)
+    cases = _last(lambda _: measuring.measure(chosen, rounds=rounds))
     if as_json:
-        console.show_json({"cases": [asdict(case) for case in cases]})
+        console.show_json({"device": machine.name(chosen), "cases": [asdict(case) for case in cases]})
         return
     for case in cases:
         seconds = case.seconds | {
@@ -121,6 +126,65 @@ def transport(
             ],
             title=f"{case.identities} identities, {case.samples} samples, {case.dim} features",
         )
+
+
+@app.command()
+def train(
+    backbone: Annotated[str, Option(help="Backbone: al, r18, mmx or timm/NAME.")] = "r18",
+    batch_size: Annotated[
+        int | None, Option(min=2, help="Images in a batch [default: 256 on CUDA, 32 on the CPU].")
+    ] = None,
+    steps: Annotated[
+        int | None, Option(min=1, help="Steps of a round [default: 50 on CUDA, 2 on the CPU].")
+    ] = None,
+    device: Device = "auto",
+    precision: Annotated[str | None, Option(help="auto, float32, bf16 or fp16 [default: auto].")] = None,
+    compiled: Annotated[
+        bool | None, Option("--compile/--no-compile", help="Compile the network [default: as in training].")
+    ] = None,
+    sets: options.Sets = None,
+    as_json: options.Json = False,
+) -> None:
+    """Measure training steps: what their data cost, and what the matching costs. Takes minutes."""
+    from elimctl import recipe as recipes
+    from elimctl.bench import train as measuring
+
+    values = {
+        "model": {"name": backbone},
+        "train": {
+            "batch_size": batch_size,
+            "device": device,
+            "precision": precision,
+            "compile": compiled,
+        },
+    }
+    config = recipes.run_config(recipes.read(None, values, sets=sets))
+    found = _last(lambda scratch: measuring.measure(scratch, config, steps=steps))
+    images = {"store": found.store, "repeated": found.repeated}
+    made = {"elim": found.elim, "erm": found.erm}
+    if as_json:
+        console.show_json(
+            {
+                "device": found.device,
+                "images_per_second": images,
+                "steps_per_second": made,
+                "ratios": found.ratios,
+                "matching_share": found.matching_share,
+                "settings": found.settings,
+            }
+        )
+        return
+    console.show_table(
+        (found.device, ""),
+        [
+            ("images/s, batches from a store", f"{found.store:.1f}"),
+            ("images/s, one batch repeated", f"{found.repeated:.1f}"),
+            ("steps/s, elim", f"{found.elim:.3g}"),
+            ("steps/s, erm", f"{found.erm:.3g}"),
+            *((name.replace("_", " "), f"{ratio:.3f}") for name, ratio in found.ratios.items()),
+            ("matching alone, share of a step", f"{found.matching_share:.4f}"),
+        ],
+    )
 
 
 def _last(measure: "Callable[[Path], Iterator[str | Found]]") -> "Found":

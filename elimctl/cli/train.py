@@ -1,6 +1,9 @@
 """`elimctl train`."""
 
+import os
+import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Exit, Option
 
-from elimctl.cli import console, options
+from elimctl.cli import console, launch, options
 from elimctl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elimctl.train.loop import Report, Session
+    from elimctl.train.loop import Report
+    from elimctl.train.session import Session
 
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+SAME_S = 1.0  # two signals within this time are one: a launcher passes on what a terminal sent to all
 LEARNED = 0.1  # val CCC below which a run is told that it has learned next to nothing
 
 
@@ -33,6 +39,18 @@ def train(
     run: Annotated[
         str | None, Option(help="Name for the new run, or the run to --resume [default: newest].")
     ] = None,
+    nproc: Annotated[
+        int | None, Option(min=1, help="Processes that share each batch, one for each GPU [default: 1].")
+    ] = None,
+    time_limit: Annotated[
+        str | None, Option(metavar="TIME", help="Stop after 45m, 2h or 1h30m, saved; --resume goes on.")
+    ] = None,
+    patience: Annotated[
+        int | None, Option(min=1, help="Validations without a better CCC after which to end.")
+    ] = None,
+    track: Annotated[
+        list[str] | None, Option(help="tensorboard or wandb, beside metrics.csv; repeatable.")
+    ] = None,
     data: options.Data = None,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
@@ -40,23 +58,72 @@ def train(
     workspace: options.Workspace = None,
 ) -> None:
     """Train a model on a prepared dataset."""
+    limit_s = _seconds(time_limit)
+    if _starts_ranks(nproc):
+        raise Exit(launch.launch(nproc or 1))
+    launch.watch_launcher()
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
     from elimctl.stages import train as stage  # torch loads here, not on --help
+    from elimctl.train.ranks import joined
 
     place = workspaces.locate(workspace)
     values: dict[str, dict[str, object]] = {
         "data": {"name": data, "fold": fold},
         "model": {"name": backbone, "pretrained": pretrained},
         "method": {"name": method},
-        "train": {"steps": steps, "batch_size": batch_size, "seed": seed, "device": device},
+        "train": {
+            "steps": steps,
+            "batch_size": batch_size,
+            "seed": seed,
+            "device": device,
+            "patience": patience,
+            "trackers": track or None,
+        },
     }
     if resume:
         _refuse_settings(values, recipe=recipe, sets=sets)
-        session = stage.resume(place, name=run)
+        chosen = stage.device_of(place, run)
     else:
-        session = stage.start(place, recipes.run_config(recipes.read(recipe, values, sets=sets)), name=run)
-    follow(session)
+        config = recipes.run_config(recipes.read(recipe, values, sets=sets))
+        chosen = config.train.device
+    with joined(chosen) as ranks:
+        if resume:
+            session = stage.resume(place, name=run, ranks=ranks)
+        else:
+            session = stage.start(place, config, name=run, ranks=ranks)
+        follow(session, limit_s=limit_s)
+
+
+def _starts_ranks(nproc: int | None) -> bool:
+    """Whether this process is to start others, and is none of these itself.
+
+    Raises:
+        ConfigError: it was started as one of another number of them.
+    """
+    size = os.environ.get("WORLD_SIZE")
+    if nproc is None or size is None or size == str(nproc):
+        return size is None and (nproc or 1) > 1
+    raise ConfigError(
+        f"--nproc {nproc} in one of {size} processes that were started together",
+        hint="leave --nproc out under torchrun",
+    )
+
+
+def _seconds(limit: str | None) -> float | None:
+    """Seconds of a time such as 90m or 1h30m.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if limit is None:
+        return None
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", limit.strip().lower())
+    parts = [int(part or 0) for part in found.groups()] if found else []
+    if not any(parts):
+        raise ConfigError(f"--time-limit {limit!r} is no time", hint="write it like 45m, 2h or 1h30m")
+    hours, minutes, seconds = parts
+    return 3600.0 * hours + 60 * minutes + seconds
 
 
 def _refuse_settings(
@@ -73,22 +140,30 @@ def _refuse_settings(
         )
 
 
-def follow(session: "Session") -> None:
-    """Train a session to its end, and show how it goes.
+def follow(session: "Session", *, limit_s: float | None = None) -> None:
+    """Train a session to its end, and show how it goes, if this is rank 0.
 
     Ctrl-C ends it after the step in progress, saved; a second Ctrl-C at once.
+
+    Args:
+        session: new or resumed.
+        limit_s: seconds after which it is ended, saved, likewise.
     """
     from elimctl.train.loop import fit
 
-    config, run = session.config, session.run
-    count, identities = len(session.batches.samples), len(session.batches.samples.names)
-    precision = str(session.autocast or "torch.float32").removeprefix("torch.")
-    console.say(
-        f"run {run.name}: {count:,} images of {identities:,} identities, "
-        f"{config.steps:,} steps of {config.batch_size} images, {session.device}, {precision}"
-    )
+    if not session.ranks.first:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides for all
+        for _ in fit(session):
+            pass
+        return
+    _introduce(session)
+    deadline = None if limit_s is None else time.monotonic() + limit_s
     with _interruptible() as interrupted:
-        for report in _watched(fit(session, stop=interrupted), session):
+
+        def stop() -> bool:
+            return interrupted() or (deadline is not None and time.monotonic() >= deadline)
+
+        for report in _watched(fit(session, stop=stop), session):
             if report.scores:
                 scores = report.scores
                 console.say(
@@ -97,15 +172,36 @@ def follow(session: "Session") -> None:
                     f"(valence {scores.valence.ccc:.3f}, arousal {scores.arousal.ccc:.3f})  "
                     f"{report.images_per_s:.0f} images/s"
                 )
-    if session.progress.step < (config.steps or 0):
+        _conclude(session, interrupted=interrupted())
+
+
+def _introduce(session: "Session") -> None:
+    """Say what is about to be trained, on what."""
+    config, ranks = session.config, session.ranks.size
+    count, identities = len(session.batches.samples), len(session.batches.samples.names)
+    precision = str(session.autocast or "torch.float32").removeprefix("torch.")
+    console.say(
+        f"run {session.run.name}: {count:,} images of {identities:,} identities, "
+        f"{config.steps:,} steps of {config.batch_size} images, {session.device.type}"
+        f"{f' x {ranks}' if ranks > 1 else ''}, {precision}"
+    )
+
+
+def _conclude(session: "Session", *, interrupted: bool) -> None:
+    """Say how the run ended, and what can be done next."""
+    best, ccc, run = session.progress, session.progress.best_ccc or 0, session.run
+    if not session.finished:
         root = run.folder.parent.parent
         where = "" if root == Path.cwd() else f" --workspace {root}"
         console.say(
-            f"stopped and saved at step {session.progress.step:,}; "
-            f"go on with: elimctl train --resume --run {run.name}{where}"
+            f"stopped and saved at step {best.step:,}; go on with: "
+            f"elimctl train --resume --run {run.name}{where}"
         )
-        raise Exit(130)
-    best, ccc = session.progress, session.progress.best_ccc or 0
+        raise Exit(INTERRUPTED if interrupted else 0)
+    if session.stale:
+        console.say(
+            f"ended at step {best.step:,}: {session.config.patience} validations in a row were no better"
+        )
     console.say(f"best val CCC {ccc:.3f} at step {best.best_step:,}; run in {run.folder}")
     if ccc < LEARNED:
         console.say(
@@ -128,16 +224,18 @@ def _watched(reports: "Iterator[Report]", session: "Session") -> "Iterator[Repor
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
     """A question that is answered yes after the first Ctrl-C; a second one interrupts at once."""
-    asked = False
+    asked: float | None = None
 
     def ask(*_: object) -> None:
         nonlocal asked
-        asked = True
-        signal.signal(signal.SIGINT, before)
-        console.say("stopping after this step; once more to stop at once")
+        if asked is not None and time.monotonic() - asked > SAME_S:
+            raise KeyboardInterrupt
+        if asked is None:
+            asked = time.monotonic()
+            console.say("stopping after this step; once more to stop at once")
 
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield lambda: asked
+        yield lambda: asked is not None
     finally:
         signal.signal(signal.SIGINT, before)

@@ -84,12 +84,69 @@ def predictions(
         ConfigError: the crop is larger than the stored images.
         DataError: predictions are not finite; the message says how many and names the first rows.
     """
-    for start in range(0, len(indices), batch_size):
-        batch = slice(start, start + batch_size)
-        images = np.ascontiguousarray(centre(reader.read(indices[batch]), crop_px))
-        preds = _run(predict, images, torch.device(device))
-        _check_finite(preds, indices[batch])
-        yield Predictions(indices[batch], preds, target[batch])
+    for part in _batches(len(indices), batch_size):
+        preds = _predict(predict, reader, indices[part], crop_px=crop_px, device=device)
+        _check_finite(preds, indices[part])
+        yield Predictions(indices[part], preds, target[part])
+
+
+def shared_predictions(
+    predict: Callable[[UInt8[Tensor, "B 3 S S"]], Float[Tensor, "B 2"]],
+    reader: Reader,
+    indices: Int[np.ndarray, " n"],
+    target: Float[np.ndarray, "n 2"],
+    *,
+    crop_px: int,
+    batch_size: int,
+    device: torch.device | str,
+    rank: int,
+    ranks: int,
+    add_up: Callable[[Tensor], None],
+) -> Iterator[Predictions]:
+    """What `predictions` yields, on every rank, each having predicted every `ranks`-th batch.
+
+    Args:
+        predict: as in `predictions`, like all up to `device`.
+        reader: as there.
+        indices: as there.
+        target: as there.
+        crop_px: as there.
+        batch_size: as there; batches are the same, so the predictions are, to the last bit.
+        device: as there.
+        rank: number of this process.
+        ranks: number of processes.
+        add_up: adds the values of a tensor on the CPU up over all ranks, in place.
+
+    Raises:
+        ConfigError: as there.
+        DataError: as there, on all ranks together.
+    """
+    parts = _batches(len(indices), batch_size)
+    found = torch.zeros(len(indices), 2)
+    for part in parts[rank::ranks]:
+        own = _predict(predict, reader, indices[part], crop_px=crop_px, device=device)
+        found[part] = torch.from_numpy(own)
+    add_up(found)
+    for part in parts:
+        preds = found[part].numpy()
+        _check_finite(preds, indices[part])
+        yield Predictions(indices[part], preds, target[part])
+
+
+def _batches(count: int, batch_size: int) -> list[slice]:
+    return [slice(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+
+
+def _predict(
+    predict: Callable[[Tensor], Tensor],
+    reader: Reader,
+    indices: Int[np.ndarray, " B"],
+    *,
+    crop_px: int,
+    device: torch.device | str,
+) -> Float32[np.ndarray, "B 2"]:
+    images = np.ascontiguousarray(centre(reader.read(indices), crop_px))
+    return _run(predict, images, torch.device(device))
 
 
 def _run(

@@ -24,6 +24,10 @@ class Crops:
     left: np.ndarray
     flip: np.ndarray
 
+    def __getitem__(self, part: slice) -> "Crops":
+        """The crops of a part of the batch."""
+        return Crops(self.top[part], self.left[part], self.flip[part])
+
 
 def draw_crops(rng: np.random.Generator, count: int, *, slack_px: int, flip: float) -> Crops:
     """Draw the crops of a batch.

@@ -12,6 +12,9 @@ from torch import Tensor
 class Batch:
     """Samples of one step, and which of them form groups.
 
+    Where several ranks train, only the images are this rank's share of the batch, b <= B of them as
+    `loader.shares.share` divides it; everything else is of the whole batch, the same on every rank.
+
     Args:
         images: RGB 0..255.
         target: (valence, arousal) in [-1, 1].
@@ -23,7 +26,7 @@ class Batch:
         step: number of the step in the run, from 0.
     """
 
-    images: UInt8[Tensor, "B 3 H W"]
+    images: UInt8[Tensor, "b 3 H W"]
     target: Float32[Tensor, "B 2"]
     identity: Int64[Tensor, " B"]
     index: Int64[Tensor, " B"]
@@ -37,7 +40,7 @@ class Batch:
         non_blocking = torch.device(device).type != "cpu"
         return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-    def pin(self) -> "Batch":
+    def pin_memory(self) -> "Batch":
         """The same batch in pinned memory; what is there already is not copied."""
         return self._each(Tensor.pin_memory)
 

@@ -1,23 +1,29 @@
 """Training batches: drawn, gathered, cropped; each a pure function of the step.
 
-Threads keep a few batches ready. What they make does not depend on when they run, so neither their number
-nor their pace changes a value.
+Threads or processes keep a few batches ready. What they make does not depend on when they run, so neither
+their number nor their pace changes a value.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
+from torch import Tensor
 
+from elimctl.errors import ConfigError
 from elimctl.loader import sampler
-from elimctl.loader.augment import cut, draw_crops
+from elimctl.loader.augment import Crops, cut, draw_crops
 from elimctl.loader.batch import Batch
 from elimctl.loader.buffers import Buffers
 from elimctl.loader.crop import centre
 from elimctl.loader.groups import matching_groups
 from elimctl.loader.prefetch import prefetch
+from elimctl.loader.processes import prefetch_in_processes
+from elimctl.loader.shares import share
+from elimctl.loader.transforms import Transforms
 from elimctl.store.images import Reader
 
 
@@ -53,6 +59,9 @@ class Plan:
         crop_px: side of the crops.
         flip: probability of a horizontal flip.
         seed: the run's seed.
+        transforms: what is applied to the crops after that.
+        rank: which of the processes that train together this one is.
+        ranks: how many train together; each holds the images of its share of the batch.
     """
 
     batch_size: int
@@ -62,6 +71,9 @@ class Plan:
     crop_px: int
     flip: float
     seed: int
+    transforms: Transforms | None = None
+    rank: int = 0
+    ranks: int = 1
 
 
 class Batches:
@@ -72,35 +84,55 @@ class Batches:
         samples: the split.
         plan: how batches are made.
         workers: threads that make batches ahead of their use; 0: none.
+        processes: whether they are processes instead, to which the reader is sent.
         pinned: whether batches are in pinned memory, for a CUDA device.
 
     Raises:
-        ConfigError: the crop is larger than the stored images.
+        ConfigError: the crop is larger than the stored images, or a batch has fewer samples than there are
+            ranks.
+        DataError: the split has too few identities or samples for the sampler.
     """
 
     def __init__(
-        self, reader: Reader, samples: Samples, plan: Plan, *, workers: int = 1, pinned: bool = False
+        self,
+        reader: Reader,
+        samples: Samples,
+        plan: Plan,
+        *,
+        workers: int = 1,
+        processes: bool = False,
+        pinned: bool = False,
     ) -> None:
         centre(np.empty((0, *reader.shape[1:]), np.uint8), plan.crop_px)  # refuses a crop that does not fit
-        self.reader, self.samples, self.plan, self.workers = reader, samples, plan, workers
+        self.reader, self.samples, self.plan = reader, samples, plan
+        self.workers, self.processes = workers, processes
         self.steps_per_epoch = sampler.steps_per_epoch(len(samples), plan.batch_size)
-        self._buffers = Buffers(pinned=pinned)
+        self._buffers = Buffers("pinned" if pinned else "plain")
         self._members = sampler.members(samples.identity)
+        if (count := len(self._draw(0))) < plan.ranks:
+            raise ConfigError(
+                f"a batch of {count} samples for {plan.ranks} ranks, at least one for each wanted",
+                hint="train with fewer processes, or with larger batches",
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _sent, (self.reader, self.samples, self.plan)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over the whole run."""
         positions = self._draw(step)
         rng = sampler.generator("crops", self.plan.seed, step)
         slack_px = self.reader.shape[1] - self.plan.crop_px
+        # of the whole batch, so that what is drawn after them is the same on every rank
         crops = draw_crops(rng, len(positions), slack_px=slack_px, flip=self.plan.flip)
-        pixels = self._buffers.take((len(positions), self.plan.crop_px, self.plan.crop_px, 3))
-        cut(self.reader.views(self.samples.index[positions]), crops, out=pixels.numpy())
+        own = share(len(positions), self.plan.rank, self.plan.ranks)
+        pixels = self._gather(self.samples.index[positions[own]], crops[own], step // self.steps_per_epoch)
         identity = self.samples.identity[positions]
         groups = matching_groups(
             identity, identities=self.plan.identities, min_samples=self.plan.min_samples, rng=rng
         )
         batch = Batch(
-            images=pixels.permute(0, 3, 1, 2),  # (B, 3, H, W) over channels-last memory, no copy
+            images=pixels.permute(0, 3, 1, 2),  # (b, 3, H, W) over channels-last memory, no copy
             target=torch.from_numpy(self.samples.target[positions]),
             identity=torch.from_numpy(identity),
             index=torch.from_numpy(self.samples.index[positions]),
@@ -108,11 +140,26 @@ class Batches:
             seed=int(rng.integers(2**62)),
             step=step,
         )
-        return batch.pin() if self._buffers.pinned else batch
+        return batch.pin_memory() if self._buffers.memory == "pinned" else batch
 
     def stream(self, start: int, stop: int) -> Iterator[Batch]:
-        """Batches of the steps `start` to `stop` - 1, made ahead by the threads."""
+        """Batches of the steps `start` to `stop` - 1, made ahead by the workers."""
+        if self.processes and self.workers:
+            return prefetch_in_processes(
+                self.batch,
+                range(start, stop),
+                workers=self.workers,
+                pinned=self._buffers.memory == "pinned",
+            )
         return prefetch(self.batch, range(start, stop), workers=self.workers)
+
+    def _gather(self, index: np.ndarray, crops: Crops, epoch: int) -> UInt8[Tensor, "b S S 3"]:
+        """The crops of images, transformed, in a buffer."""
+        pixels = self._buffers.take((len(index), self.plan.crop_px, self.plan.crop_px, 3))
+        cut(self.reader.views(index), crops, out=pixels.numpy())
+        if self.plan.transforms is not None:
+            self.plan.transforms(pixels.numpy(), index, seed=self.plan.seed, epoch=epoch)
+        return pixels
 
     def _draw(self, step: int) -> np.ndarray:
         """Positions in the split of a step's samples."""
@@ -130,3 +177,10 @@ class Batches:
             epoch=epoch,
             step=within,
         )
+
+
+def _sent(reader: Reader, samples: Samples, plan: Plan) -> Batches:
+    """What another process gets of `Batches`: it gathers where its batches can be sent without a copy."""
+    batches = Batches(reader, samples, plan, workers=0)
+    batches._buffers = Buffers("shared")
+    return batches

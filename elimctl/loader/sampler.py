@@ -11,7 +11,9 @@ import numpy as np
 
 from elimctl.errors import DataError
 
-Purpose = Literal["deal", "frames", "shuffle", "crops"]
+Purpose = Literal[
+    "deal", "frames", "shuffle", "crops", "transforms"
+]  # a new one goes last: its place seeds it
 PURPOSES: tuple[str, ...] = get_args(Purpose)
 
 
@@ -99,7 +101,7 @@ def generator(purpose: Purpose, seed: int, *numbers: int) -> np.random.Generator
     Args:
         purpose: what is drawn; streams of different purposes never coincide.
         seed: the run's seed.
-        numbers: epoch and step, or one of them.
+        numbers: epoch and step, or one of them; for `transforms`, epoch and manifest row.
     """
     epoch, step = (*numbers, 0)[:2]
     return np.random.default_rng((PURPOSES.index(purpose), seed, epoch, step))

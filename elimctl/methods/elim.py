@@ -4,7 +4,6 @@ Source: Kim & Song, Optimal Transport-based Identity Matching for Identity-invar
 Recognition, NeurIPS 2022.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
@@ -99,33 +98,29 @@ class Elim(Regressor):
         super().__init__(backbone, projector)
         self.config = config
 
-    def losses(self, batch: Batch) -> Losses:
-        """L_main + L_va + 0.5 (L_PCC + L_CCC) by default.
+    def losses(self, batch: Batch, *, update: int = 0) -> Losses:
+        """L_main + L_va + 0.5 (L_PCC + L_CCC) by default; of alternate updates, `main` in the second alone.
 
         Returns:
             `total`, `va`, `pcc`, `ccc` and `main`; `main` is 0 if fewer than two identities can be matched.
 
-        Source: Kim & Song 2022, algorithm 1 and appendix algorithm 4.
+        Source: Kim & Song 2022, algorithm 1 and appendix algorithm 4; decision A.10 row 7.
         """
-        features = self.encode(batch.images)
+        features = self.features(batch)
         preds = self.project(features)
-        parts = batch_losses(preds, batch.target) | {"main": self.matching_loss(features, preds, batch)}
+        parts: Losses = {}
+        if update == 0:
+            parts = batch_losses(preds, batch.target)
+        if update == 1 or self.config.update == "joint":
+            parts |= {"main": self.matching_loss(features, preds, batch)}
         return with_total(parts, self._weights(batch.step))
 
-    def updates(self, batch: Batch) -> Iterator[Losses]:
-        """All losses at once; or first those of the batch and then, encoded anew, `main`.
+    def updates(self, batch: Batch) -> int:
+        """All losses at once; or those of the batch and then, encoded anew, `main`, if there is one.
 
         Source: decision A.10 row 7.
         """
-        if self.config.update == "joint":
-            yield self.losses(batch)
-            return
-        weights = self._weights(batch.step)
-        yield with_total(batch_losses(self.predict(batch.images), batch.target), weights)
-        if len(batch.groups) >= 2:
-            features = self.encode(batch.images)
-            main = self.matching_loss(features, self.project(features), batch)
-            yield with_total({"main": main}, weights)
+        return 1 if self.config.update == "joint" or len(batch.groups) < 2 else 2
 
     @full_precision
     def matching_loss(

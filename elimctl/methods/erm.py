@@ -47,9 +47,9 @@ class Erm(Regressor):
         super().__init__(backbone, projector)
         self.config = config
 
-    def losses(self, batch: Batch) -> Losses:
+    def losses(self, batch: Batch, *, update: int = 0) -> Losses:
         """L_va + 0.5 (L_PCC + L_CCC) by default; groups are not looked at."""
-        parts = batch_losses(self.predict(batch.images), batch.target)
+        parts = batch_losses(self.project(self.features(batch)), batch.target)
         return with_total(parts, batch_weights(self.config))
 
 

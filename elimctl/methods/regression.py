@@ -1,6 +1,6 @@
 """What every regressor of valence and arousal shares: its networks, and the losses of a batch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 from jaxtyping import Float, UInt8
@@ -15,6 +15,7 @@ from elimctl.loader.batch import Batch
 from elimctl.losses.ccc import ccc
 from elimctl.losses.mse import mse
 from elimctl.losses.pcc import pcc
+from elimctl.methods.passes import Passes
 from elimctl.transport.precision import full_precision
 
 Losses = dict[str, Float[Tensor, ""]]
@@ -43,14 +44,20 @@ class Regressor(nn.Module):
         self.normalise = Normalise()
         self.backbone = backbone
         self.projector = projector
+        self.passes = Passes()  # how images go through the backbone in training; the trainer's to set
 
-    def losses(self, batch: Batch) -> Losses:
-        """Losses of one batch: each part unweighted, and `total`, the weighted sum to minimise."""
+    def losses(self, batch: Batch, *, update: int = 0) -> Losses:
+        """Losses of one update: each part unweighted, and `total`, the weighted sum to minimise.
+
+        Args:
+            batch: with the images of this rank, and everything else of the whole batch.
+            update: number of the update in its iteration, from 0; an optimiser step follows each.
+        """
         raise NotImplementedError
 
-    def updates(self, batch: Batch) -> Iterator[Losses]:
-        """Losses of each update of one iteration, to be followed by one optimiser step each."""
-        yield self.losses(batch)
+    def updates(self, batch: Batch) -> int:
+        """Number of updates in the iteration that a batch is for."""
+        return 1
 
     def predict(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 2"]:
         """Valence and arousal of images, not clamped.
@@ -66,6 +73,10 @@ class Regressor(nn.Module):
         """Features z of images 0..255."""
         features: Tensor = self.backbone(self.normalise(images))
         return features
+
+    def features(self, batch: Batch) -> Float[Tensor, "B d"]:
+        """Features z of a whole training batch, those of other ranks among them."""
+        return self.passes(self.encode, batch.images, count=len(batch.target))
 
     @full_precision
     def project(self, features: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:

@@ -5,13 +5,10 @@ All give the same units in the same order: a unit depends on its rows and the se
 
 import os
 import signal
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from ctypes import c_bool
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,13 +25,13 @@ from elimctl.prepare import unit
 from elimctl.prepare.outcome import Outcome
 from elimctl.prepare.settings import PrepareSettings
 from elimctl.prepare.spool import Spool
+from elimctl.processes import deaf, end_with
 
 Work = Generator[Outcome, None, str]  # a unit in the doing: what becomes of each row, at last its name
 Done = tuple[str, list[Outcome]]  # a unit done elsewhere: its name, and what became of each row
 Ticket = TypeVar("Ticket")
 
 AHEAD = 2  # units in flight for each worker: one in work, one waiting
-WATCH_S = 0.5  # how often a worker looks whether the process that started it is still there
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def processes(tasks: Iterable[Task], *, workers: int) -> Iterator[Work]:
         workers, mp_context=context, initializer=_start_worker, initargs=(stop, os.getpid())
     )
     try:
-        with _deaf():
+        with deaf():
             for _ in range(workers):
                 pool.submit(_nothing)  # starts a worker, for none is idle yet
         for future in _ahead(tasks, lambda task: pool.submit(_do_unless_stopped, task), workers=workers):
@@ -224,19 +221,6 @@ def _nothing() -> None:
     """A unit of no work."""
 
 
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Have processes that are started meanwhile ignore Ctrl-C from their first moment, as they inherit."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _start_worker(stop: c_bool, parent: int) -> None:
     """Set up a worker: one thread, deaf to Ctrl-C, and gone when its parent is."""
     import cv2
@@ -245,14 +229,7 @@ def _start_worker(stop: c_bool, parent: int) -> None:
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and sets `stop`
     cv2.setNumThreads(1)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    """End this process when its parent has been killed: it must not write into a later preparation."""
-    while os.getppid() == parent:
-        time.sleep(WATCH_S)
-    os._exit(1)
+    end_with(parent)  # a unit written later would belong to another preparation
 
 
 def _do_unless_stopped(task: Task) -> Done | None:

@@ -5,23 +5,29 @@ from torch import nn
 
 from elimctl.config import Values
 from elimctl.errors import ConfigError
+from elimctl.evaluate.predict import shared_predictions
 from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.loader.transforms import Transforms
 from elimctl.stages.dataset import Dataset, open_dataset
-from elimctl.stages.evaluate import predict_split
+from elimctl.stages.evaluate import BATCH
 from elimctl.train import hardware, run
 from elimctl.train.config import DataConfig, RunConfig, resolve
-from elimctl.train.loop import Session, Validate
+from elimctl.train.ranks import ALONE, Ranks
+from elimctl.train.session import Session, Validate
 from elimctl.workspace import Workspace
 
 
-def start(workspace: Workspace, config: RunConfig, *, name: str | None = None) -> Session:
+def start(
+    workspace: Workspace, config: RunConfig, *, name: str | None = None, ranks: Ranks = ALONE
+) -> Session:
     """Make a new run and a session that trains it from the first step.
 
     Args:
-        workspace: where the dataset is and the run goes.
+        workspace: where the dataset is and the run goes; all ranks see the same.
         config: the run's settings; what is None there is filled in from the training split.
         name: the run's name; None for `<method>-<backbone>-<number>`.
+        ranks: the processes that train it.
 
     Raises:
         ConfigError: the settings contradict each other or the dataset, or the name is taken.
@@ -32,20 +38,21 @@ def start(workspace: Workspace, config: RunConfig, *, name: str | None = None) -
     samples = dataset.samples("train", fold=config.data.fold)
     config = config.model_copy(update={"data": DataConfig(name=dataset.name, fold=config.data.fold)})
     config = resolve(config, samples=np.bincount(samples.identity).tolist())
-    folder = workspace.new_run(name or run.new_name(workspace.runs, config))
-    session = _session(run.Run(folder), config, dataset, samples)
+    folder = workspace.new_run(ranks.agree(name or run.new_name(workspace.runs, config)))
+    session = _session(run.Run(folder), config, dataset, samples, ranks)
     session.batches.batch(0)  # whatever forbids training is found before there is a run
     facts = _facts(config, dataset, samples) | run.parameter_facts(session.model)
-    run.create(folder, config, facts=facts)
+    ranks.first_only(lambda: run.create(folder, config, facts=facts))
     return session
 
 
-def resume(workspace: Workspace, *, name: str | None = None) -> Session:
+def resume(workspace: Workspace, *, name: str | None = None, ranks: Ranks = ALONE) -> Session:
     """Take up a run where its last checkpoint left it.
 
     Args:
         workspace: where the run is.
         name: the run's name; None for the newest.
+        ranks: the processes that train it, maybe of another number than before.
 
     Raises:
         ConfigError: the run has all its steps already, or its dataset has changed since.
@@ -54,46 +61,72 @@ def resume(workspace: Workspace, *, name: str | None = None) -> Session:
     config = found.config()
     dataset = open_dataset(workspace.dataset(config.data.name))
     found.require_manifest(dataset.digest)
-    session = _session(found, config, dataset, dataset.samples("train", fold=config.data.fold))
+    session = _session(found, config, dataset, dataset.samples("train", fold=config.data.fold), ranks)
     session.resume()
-    if session.progress.step >= (config.train.steps or 0):
+    if session.finished:
+        done = f"ended early, at step {session.progress.step}" if session.stale else "has all its steps"
         raise ConfigError(
-            f"run {found.name} has all its {session.progress.step} steps",
+            f"run {found.name} {done}; there is nothing to resume",
             hint="evaluate it with elimctl eval, or train a new run",
         )
     return session
 
 
-def _session(made: run.Run, config: RunConfig, dataset: Dataset, samples: Samples) -> Session:
+def device_of(workspace: Workspace, name: str | None) -> str:
+    """The device that a run asks for, which decides how its ranks talk to each other.
+
+    Args:
+        workspace: where the run is.
+        name: the run's name; None for the newest.
+    """
+    return run.Run(workspace.run(name)).config().train.device
+
+
+def _session(made: run.Run, config: RunConfig, dataset: Dataset, samples: Samples, ranks: Ranks) -> Session:
     """A session at step 0."""
-    train = config.train
+    train, crop_px = config.train, config.model.image_px
     kept = getattr(config.method_config(), "samples", 2)  # k of methods that select samples
     plan = Plan(
         batch_size=train.batch_size or 1,
         sampler=train.sampler or "shuffle",
         identities=train.identities,
         min_samples=max(kept, 2) if train.sampler == "shuffle" else 2,
-        crop_px=config.model.image_px,
+        crop_px=crop_px,
         flip=train.flip,
         seed=train.seed,
+        rank=ranks.rank,
+        ranks=ranks.size,
+        transforms=Transforms(train.transforms, crop_px=crop_px) if train.transforms else None,
     )
-    batches = Batches(dataset.reader, samples, plan)
-    return Session(made, train, run.build_model(config), batches, _validation(config, dataset))
+    batches = Batches(
+        dataset.reader,
+        samples,
+        plan,
+        workers=train.workers,
+        processes=train.worker_kind == "process",
+        pinned=hardware.device(train.device, local=ranks.local).type == "cuda",
+    )
+    return Session(made, train, run.build_model(config), batches, _validation(config, dataset, ranks), ranks)
 
 
-def _validation(config: RunConfig, dataset: Dataset) -> Validate:
+def _validation(config: RunConfig, dataset: Dataset, ranks: Ranks) -> Validate:
     """A function that scores a model on the validation split, exactly as `elimctl eval` does."""
-    dataset.samples("val", fold=config.data.fold)  # an empty split is refused before training
-    device = hardware.device(config.train.device)
+    val = dataset.samples("val", fold=config.data.fold)  # an empty split is refused before training
+    crop_px = config.model.image_px
+    device = hardware.device(config.train.device, local=ranks.local)
 
     def validate(model: nn.Module) -> Scores:
-        batches, _ = predict_split(
+        batches = shared_predictions(
             model.predict,  # type: ignore[arg-type]
-            dataset,
-            "val",
-            fold=config.data.fold,
-            crop_px=config.model.image_px,
+            dataset.reader,
+            val.index,
+            val.target,
+            crop_px=crop_px,
+            batch_size=BATCH,
             device=device,
+            rank=ranks.rank,
+            ranks=ranks.size,
+            add_up=ranks.add_up,
         )
         return score(accumulate(batches), MetricOptions(), split="val")
 

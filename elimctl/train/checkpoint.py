@@ -6,6 +6,7 @@ One file holds everything, so a checkpoint is there whole or not at all; nothing
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -28,11 +29,13 @@ class Progress:
         step: optimisation steps done.
         best_ccc: best validation CCC (mean of both axes) so far, None before the first validation.
         best_step: step of that validation.
+        scaler: state of the scaling of losses, which fp16 wants.
     """
 
     step: int = 0
     best_ccc: float | None = None
     best_step: int | None = None
+    scaler: dict[str, Any] | None = None
 
 
 def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Progress) -> None:

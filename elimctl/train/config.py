@@ -34,9 +34,9 @@ class TrainConfig(Config):
 
     steps: Positive | None = None  # optimisation steps; None: see `resolve`
     epochs: Positive = 10  # passes over the training split when `steps` is None
-    batch_size: Positive | None = None  # images; None: see `resolve`; A.10 row 22
+    batch_size: Positive | None = None  # images, of all ranks together; None: see `resolve`; A.10 row 22
     sampler: Literal["identity", "shuffle"] | None = None  # None: the method's own; A.10 row 23
-    identities: Positive = 10  # N, identities in a batch; A.10 row 19
+    identities: Positive = 10  # N, identities in a batch, of all ranks together; A.10 row 19
     lr_backbone: Rate = 5e-5  # Adam, trunk and neck; A.10 row 10
     lr_projector: Rate = 1e-5  # Adam, projector; A.10 row 10
     betas: tuple[Beta, Beta] = (0.5, 0.9)  # Adam; A.10 row 9
@@ -44,11 +44,22 @@ class TrainConfig(Config):
     milestones: tuple[Positive, ...] | None = None  # steps; None: 5,000, then every 20,000; A.10 row 11
     clip_norm: Rate | None = None  # largest gradient norm of the backbone; None: off; A.10 row 18
     flip: Share = 0.5  # probability of a horizontal flip
-    precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 where the hardware is fast at it
+    transforms: tuple[dict[str, Any], ...] = ()  # of albumentations, applied to each crop after that
+    workers: Annotated[int, Field(ge=0)] = 1  # that make batches ahead; 0: none
+    worker_kind: Literal["thread", "process"] = "thread"  # process: where transforms hold threads up
+    precision: Literal["auto", "float32", "bf16", "fp16"] = (
+        "auto"  # auto: bf16 where the hardware is fast at it
+    )
+    channels_last: bool = True  # memory format of images and weights
+    compile: bool = False  # whether the network is compiled by torch
+    fused: bool | None = None  # Adam in one kernel; None: on CUDA
+    accumulate: Positive = 1  # parts of a batch that go through the network one by one, to save memory
     device: str = "auto"  # auto: cuda if there is one; or cpu, cuda, cuda:1
     seed: Annotated[int, Field(ge=0)] = 0
     eval_every: Positive | None = None  # steps between validations; None: see `resolve`
     checkpoint_every: Positive | None = None  # steps between checkpoints; None: as `eval_every`
+    patience: Positive | None = None  # validations without a better CCC after which a run ends; None: never
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()  # beside metrics.csv
 
 
 class RunConfig(Config):

@@ -7,24 +7,25 @@ import torch
 from elimctl.errors import ConfigError
 
 
-def device(choice: str) -> torch.device:
+def device(choice: str, *, local: int = 0) -> torch.device:
     """The device of a run.
 
     Args:
         choice: `auto` (CUDA if there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
+        local: number of this process on its machine; `auto` and `cuda` stand for the GPU of that number.
 
     Raises:
         ConfigError: CUDA was asked for and is not there, or the name is no device elimctl trains on.
     """
     if choice == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        choice = "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", choice):
         raise ConfigError(f"{choice!r} is no device", hint="choose auto, cpu, cuda or cuda:N")
-    chosen = torch.device(choice)
+    chosen = torch.device(f"cuda:{local}" if choice == "cuda" and local else choice)
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
-            f"device {choice} asked for, {torch.cuda.device_count()} CUDA devices found",
-            hint="use --set train.device=cpu, or run elimctl doctor",
+            f"device {chosen} asked for, {torch.cuda.device_count()} CUDA devices found",
+            hint="use --device cpu, or run elimctl doctor",
         )
     return chosen
 
@@ -33,12 +34,12 @@ def autocast_type(precision: str, on: torch.device) -> torch.dtype | None:
     """The type of autocast, None for none.
 
     Args:
-        precision: `float32`, `bf16`, or `auto`: bf16 where the hardware multiplies it fast.
+        precision: `float32`, `bf16`, `fp16`, or `auto`: bf16 where the hardware multiplies it fast.
         on: the device of the run.
     """
     if precision == "auto":
         precision = "bf16" if fast_bf16(on) else "float32"
-    return torch.bfloat16 if precision == "bf16" else None
+    return {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
 def fast_bf16(on: torch.device) -> bool:

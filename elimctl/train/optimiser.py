@@ -25,7 +25,9 @@ def build(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
         for name, parameters in model.parameter_groups().items()  # type: ignore[operator]
         if parameters
     ]
-    optimizer = torch.optim.Adam(groups, lr=config.lr_backbone, betas=config.betas)
+    on_cuda = groups[0]["params"][0].is_cuda
+    fused = on_cuda if config.fused is None else config.fused
+    optimizer = torch.optim.Adam(groups, lr=config.lr_backbone, betas=config.betas, fused=fused)
     set_rates(optimizer, config, step=0)
     return optimizer
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from elimctl.bench import loader
+from elimctl.bench import drawn, loader
 from elimctl.store.images import open_images
 
 IMAGES = 6
@@ -18,7 +18,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The images that are compared; two drawings give all of them."""
     folder = tmp_path_factory.mktemp("bench")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loader, "DRAWN", 2)
+        patch.setattr(drawn, "DRAWN", 2)
         patch.setattr(loader, "SHARD_IMAGES", 4)
         loader._write(folder, IMAGES)
     return folder

@@ -1,4 +1,6 @@
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 import pyarrow as pa
@@ -6,7 +8,7 @@ import pytest
 import torch
 
 from elimctl.errors import ConfigError, DataError
-from elimctl.evaluate.predict import labels, predictions
+from elimctl.evaluate.predict import labels, predictions, shared_predictions
 from elimctl.store.images import Reader
 
 
@@ -139,3 +141,62 @@ def test_rows_without_a_label_are_named():
     table = pa.table({"valence": [0.1, None, 0.3], "arousal": [0.1, 0.2, None]})
     with pytest.raises(DataError, match=r"2 of 3 rows have no valence or arousal, at manifest rows 1, 2$"):
         labels(table, np.arange(3))
+
+
+def share_out(predict, indices, *, ranks, batch_size=4):
+    """What each of several ranks gets, their sums made by threads that wait for each other."""
+    barrier, sent = Barrier(ranks), [None] * ranks
+
+    def run_rank(rank):
+        def add_up(values):
+            sent[rank] = values.clone()
+            barrier.wait(10)
+            values.copy_(sum(sent))
+
+        found = shared_predictions(
+            predict,
+            Images(),
+            indices,
+            np.zeros((len(indices), 2)),
+            crop_px=8,
+            batch_size=batch_size,
+            device="cpu",
+            rank=rank,
+            ranks=ranks,
+            add_up=add_up,
+        )
+        return list(found)
+
+    with ThreadPoolExecutor(ranks) as pool:
+        return list(pool.map(run_rank, range(ranks)))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 9])
+def test_ranks_that_share_predictions_have_all_of_them(ranks):
+    indices = np.arange(20, 0, -1)
+    wanted = run(brightness, indices)
+    for found in share_out(brightness, indices, ranks=ranks):
+        assert len(found) == len(wanted)
+        for batch, alone in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(batch.indices, alone.indices)
+            np.testing.assert_array_equal(batch.preds, alone.preds)
+
+
+def test_each_rank_predicts_its_share_alone():
+    seen = []
+
+    def predict(images):
+        seen.append(len(images))
+        return brightness(images)
+
+    share_out(predict, np.arange(20), ranks=2)
+    assert sum(seen) == 20
+
+
+def test_all_ranks_refuse_what_one_of_them_found():
+    def predict(images):
+        found = brightness(images)
+        return torch.where(found == 7, float("nan"), found)
+
+    with pytest.raises(DataError, match="at manifest rows 7"):
+        share_out(predict, np.arange(20), ranks=2)

@@ -30,7 +30,7 @@ def test_to_moves_every_tensor_and_keeps_the_numbers(batch):
 
 @pytest.mark.gpu
 def test_pin_pins_every_tensor(batch):
-    pinned = batch.pin()
+    pinned = batch.pin_memory()
     assert all(tensor.is_pinned() for tensor in tensors(pinned) if tensor.numel())
     assert pinned.images.is_contiguous(memory_format=torch.channels_last)
-    assert pinned.pin().images.data_ptr() == pinned.images.data_ptr()
+    assert pinned.pin_memory().images.data_ptr() == pinned.images.data_ptr()

@@ -1,12 +1,16 @@
-from itertools import pairwise
+from dataclasses import replace
+from itertools import islice, pairwise
+from multiprocessing import active_children
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
+from elimctl.errors import ConfigError, StoreError
 from elimctl.loader.batches import Batches, Plan, Samples
-from elimctl.store.images import Reader
+from elimctl.loader.transforms import Transforms
+from elimctl.store.images import Reader, encode_unit, open_images, write_images
 
 
 class Store(Reader):
@@ -26,7 +30,24 @@ class Store(Reader):
         pass
 
 
-def batches(sampler="identity", workers=1, **changes):
+TRANSFORMS = [
+    {"transform": "GaussNoise", "p": 0.5},
+    {"transform": "OneOf", "transforms": [{"transform": "InvertImg"}, {"transform": "RandomGamma"}]},
+]
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """The images of `Store` on disk."""
+    pixels = Store().read(range(60))
+    unit = encode_unit(pixels, np.ones(60, bool), coding="raw", shard_images=60)
+    (tmp_path / "unit").write_bytes(unit.content)
+    settings = {"kind": "zarr", "coding": "raw", "shard_images": 60, "attributes": {}}
+    write_images(tmp_path, pixels.shape, [tmp_path / "unit"], **settings)
+    return tmp_path
+
+
+def batches(sampler="identity", workers=1, reader=None, processes=False, **changes):
     index = np.arange(0, 60, 2)  # every other row of the store
     samples = Samples(
         index=index,
@@ -35,7 +56,8 @@ def batches(sampler="identity", workers=1, **changes):
         names=tuple("abcdef"),
     )
     settings = {"batch_size": 12, "identities": 4, "min_samples": 2, "crop_px": 8, "flip": 0.5, "seed": 1}
-    return Batches(Store(), samples, Plan(sampler=sampler, **settings | changes), workers=workers)
+    plan = Plan(sampler=sampler, **settings | changes)
+    return Batches(reader or Store(), samples, plan, workers=workers, processes=processes)
 
 
 def equal(one, other):
@@ -83,10 +105,65 @@ def test_a_batch_depends_on_nothing_but_its_step():
     assert all(equal(a, b) for a, b in zip(stream[4:], batches().stream(4, 7), strict=True))
 
 
+@pytest.mark.parametrize("tables", [None, TRANSFORMS])
 @pytest.mark.parametrize("workers", [0, 2, 8])
-def test_the_number_of_workers_changes_nothing(workers):
-    made = batches(workers=workers).stream(0, 12)
-    assert all(equal(a, b) for a, b in zip(made, batches().stream(0, 12), strict=True))
+def test_the_number_of_workers_changes_nothing(workers, tables):
+    transforms = tables and Transforms(tables, crop_px=8)
+    made = batches(workers=workers, transforms=transforms).stream(0, 12)
+    wanted = batches(transforms=transforms)
+    assert all(equal(a, wanted.batch(a.step)) for a in made)
+
+
+def test_processes_make_what_threads_make_and_end_when_their_stream_is_left(dataset):
+    transforms = Transforms(TRANSFORMS, crop_px=8)
+    source = batches(workers=2, reader=open_images(dataset), processes=True, transforms=transforms)
+    drawn = torch.get_rng_state()
+    stream = source.stream(3, 1000)
+    found = list(islice(stream, 6))
+    assert all(batch.images.is_shared() for batch in found)
+    wanted = batches(workers=0, transforms=transforms).stream(3, 9)
+    assert all(equal(a, b) for a, b in zip(found, wanted, strict=True))
+    assert torch.equal(torch.get_rng_state(), drawn)  # a resumed run would draw other numbers
+    assert active_children()
+    stream.close()
+    assert not active_children()
+
+
+def test_without_workers_there_are_no_processes(dataset):
+    [batch] = batches(workers=0, processes=True).stream(2, 3)
+    assert equal(batch, batches().batch(2))
+
+
+def test_an_error_in_a_process_comes_as_itself_with_its_hint(dataset):
+    source = batches(reader=open_images(dataset), processes=True)
+    (dataset / "images.zarr" / "zarr.json").write_text("{")
+    with pytest.raises(StoreError, match=r"images\.zarr") as caught:
+        next(source.stream(0, 3))
+    with pytest.raises(StoreError) as wanted:
+        open_images(dataset)
+    assert (str(caught.value), caught.value.hint) == (str(wanted.value), wanted.value.hint)
+
+
+def test_transforms_change_the_crops_and_differ_between_epochs():
+    transforms = Transforms([{"transform": "InvertImg", "p": 0.5}], crop_px=8)
+    source = batches("shuffle", transforms=transforms, flip=0.0, crop_px=12)  # 2 steps an epoch, no slack
+    inverted = []
+    for first in (0, 2):
+        found = [source.batch(step) for step in (first, first + 1)]
+        index = torch.cat([batch.index for batch in found])
+        images = torch.cat([batch.images for batch in found])
+        plain = torch.from_numpy(Store().read(index)).permute(0, 3, 1, 2)
+        kept, turned = ((images == each).all((1, 2, 3)) for each in (plain, 255 - plain))
+        assert (kept ^ turned).all()
+        inverted.append(dict(zip(index.tolist(), turned.tolist(), strict=True)))
+    both = inverted[0].keys() & inverted[1].keys()
+    assert {(inverted[0][row], inverted[1][row]) for row in both} > {(False, True), (True, False)}
+
+
+def test_ranks_transform_their_samples_as_one_would():
+    transforms = Transforms(TRANSFORMS, crop_px=8)
+    shares = [batches(rank=rank, ranks=2, transforms=transforms).batch(5).images for rank in range(2)]
+    assert torch.equal(torch.cat(shares), batches(transforms=transforms).batch(5).images)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -101,6 +178,35 @@ def test_a_batch_that_is_kept_is_not_overwritten_by_later_ones(workers):
 def test_memory_is_used_again_when_a_batch_is_let_go():
     source = batches(workers=0)
     assert len({batch.images.data_ptr() for batch in source.stream(0, 20)}) <= 2  # one made, one in hand
+
+
+@pytest.mark.parametrize("sampler", ["identity", "shuffle"])
+@pytest.mark.parametrize("ranks", [1, 2, 5, 12])  # of 5, two have a sample more than the others
+def test_the_images_of_all_ranks_are_the_batch_of_one(sampler, ranks):
+    for step in (0, 3):
+        whole = batches(sampler).batch(step)
+        shares = [batches(sampler, rank=rank, ranks=ranks).batch(step) for rank in range(ranks)]
+        assert all(len(part.images) in (12 // ranks, 12 // ranks + 1) for part in shares)
+        images = torch.cat([part.images for part in shares])
+        for part in shares:
+            assert equal(replace(part, images=images), whole)
+
+
+def test_a_rank_reads_no_image_of_another():
+    source = batches(rank=1, ranks=3)
+    read = source.reader.read
+    asked = []
+    source.reader.read = lambda indices: asked.extend(indices) or read(indices)
+    batch = source.batch(0)
+    assert asked == batch.index[4:8].tolist()
+
+
+@pytest.mark.parametrize("sampler", ["identity", "shuffle"])
+def test_more_ranks_than_samples_in_a_batch_are_refused(sampler):
+    batches(sampler, rank=11, ranks=12)
+    with pytest.raises(ConfigError, match="12 samples for 13 ranks") as caught:
+        batches(sampler, rank=0, ranks=13)
+    assert "fewer processes" in caught.value.hint
 
 
 def test_different_steps_and_seeds_give_different_batches():

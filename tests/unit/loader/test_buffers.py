@@ -1,9 +1,14 @@
+import os
+import resource
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from elimctl.errors import ConfigError
 from elimctl.loader.buffers import Buffers
 
 SHAPE = (2, 3, 3, 3)
@@ -11,7 +16,7 @@ SHAPE = (2, 3, 3, 3)
 
 @pytest.fixture
 def buffers():
-    return Buffers(pinned=False)
+    return Buffers()
 
 
 def test_a_buffer_has_the_shape_asked_for(buffers):
@@ -68,6 +73,26 @@ def test_threads_that_share_buffers_never_have_the_same_one(buffers):
         assert all(pool.map(use, range(8)))
 
 
+def test_shared_memory_is_not_copied_on_its_way_to_another_process():
+    buffer = Buffers("shared").take(SHAPE)
+    assert buffer.shape == SHAPE
+    assert buffer.is_shared()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it does not lie in files")
+def test_too_little_shared_memory_is_an_error():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, before[1]))  # what it lies in is a file
+    try:
+        with pytest.raises(ConfigError, match=r"no 3\.0 MB of shared memory") as caught:
+            Buffers("shared").take((1, 1000, 1000, 3))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        for empty in Path("/dev/shm").glob(f"torch_{os.getpid()}_*"):  # torch leaves the name of what failed
+            empty.unlink()
+    assert "worker_kind=thread" in caught.value.hint
+
+
 @pytest.mark.gpu
 def test_pinned_buffers_are_pinned():
-    assert Buffers(pinned=True).take(SHAPE).is_pinned()
+    assert Buffers("pinned").take(SHAPE).is_pinned()

@@ -13,8 +13,10 @@ from elimctl.evaluate.score import AxisScores, Scores
 from elimctl.loader.batches import Batches, Plan, Samples
 from elimctl.store.images import Reader
 from elimctl.train.config import TrainConfig
-from elimctl.train.loop import Session, fit, step_seed
+from elimctl.train.loop import fit
 from elimctl.train.run import Run
+from elimctl.train.session import Session
+from elimctl.train.step import step_seed
 
 
 class Store(Reader):
@@ -42,13 +44,15 @@ class Model(nn.Module):
         return {name: list(part.parameters()) for name, part in self.named_children()}
 
     def updates(self, batch):
-        for number in range(self.number):
-            self.seen.append((batch.step, number, self.backbone.weight.detach().clone()))
-            features = self.backbone(batch.images.float().flatten(1) / 255)
-            total = (self.projector(features) - batch.target).square().mean()
-            if batch.step == self.poison_at:
-                total = total * float("nan")
-            yield {"total": total, f"part{number}": total}
+        return self.number
+
+    def losses(self, batch, *, update):
+        self.seen.append((batch.step, update, self.backbone.weight.detach().clone()))
+        features = self.backbone(batch.images.float().flatten(1) / 255)
+        total = (self.projector(features) - batch.target).square().mean()
+        if batch.step == self.poison_at:
+            total = total * float("nan")
+        return {"total": total, f"part{update}": total}
 
 
 def scores(ccc):
@@ -161,3 +165,52 @@ def test_bf16_is_close_to_float32_and_the_weights_stay_float32(session):
     rounded, model = first("bf16")
     assert rounded == pytest.approx(exact, rel=0.05)  # bf16 rounds by up to 0.4 %, in every operation
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_a_run_ends_when_its_patience_does(session):
+    found = {2: 0.5, 4: 0.4, 6: 0.6, 8: 0.6, 10: 0.1, 12: 0.9}
+    made = session(ccc=found.__getitem__, steps=12, patience=2)
+    *_, last = fit(made)
+    assert (last.step, made.progress.best_step) == (10, 6)
+    assert last.saved
+    assert made.stale
+    assert made.finished
+
+
+def test_without_patience_a_run_goes_to_its_end(session):
+    made = session(ccc=lambda step: -step / 12, steps=12)
+    *_, last = fit(made)
+    assert last.step == 12
+    assert made.finished
+    assert not made.stale
+
+
+def test_the_scale_of_fp16_is_resumed(session):
+    made = session(precision="fp16", steps=4)
+    list(fit(made))
+    made.scaler.load_state_dict(made.scaler.state_dict() | {"scale": 2.0**7})
+    made.save()
+    again = session(precision="fp16", steps=4)
+    again.resume()
+    assert again.scaler.state_dict() == made.scaler.state_dict()
+
+
+def test_trackers_are_told_what_the_log_is_told(session, monkeypatch):
+    told = []
+
+    class Tracker:
+        def log(self, step, values):
+            told.append((step, values["loss/total"], "val/ccc" in values))
+
+        def close(self):
+            told.append("closed")
+
+    made = session(steps=2, trackers=("tensorboard",))
+    (made.run.folder / "recipe.toml").write_text("")
+    monkeypatch.setattr("elimctl.train.trackers.open_trackers", lambda *_, **__: Tracker())
+    first, second = fit(made)
+    assert told == [
+        (1, first.losses["total"], False),
+        (2, second.losses["total"], True),
+        "closed",
+    ]

@@ -1,0 +1,126 @@
+"""`elimctl train --nproc`: the same command in several processes of this machine.
+
+They are told who they are by the environment, as torchrun tells them, so that either may start them. What a
+person sees comes from rank 0; another one is heard only if it was the one that failed.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO
+
+from elimctl.processes import end_with
+
+LAUNCHER = "ELIMCTL_LAUNCHER"  # process that started the ranks
+GRACE_S = 10.0  # that the others have to end by themselves when one has failed
+POLL_S = 0.1
+
+
+def launch(nproc: int) -> int:
+    """Run this command in several processes.
+
+    Args:
+        nproc: number of processes, >= 2.
+
+    Returns:
+        The exit code: that of rank 0, or of the first to fail.
+    """
+    with ExitStack() as stack:
+        said: list[IO[bytes] | None] = [None]
+        said += [stack.enter_context(tempfile.TemporaryFile()) for _ in range(nproc - 1)]
+        environment = _environment(nproc)
+        ranks = [
+            subprocess.Popen(
+                [sys.executable, "-m", "elimctl", *sys.argv[1:]],
+                env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stdout=None if rank == 0 else subprocess.DEVNULL,
+                stderr=said[rank],
+            )
+            for rank in range(nproc)
+        ]
+        with _forwarding(ranks[0]):
+            failed = _wait(ranks)
+        if failed is None:
+            return 0
+        if failed and (words := said[failed]):
+            words.seek(0)
+            sys.stderr.write(f"rank {failed} of {nproc}:\n{words.read().decode(errors='replace')}")
+        code = ranks[failed].returncode
+        return code if code > 0 else 128 - code
+
+
+def watch_launcher() -> None:
+    """End this process when the one that started it has gone, however it went."""
+    started_by = int(os.environ.get(LAUNCHER, "0"))
+    if started_by:
+        end_with(started_by)
+
+
+def _environment(nproc: int) -> dict[str, str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "OMP_NUM_THREADS": str(max(1, cores // nproc)),  # else all of them fight for all cores
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(nproc),
+        LAUNCHER: str(os.getpid()),
+    }
+
+
+def _wait(ranks: list[subprocess.Popen]) -> int | None:
+    """Wait for all ranks, and end the others when one has failed.
+
+    Returns:
+        The rank that tells why: rank 0 where it ended by itself, else the first to fail; None: none failed.
+    """
+    while True:
+        codes = [rank.poll() for rank in ranks]
+        if failed := [number for number, code in enumerate(codes) if code]:
+            ended = _end(ranks)
+            return 0 if ranks[0].returncode and not ended[0] else failed[0]
+        if None not in codes:
+            return None
+        time.sleep(POLL_S)
+
+
+def _end(ranks: list[subprocess.Popen]) -> list[bool]:
+    """End the ranks that do not end by themselves.
+
+    Returns:
+        Which of them had to be ended.
+    """
+    deadline = time.monotonic() + GRACE_S
+    while None in [rank.poll() for rank in ranks] and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    ended = [rank.poll() is None for rank in ranks]
+    for rank in ranks:
+        if rank.poll() is None:
+            rank.kill()
+            rank.wait()
+    return ended
+
+
+@contextmanager
+def _forwarding(first: subprocess.Popen) -> Iterator[None]:
+    """Leave what to do about Ctrl-C to rank 0, which has got it too if it came from a terminal."""
+
+    def forward(number: int, _: object) -> None:
+        if first.poll() is None:
+            first.send_signal(number)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

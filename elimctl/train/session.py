@@ -1,0 +1,132 @@
+"""A run in progress."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from elimctl import atomic
+from elimctl.errors import ConfigError
+from elimctl.evaluate.score import Scores
+from elimctl.loader.batch import Batch
+from elimctl.loader.batches import Batches
+from elimctl.methods.passes import Passes, norm_layers
+from elimctl.train import checkpoint, hardware, log, optimiser
+from elimctl.train.checkpoint import Progress
+from elimctl.train.config import PAIR, TrainConfig
+from elimctl.train.ranks import ALONE, Ranks
+from elimctl.train.run import Run
+
+Validate = Callable[[nn.Module], Scores]
+
+
+@dataclass
+class Session:
+    """A run in progress: its model, optimiser, and how far it has come.
+
+    Args:
+        run: its folder.
+        config: how it is trained; nothing in it is left to be resolved.
+        model: a method's module, moved to the run's device.
+        batches: of the training split.
+        validate: scores a model; called on every rank.
+        ranks: the processes that train it.
+        progress: how far it has come.
+    """
+
+    run: Run
+    config: TrainConfig
+    model: nn.Module
+    batches: Batches
+    validate: Validate
+    ranks: Ranks = ALONE
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        config, model = self.config, self.model
+        _require_parts(config, self.ranks)
+        self.device = hardware.device(config.device, local=self.ranks.local)
+        self.autocast = hardware.autocast_type(config.precision, self.device)
+        if self.ranks.size > 1:
+            from elimctl.train.synchronise import synchronise  # loads torch's compiler, which takes seconds
+
+            synchronise(model.get_submodule("backbone"), self.device)
+        layout = torch.channels_last if config.channels_last else torch.preserve_format
+        model.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
+        model.passes = Passes(  # type: ignore[assignment]
+            parts=config.accumulate,
+            compiled=config.compile,
+            rank=self.ranks.rank,
+            ranks=self.ranks.size,
+            norms=norm_layers(model),
+        )
+        self.losses = _spread(model) if self.ranks.size > 1 else partial(_losses, model)
+        self.optimizer = optimiser.build(model, config)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.autocast == torch.float16)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the last validations, as many as the run is patient for, brought nothing better."""
+        patience, best = self.config.patience, self.progress.best_step
+        if patience is None or best is None:
+            return False
+        return self.progress.step - best >= patience * (self.config.eval_every or 1)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is no step left to do."""
+        return self.stale or self.progress.step >= (self.config.steps or 0)
+
+    def place(self, batch: Batch) -> Batch:
+        """A batch on the run's device, in its memory format."""
+        moved = batch.to(self.device)
+        return moved if self.config.channels_last else replace(moved, images=moved.images.contiguous())
+
+    def resume(self) -> None:
+        """Take up the last checkpoint, if there is one, and forget the log's rows after it."""
+        self.ranks.first_only(lambda: atomic.remove_leftovers(self.run.last.parent))
+        if self.run.last.exists():
+            self.progress = checkpoint.load(self.run.last, self.model, self.optimizer)
+            if self.progress.scaler:
+                self.scaler.load_state_dict(self.progress.scaler)
+        self.ranks.first_only(lambda: log.rewind(self.run.log, self.progress.step))
+
+    def save(self) -> None:
+        """Write the checkpoint to go on from."""
+        self.progress = replace(self.progress, scaler=self.scaler.state_dict() or None)
+        checkpoint.save(self.run.last, self.model, self.optimizer, self.progress)
+
+
+def _require_parts(config: TrainConfig, ranks: Ranks) -> None:
+    """Refuse parts of a batch that are too small for a BatchNorm."""
+    smallest = (config.batch_size or 0) // ranks.size // config.accumulate
+    if config.accumulate > 1 and smallest < PAIR:
+        raise ConfigError(
+            f"train.accumulate={config.accumulate} makes parts of {smallest} images of a batch of "
+            f"{config.batch_size} on {ranks.size} ranks, at least {PAIR} wanted",
+            hint="lower train.accumulate, or raise --batch-size",
+        )
+
+
+class _Losses(nn.Module):
+    """A method's losses as the forward pass that DistributedDataParallel wants."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch, update: int) -> dict[str, Tensor]:
+        """Losses of an update of the whole batch."""
+        return _losses(self.model, batch, update)
+
+
+def _losses(model: nn.Module, batch: Batch, update: int) -> dict[str, Tensor]:
+    return model.losses(batch, update=update)  # type: ignore[operator]
+
+
+def _spread(model: nn.Module) -> DistributedDataParallel:
+    """A model's losses, with gradients averaged over the ranks."""
+    return DistributedDataParallel(_Losses(model), gradient_as_bucket_view=True)

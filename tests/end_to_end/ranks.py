@@ -1,0 +1,85 @@
+"""A training step of a small network, run by one process or by several, its numbers written to files."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from elimctl import plugins
+from elimctl.backbones.backbone import Backbone
+from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.store.images import Reader
+from elimctl.train.config import TrainConfig
+from elimctl.train.ranks import joined
+from elimctl.train.session import Session
+from elimctl.train.step import take_step
+
+CASES = {
+    "elim": ("elim", {}, {}),
+    "elim-alternate": ("elim", {"update": "alternate"}, {}),
+    "erm": ("erm", {}, {}),
+    "uneven": ("elim", {}, {"batch_size": 15}),
+    "compiled": ("elim", {}, {"compile": True}),
+    "clipped": ("erm", {}, {"clip_norm": 0.01}),
+}
+
+
+class Noise(Reader):
+    """Images of noise."""
+
+    shape = (40, 20, 20, 3)
+    attributes: ClassVar = {}
+
+    def read(self, indices):
+        return np.random.default_rng(0).integers(0, 255, self.shape, dtype=np.uint8)[indices]
+
+    def check(self):
+        pass
+
+
+def session(name, ranks):
+    """A session on a network with BatchNorms, whose steps are too small to change what comes next."""
+    method, settings, train = CASES[name]
+    plugin = plugins.find("methods", method)
+    torch.manual_seed(0)
+    trunk = nn.Sequential(
+        nn.Conv2d(3, 4, 5, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
+    )
+    neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
+    model = plugin.build(plugin.Config(**settings), Backbone(trunk, neck))
+    config = TrainConfig(
+        **{"steps": 1, "batch_size": 20, "sampler": plugin.SAMPLER, "device": "cpu", "precision": "float32"}
+        | {"lr_backbone": 1e-12, "lr_projector": 1e-12}  # Adam makes a whole step of a rounding error
+        | train
+    )
+    rng = np.random.default_rng(1)
+    target = rng.uniform(-1, 1, (40, 2)).astype(np.float32)
+    samples = Samples(np.arange(40), target, np.repeat(np.arange(8), 5), tuple("abcdefgh"))
+    plan = Plan(
+        config.batch_size, config.sampler, identities=5, min_samples=2, crop_px=16, flip=0.5, seed=0,
+        rank=ranks.rank, ranks=ranks.size,
+    )  # fmt: skip
+    run = SimpleNamespace(name="one")
+    return Session(run, config, model, Batches(Noise(), samples, plan), None, ranks)
+
+
+def main(folder):
+    """Write losses, gradients and statistics of a step of every case."""
+    with joined("cpu") as ranks:
+        for name in CASES:
+            made = session(name, ranks)
+            losses = take_step(made, made.batches.batch(0))
+            found = {f"loss.{key}": torch.tensor(value) for key, value in losses.items()}
+            for key, parameter in made.model.named_parameters():
+                found[f"gradient.{key}"] = parameter.grad.contiguous().clone()
+            found |= {f"buffer.{key}": value.clone() for key, value in made.model.named_buffers()}
+            save_file(found, Path(folder) / f"{name}.{ranks.size}.{ranks.rank}.safetensors")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
