@@ -37,8 +37,8 @@ from elimctl.transport.shift import remove_shift
 from elimctl.workspace import Workspace
 
 BATCH = {"cuda": 256, "cpu": 32}  # images, where none is given
-STEPS = {"cuda": 50, "cpu": 2}  # of a round, likewise
-ROUNDS = 4
+STEPS = {"cuda": 50, "cpu": 1}  # of a round, likewise
+ROUNDS = {"cuda": 4, "cpu": 12}  # short ones, where other work may take turns on the same cores
 BATCHES = 8  # that the store holds; of 256 images of 256 px they are 400 MB
 SHARD_IMAGES = 256
 MARGIN = 8 / 7  # side of the stored images to that of the crops: 256 px to 224 px
@@ -113,8 +113,9 @@ def measure(scratch: Path, config: RunConfig, *, steps: int | None = None) -> It
     for session in (elim, erm):
         take_step(session, batch)  # what is compiled is compiled now
     fastest = dict.fromkeys(calls, inf)
-    for number in range(ROUNDS):
-        yield f"round {number + 1} of {ROUNDS}"
+    rounds = ROUNDS[device.type]
+    for number in range(rounds):
+        yield f"round {number + 1} of {rounds}"
         for name, call in calls.items():
             fastest[name] = min(fastest[name], call())
     images = len(batch.target)
@@ -125,7 +126,7 @@ def measure(scratch: Path, config: RunConfig, *, steps: int | None = None) -> It
         elim=1 / fastest["elim"],
         erm=1 / fastest["erm"],
         matching=1 / fastest["matching"],
-        settings=_settings(config, elim) | {"steps": steps, "rounds": ROUNDS},
+        settings=_settings(config, elim) | {"steps": steps, "rounds": rounds},
     )
 
 

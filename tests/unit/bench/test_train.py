@@ -27,7 +27,7 @@ def config(monkeypatch) -> Iterator[RunConfig]:
     monkeypatch.setattr(train.drawn, "DRAWN", 2)
     monkeypatch.setattr(train, "BATCHES", 4)
     monkeypatch.setattr(train, "SHARD_IMAGES", 16)
-    monkeypatch.setattr(train, "ROUNDS", 2)
+    monkeypatch.setattr(train, "ROUNDS", {"cpu": 2})
     yield RunConfig(
         model=BackboneConfig(name="timm/test_resnet", image_px=SIDE_PX),
         train=TrainConfig(batch_size=BATCH, identities=IDENTITIES, device="cpu", precision="float32"),
