@@ -19,8 +19,8 @@ SETTINGS = {
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
 
 
-def start(workspace, name, method=None):
-    values = recipe.read(None, SETTINGS, {"method": method or {}})
+def start(workspace, name, method=None, **train):
+    values = recipe.read(None, SETTINGS, {"method": method or {}, "train": train})
     return stage.start(Workspace(workspace), recipe.run_config(values), name=name)
 
 
@@ -38,6 +38,32 @@ def test_a_run_killed_between_checkpoints_and_resumed_equals_an_uninterrupted_on
     killed = fit(start(workspace, "killed", method))
     for report in killed:
         if report.step == 5:  # the last checkpoint is of step 4, the log has a row more
+            break
+    list(fit(stage.resume(Workspace(workspace), name="killed")))
+    assert content(workspace, "killed") == content(workspace, "whole")
+
+
+def test_neither_workers_nor_their_kind_change_a_run_that_is_killed_and_resumed(workspace):
+    transforms = ({"transform": "ColorJitter", "p": 0.5}, {"transform": "Blur", "p": 0.5})
+    list(fit(start(workspace, "whole", workers=0, transforms=transforms)))
+    for name, workers in (
+        ("threads", {"workers": 3}),
+        ("processes", {"workers": 2, "worker_kind": "process"}),
+    ):
+        killed = fit(start(workspace, name, transforms=transforms, **workers))
+        for report in killed:
+            if report.step == 5:
+                break
+        killed.close()
+        list(fit(stage.resume(Workspace(workspace), name=name)))
+        assert content(workspace, name) == content(workspace, "whole")
+
+
+def test_fp16_is_resumed_with_its_scale(workspace):
+    list(fit(start(workspace, "whole", precision="fp16")))
+    killed = fit(start(workspace, "killed", precision="fp16"))
+    for report in killed:
+        if report.step == 5:
             break
     list(fit(stage.resume(Workspace(workspace), name="killed")))
     assert content(workspace, "killed") == content(workspace, "whole")
