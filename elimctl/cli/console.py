@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+LOST = 75  # exit code of a rank that lost another one, as sysexits.h has "try again later"
+
 
 def say(text: str) -> None:
     """Tell the person something, on stderr; stdout is data."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
+from elimctl.cli import console
 from elimctl.processes import end_with
 
 LAUNCHER = "ELIMCTL_LAUNCHER"  # process that started the ranks
@@ -29,7 +30,7 @@ def launch(nproc: int) -> int:
         nproc: number of processes, >= 2.
 
     Returns:
-        The exit code: that of rank 0, or of the first to fail.
+        The exit code: that of the first to fail.
     """
     with ExitStack() as stack:
         said: list[IO[bytes] | None] = [None]
@@ -37,7 +38,7 @@ def launch(nproc: int) -> int:
         environment = _environment(nproc)
         ranks = [
             subprocess.Popen(
-                [sys.executable, "-m", "elimctl", *sys.argv[1:]],
+                [sys.executable, "-P", "-m", "elimctl", *sys.argv[1:]],
                 env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
                 stdout=None if rank == 0 else subprocess.DEVNULL,
                 stderr=said[rank],
@@ -48,10 +49,12 @@ def launch(nproc: int) -> int:
             failed = _wait(ranks)
         if failed is None:
             return 0
-        if failed and (words := said[failed]):
+        code = ranks[failed].returncode
+        if code < 0:
+            console.say(f"rank {failed} of {nproc} was killed by signal {-code}")
+        elif words := said[failed]:
             words.seek(0)
             sys.stderr.write(f"rank {failed} of {nproc}:\n{words.read().decode(errors='replace')}")
-        code = ranks[failed].returncode
         return code if code > 0 else 128 - code
 
 
@@ -81,33 +84,32 @@ def _wait(ranks: list[subprocess.Popen]) -> int | None:
     """Wait for all ranks, and end the others when one has failed.
 
     Returns:
-        The rank that tells why: rank 0 where it ended by itself, else the first to fail; None: none failed.
+        The rank that tells why: the first that was seen to fail, but for those that only lost another one;
+        None: none failed.
     """
+    order: list[int] = []
+    deadline = None
     while True:
         codes = [rank.poll() for rank in ranks]
-        if failed := [number for number, code in enumerate(codes) if code]:
-            ended = _end(ranks)
-            return 0 if ranks[0].returncode and not ended[0] else failed[0]
+        order += [number for number, code in enumerate(codes) if code and number not in order]
         if None not in codes:
-            return None
+            break
+        if order and deadline is None:
+            deadline = time.monotonic() + GRACE_S
+        if deadline is not None and time.monotonic() >= deadline:
+            _end(ranks)
+            break
         time.sleep(POLL_S)
+    reasons = [number for number in order if ranks[number].returncode != console.LOST]
+    return next(iter(reasons + order), None)
 
 
-def _end(ranks: list[subprocess.Popen]) -> list[bool]:
-    """End the ranks that do not end by themselves.
-
-    Returns:
-        Which of them had to be ended.
-    """
-    deadline = time.monotonic() + GRACE_S
-    while None in [rank.poll() for rank in ranks] and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    ended = [rank.poll() is None for rank in ranks]
+def _end(ranks: list[subprocess.Popen]) -> None:
+    """End the ranks that do not end by themselves."""
     for rank in ranks:
         if rank.poll() is None:
             rank.kill()
             rank.wait()
-    return ended
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from elimctl.cli import (
     prepare,
     train,
 )
-from elimctl.errors import ElimctlError
+from elimctl.errors import ElimctlError, RankError
 
 FULL = "free some space, then run the same command again; nothing finished was lost"
 CLOSED = "check the permissions of that path, or choose another folder with --workspace"
@@ -83,7 +83,7 @@ def main() -> None:
         app()
     except ElimctlError as error:
         console.error(error.message, error.hint)
-        sys.exit(1)
+        sys.exit(console.LOST if isinstance(error, RankError) else 1)
     except OSError as error:
         if error.filename is None and error.errno not in REMEDIES:
             raise  # not about a file of the user's: ours to mend, with its traceback

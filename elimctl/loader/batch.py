@@ -1,7 +1,7 @@
 """One training batch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Float32, Int64, UInt8
@@ -12,8 +12,8 @@ from torch import Tensor
 class Batch:
     """Samples of one step, and which of them form groups.
 
-    Where several ranks train, only the images are this rank's share of the batch, b <= B of them as
-    `loader.shares.share` divides it; everything else is of the whole batch, the same on every rank.
+    Where several ranks train, only the images are this rank's share of the batch, b <= B of them; everything
+    else is of the whole batch, the same on every rank.
 
     Args:
         images: RGB 0..255.
@@ -24,6 +24,9 @@ class Batch:
             least two each, padded at the end with -1; no row where nothing can be matched.
         seed: for what the method draws itself: reference identity, Gumbel noise.
         step: number of the step in the run, from 0.
+        shares: number of images that each rank has, in their order; empty where there is one rank.
+        classes: code of each sample's class of expression; None where the samples have none.
+        age: age of each person, years, NaN where it is not known; None where no sample has one.
     """
 
     images: UInt8[Tensor, "b 3 H W"]
@@ -33,6 +36,9 @@ class Batch:
     groups: Int64[Tensor, "N n"]
     seed: int
     step: int
+    shares: tuple[int, ...] = ()
+    classes: Int64[Tensor, " B"] | None = None
+    age: Float32[Tensor, " B"] | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device; copies from pinned memory do not wait."""
@@ -45,11 +51,9 @@ class Batch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        return replace(
-            self,
-            images=change(self.images),
-            target=change(self.target),
-            identity=change(self.identity),
-            index=change(self.index),
-            groups=change(self.groups),
-        )
+        changed = {
+            entry.name: change(value)
+            for entry in fields(self)
+            if isinstance(value := getattr(self, entry.name), Tensor)
+        }
+        return replace(self, **changed)  # type: ignore[arg-type]

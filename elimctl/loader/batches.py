@@ -22,7 +22,7 @@ from elimctl.loader.crop import centre
 from elimctl.loader.groups import matching_groups
 from elimctl.loader.prefetch import prefetch
 from elimctl.loader.processes import prefetch_in_processes
-from elimctl.loader.shares import share
+from elimctl.loader.shares import shares
 from elimctl.loader.transforms import Transforms
 from elimctl.store.images import Reader
 
@@ -36,12 +36,18 @@ class Samples:
         target: (n, 2) float32, (valence, arousal) in [-1, 1].
         identity: (n,) int64 codes.
         names: name of each identity code.
+        classes: (n,) int64 codes of the classes of expression; None where the samples have none.
+        class_names: name of each of these codes.
+        age: (n,) float32, years, NaN where it is not known; None where no sample has one.
     """
 
     index: np.ndarray
     target: np.ndarray
     identity: np.ndarray
     names: tuple[str, ...]
+    classes: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+    age: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -109,7 +115,10 @@ class Batches:
         self.steps_per_epoch = sampler.steps_per_epoch(len(samples), plan.batch_size)
         self._buffers = Buffers("pinned" if pinned else "plain")
         self._members = sampler.members(samples.identity)
-        if (count := len(self._draw(0))) < plan.ranks:
+        count = len(self._draw(0))
+        unit = count // plan.identities if plan.sampler == "identity" else 1  # an identity stays on one rank
+        self.shares = shares(count, plan.ranks, unit=unit)
+        if count < plan.ranks:
             raise ConfigError(
                 f"a batch of {count} samples for {plan.ranks} ranks, at least one for each wanted",
                 hint="train with fewer processes, or with larger batches",
@@ -125,7 +134,8 @@ class Batches:
         slack_px = self.reader.shape[1] - self.plan.crop_px
         # of the whole batch, so that what is drawn after them is the same on every rank
         crops = draw_crops(rng, len(positions), slack_px=slack_px, flip=self.plan.flip)
-        own = share(len(positions), self.plan.rank, self.plan.ranks)
+        start = sum(self.shares[: self.plan.rank])
+        own = slice(start, start + self.shares[self.plan.rank])
         pixels = self._gather(self.samples.index[positions[own]], crops[own], step // self.steps_per_epoch)
         identity = self.samples.identity[positions]
         groups = matching_groups(
@@ -139,6 +149,9 @@ class Batches:
             groups=torch.from_numpy(groups),
             seed=int(rng.integers(2**62)),
             step=step,
+            shares=self.shares if self.plan.ranks > 1 else (),
+            classes=_taken(self.samples.classes, positions),
+            age=_taken(self.samples.age, positions),
         )
         return batch.pin_memory() if self._buffers.memory == "pinned" else batch
 
@@ -177,6 +190,10 @@ class Batches:
             epoch=epoch,
             step=within,
         )
+
+
+def _taken(values: np.ndarray | None, positions: np.ndarray) -> Tensor | None:
+    return None if values is None else torch.from_numpy(values[positions])
 
 
 def _sent(reader: Reader, samples: Samples, plan: Plan) -> Batches:

@@ -16,8 +16,6 @@ from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from elimctl.loader.shares import share
-
 Network = Callable[[Tensor], Tensor]
 
 
@@ -42,13 +40,13 @@ class Passes:
     norms: Sequence[_BatchNorm] = ()
     _compiled: dict[Network, Network] = field(default_factory=dict)
 
-    def __call__(self, network: Network, images: Tensor, *, count: int) -> Float[Tensor, "B d"]:
+    def __call__(self, network: Network, images: Tensor, *, shares: Sequence[int]) -> Float[Tensor, "B d"]:
         """Features of the images of all ranks.
 
         Args:
             network: images to features.
             images: this rank's share of the batch.
-            count: B, images of all ranks.
+            shares: number of images that each rank has; of one rank it is not looked at.
 
         Returns:
             float32 where there are several ranks, in the order of the batch. Its gradient is meant to be
@@ -65,7 +63,7 @@ class Passes:
         with torch.random.fork_rng([images.device] if images.is_cuda else []):
             torch.manual_seed(seed + self.rank)
             own = self._in_parts(network, images)
-        return _Gather.apply(own.float(), count, self.rank, self.ranks)  # type: ignore[no-untyped-call]
+        return _Gather.apply(own.float(), shares, self.rank)  # type: ignore[no-untyped-call]
 
     def _in_parts(self, network: Network, images: Tensor) -> Tensor:
         if self.parts == 1:
@@ -106,21 +104,18 @@ class _Gather(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, own: Tensor, count: int, rank: int, ranks: int) -> Tensor:
-        shares = [share(count, other, ranks) for other in range(ranks)]
-        ctx.own, ctx.ranks = shares[rank], ranks
-        largest = max(part.stop - part.start for part in shares)
-        sent = own.new_zeros(largest, *own.shape[1:])
+    def forward(ctx: Any, own: Tensor, shares: Sequence[int], rank: int) -> Tensor:
+        start = sum(shares[:rank])
+        ctx.own, ctx.ranks = slice(start, start + shares[rank]), len(shares)
+        sent = own.new_zeros(max(shares), *own.shape[1:])
         sent[: len(own)] = own
         received = [torch.empty_like(sent) for _ in shares]
         distributed.all_gather(received, sent)
-        return torch.cat(
-            [found[: part.stop - part.start] for found, part in zip(received, shares, strict=True)]
-        )
+        return torch.cat([found[:size] for found, size in zip(received, shares, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        return ctx.ranks * gradients[0][ctx.own], None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.ranks * gradients[0][ctx.own], None, None
 
 
 def norm_layers(network: nn.Module) -> list[_BatchNorm]:

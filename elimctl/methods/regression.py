@@ -39,6 +39,8 @@ class Regressor(nn.Module):
         projector: features to (valence, arousal).
     """
 
+    every_parameter = True  # whether each update reaches every parameter; several ranks want to know
+
     def __init__(self, backbone: Backbone, projector: nn.Module) -> None:
         super().__init__()
         self.normalise = Normalise()
@@ -76,7 +78,7 @@ class Regressor(nn.Module):
 
     def features(self, batch: Batch) -> Float[Tensor, "B d"]:
         """Features z of a whole training batch, those of other ranks among them."""
-        return self.passes(self.encode, batch.images, count=len(batch.target))
+        return self.passes(self.encode, batch.images, shares=batch.shares)
 
     @full_precision
     def project(self, features: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:

@@ -11,7 +11,7 @@ from elimctl.loader.batches import Batches, Plan, Samples
 from elimctl.loader.transforms import Transforms
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import BATCH
-from elimctl.train import hardware, run
+from elimctl.train import hardware, run, trackers
 from elimctl.train.config import DataConfig, RunConfig, resolve
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.session import Session, Validate
@@ -38,6 +38,10 @@ def start(
     samples = dataset.samples("train", fold=config.data.fold)
     config = config.model_copy(update={"data": DataConfig(name=dataset.name, fold=config.data.fold)})
     config = resolve(config, samples=np.bincount(samples.identity).tolist())
+    ranks.require_same((dataset.digest, config), "a dataset or settings")
+    trackers.require(config.train.trackers)
+    if config.train.compile:
+        hardware.require_compiler(hardware.device(config.train.device, local=ranks.local))
     folder = workspace.new_run(ranks.agree(name or run.new_name(workspace.runs, config)))
     session = _session(run.Run(folder), config, dataset, samples, ranks)
     session.batches.batch(0)  # whatever forbids training is found before there is a run
@@ -64,7 +68,8 @@ def resume(workspace: Workspace, *, name: str | None = None, ranks: Ranks = ALON
     session = _session(found, config, dataset, dataset.samples("train", fold=config.data.fold), ranks)
     session.resume()
     if session.finished:
-        done = f"ended early, at step {session.progress.step}" if session.stale else "has all its steps"
+        steps = session.progress.step
+        done = f"ended early, at step {steps}" if session.stale else f"has all its {steps} steps"
         raise ConfigError(
             f"run {found.name} {done}; there is nothing to resume",
             hint="evaluate it with elimctl eval, or train a new run",

@@ -47,3 +47,24 @@ def fast_bf16(on: torch.device) -> bool:
     if on.type == "cuda":
         return torch.cuda.get_device_capability(on) >= (8, 0)
     return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def require_compiler(on: torch.device) -> None:
+    """Refuse to compile where torch cannot.
+
+    Raises:
+        ConfigError: it has no compiler for the device.
+    """
+    from torch._dynamo.exc import TorchDynamoException  # seconds to import, for who compiles nothing
+
+    try:
+        torch.compile(_probe)(torch.ones(2, device=on))
+    except TorchDynamoException as error:
+        raise ConfigError(
+            f"torch cannot compile: {str(error).splitlines()[0]}",
+            hint="install a C++ compiler, or train without train.compile",
+        ) from error
+
+
+def _probe(values: torch.Tensor) -> torch.Tensor:
+    return values.sin() + 1

@@ -22,7 +22,7 @@ class Report:
     Args:
         step: steps done, this one included.
         steps: steps in all.
-        losses: the step's losses by name, `total` among them; means over its optimiser updates.
+        losses: the step's losses by name, as `take_step` gives them.
         lr: learning rate of the backbone.
         images_per_s: images trained on per second, since the run was started or resumed, by all ranks.
         scores: validation scores, on the steps that validate.
@@ -98,7 +98,7 @@ def _validate(session: Session, batch: Batch, report: Report) -> Report:
     if session.progress.best_ccc is None or scores.mean.ccc > session.progress.best_ccc:
         session.progress = replace(session.progress, best_ccc=scores.mean.ccc, best_step=report.step)
         if session.ranks.first:
-            checkpoint.save(session.run.best, session.model, None, session.progress)
+            checkpoint.save(session.run.best, session.model, None, replace(session.progress, scaler=None))
     return replace(report, scores=scores, best=session.progress.best_ccc)
 
 

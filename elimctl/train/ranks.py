@@ -1,6 +1,7 @@
 """The processes that train one run together, as torchrun or `elimctl train --nproc` starts them."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,18 @@ class Ranks:
         if self.size > 1:
             self.agree_on(True)
 
+    def require_same(self, value: Made, what: str) -> None:
+        """Refuse to go on where this rank has something else than rank 0.
+
+        Raises:
+            ConfigError: it has.
+        """
+        if self.agree(value) != value:
+            raise ConfigError(
+                f"rank {self.rank} of {self.size} has {what} other than rank 0",
+                hint="let all ranks see the same workspace, and start them with the same command",
+            )
+
     def add_up(self, values: torch.Tensor) -> None:
         """Add the values of all ranks up, in place; on the CPU."""
         if self.size > 1:
@@ -89,9 +102,10 @@ def joined(device: str) -> Iterator[Ranks]:
         return
     try:
         ranks = Ranks(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        meeting = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     except (KeyError, ValueError) as error:
         raise ConfigError(
-            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {error} is wanted too",
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but there is no good {error}",
             hint="start with torchrun, or with elimctl train --nproc N; or unset WORLD_SIZE",
         ) from None
     on_cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
@@ -101,21 +115,28 @@ def joined(device: str) -> Iterator[Ranks]:
             hint="use --device cuda: every rank takes the GPU of its number",
         )
     # values that decide what is done next stay on the CPU, for which nothing has to wait
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", timeout=TIMEOUT)
     try:
+        distributed.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", timeout=TIMEOUT)
         yield ranks
     except RuntimeError as error:
         if not _is_lost(error):
             raise
         raise RankError(
-            f"rank {ranks.rank} of {ranks.size} lost another one: {str(error).splitlines()[0]}",
+            f"rank {ranks.rank} of {ranks.size}, which meet at {meeting[0]}:{meeting[1]}, lost another one: "
+            f"{_told(error)}",
             hint="see what that one says; elimctl train --resume goes on from the last checkpoint",
         ) from error
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def _is_lost(error: RuntimeError) -> bool:
     """Whether an error says that another process has gone: gloo has no class for it."""
     said = str(error)
     return isinstance(error, distributed.DistError) or "gloo" in said or "NCCL" in said
+
+
+def _told(error: RuntimeError) -> str:
+    """What a library says, without where in its source it says so, and without more than one sentence."""
+    return re.sub(r"^\[[^]]*\]\s*", "", str(error).splitlines()[0]).partition(". ")[0]

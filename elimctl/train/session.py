@@ -47,9 +47,11 @@ class Session:
 
     def __post_init__(self) -> None:
         config, model = self.config, self.model
-        _require_parts(config, self.ranks)
+        _require_parts(self.batches, config.accumulate)
         self.device = hardware.device(config.device, local=self.ranks.local)
         self.autocast = hardware.autocast_type(config.precision, self.device)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # what pins memory, or allocates without being told where
         if self.ranks.size > 1:
             from elimctl.train.synchronise import synchronise  # loads torch's compiler, which takes seconds
 
@@ -90,6 +92,7 @@ class Session:
         self.ranks.first_only(lambda: atomic.remove_leftovers(self.run.last.parent))
         if self.run.last.exists():
             self.progress = checkpoint.load(self.run.last, self.model, self.optimizer)
+            self.ranks.require_same(self.progress.step, "a checkpoint")
             if self.progress.scaler:
                 self.scaler.load_state_dict(self.progress.scaler)
         self.ranks.first_only(lambda: log.rewind(self.run.log, self.progress.step))
@@ -100,13 +103,13 @@ class Session:
         checkpoint.save(self.run.last, self.model, self.optimizer, self.progress)
 
 
-def _require_parts(config: TrainConfig, ranks: Ranks) -> None:
+def _require_parts(batches: Batches, accumulate: int) -> None:
     """Refuse parts of a batch that are too small for a BatchNorm."""
-    smallest = (config.batch_size or 0) // ranks.size // config.accumulate
-    if config.accumulate > 1 and smallest < PAIR:
+    own = min(batches.shares)
+    if accumulate > 1 and own // accumulate < PAIR:
         raise ConfigError(
-            f"train.accumulate={config.accumulate} makes parts of {smallest} images of a batch of "
-            f"{config.batch_size} on {ranks.size} ranks, at least {PAIR} wanted",
+            f"train.accumulate={accumulate} makes parts of {own // accumulate} of the {own} images that a "
+            f"rank has of a batch, at least {PAIR} wanted",
             hint="lower train.accumulate, or raise --batch-size",
         )
 
@@ -129,4 +132,8 @@ def _losses(model: nn.Module, batch: Batch, update: int) -> dict[str, Tensor]:
 
 def _spread(model: nn.Module) -> DistributedDataParallel:
     """A model's losses, with gradients averaged over the ranks."""
-    return DistributedDataParallel(_Losses(model), gradient_as_bucket_view=True)
+    return DistributedDataParallel(
+        _Losses(model),
+        gradient_as_bucket_view=True,
+        find_unused_parameters=not getattr(model, "every_parameter", True),
+    )

@@ -4,6 +4,7 @@ Its batch comes from (seed, step), and torch's generator is seeded from (seed, s
 was stopped and resumed equals one that was not.
 """
 
+from collections.abc import Callable
 from math import isfinite
 
 import numpy as np
@@ -54,18 +55,35 @@ def _update(session: Session, batch: Batch, update: int) -> dict[str, float]:
     """Losses and gradient of one update, and the optimiser's step."""
     optimizer, scaler, clip_norm = session.optimizer, session.scaler, session.config.clip_norm
     losses = _losses(session, batch, update)
-    values = torch.stack([loss.detach() for loss in losses.values()]).tolist()  # the device is asked once
-    broken = [name for name, value in zip(losses, values, strict=True) if not isfinite(value)]
-    if broken:  # before it reaches the weights
-        raise diverged(session, batch, f"loss {', '.join(broken)} is not finite")
+    values = _read(torch.stack([loss.detach() for loss in losses.values()]))
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
+    found = dict(zip(losses, values(), strict=True))
+    broken = [name for name, value in found.items() if not isfinite(value)]
+    if broken:  # before it reaches the weights
+        raise diverged(session, batch, f"loss {', '.join(broken)} is not finite")
     if clip_norm is not None:
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(session.model.parameter_groups()["backbone"], clip_norm)  # type: ignore[operator]
     scaler.step(optimizer)
     scaler.update()
-    return dict(zip(losses, values, strict=True))
+    return found
+
+
+def _read(values: Tensor) -> Callable[[], list[float]]:
+    """Start to copy values from the device; the answer waits for them, not for what was asked of it since."""
+    if not values.is_cuda:
+        return values.tolist
+    copied = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    copied.copy_(values, non_blocking=True)
+    arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    arrived.record()
+
+    def wait() -> list[float]:
+        arrived.synchronize()
+        return copied.tolist()
+
+    return wait
 
 
 def _losses(session: Session, batch: Batch, update: int) -> dict[str, Tensor]:

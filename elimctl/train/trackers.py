@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -26,6 +27,17 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Write out what is not written yet, and let go."""
+
+
+def require(names: Sequence[Name]) -> None:
+    """Refuse trackers that are not installed, before there is a run.
+
+    Raises:
+        ConfigError: one of them is not.
+    """
+    for name in names:
+        if find_spec(name) is None:
+            raise _missing(name, ImportError("it is not installed"))
 
 
 def open_trackers(names: Sequence[Name], *, folder: Path, name: str, config: Values, step: int) -> "Trackers":

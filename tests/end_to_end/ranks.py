@@ -13,11 +13,30 @@ from torch import nn
 from elimctl import plugins
 from elimctl.backbones.backbone import Backbone
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.methods import elim
 from elimctl.store.images import Reader
 from elimctl.train.config import TrainConfig
 from elimctl.train.ranks import joined
 from elimctl.train.session import Session
 from elimctl.train.step import take_step
+
+
+class Parts(elim.Elim):
+    """Two updates, the first of which trains the projector alone."""
+
+    every_parameter = False
+
+    def updates(self, batch):
+        return 2
+
+    def losses(self, batch, *, update=0):
+        features = self.features(batch)
+        return {
+            "total": (self.project(features.detach() if update == 0 else features) - batch.target)
+            .square()
+            .mean()
+        }
+
 
 CASES = {
     "elim": ("elim", {}, {}),
@@ -25,6 +44,7 @@ CASES = {
     "erm": ("erm", {}, {}),
     "uneven": ("elim", {}, {"batch_size": 15}),
     "compiled": ("elim", {}, {"compile": True}),
+    "partial": ("partial", {}, {}),
     "clipped": ("erm", {}, {"clip_norm": 0.01}),
 }
 
@@ -45,13 +65,15 @@ class Noise(Reader):
 def session(name, ranks):
     """A session on a network with BatchNorms, whose steps are too small to change what comes next."""
     method, settings, train = CASES[name]
-    plugin = plugins.find("methods", method)
+    plugin = plugins.find("methods", "elim" if method == "partial" else method)
     torch.manual_seed(0)
     trunk = nn.Sequential(
         nn.Conv2d(3, 4, 5, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()
     )
     neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
     model = plugin.build(plugin.Config(**settings), Backbone(trunk, neck))
+    if method == "partial":
+        model.__class__ = Parts
     config = TrainConfig(
         **{"steps": 1, "batch_size": 20, "sampler": plugin.SAMPLER, "device": "cpu", "precision": "float32"}
         | {"lr_backbone": 1e-12, "lr_projector": 1e-12}  # Adam makes a whole step of a rounding error

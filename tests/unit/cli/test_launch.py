@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from elimctl.cli import launch
+from elimctl.cli import console, launch
 
 TELL = "import os, sys; "
 
@@ -19,7 +19,7 @@ def run(monkeypatch):
 
     def start(code, nproc=2):
         def popen(arguments, **options):
-            assert arguments[:3] == [sys.executable, "-m", "elimctl"]
+            assert arguments[:4] == [sys.executable, "-P", "-m", "elimctl"]
             return real([sys.executable, "-c", TELL + code], **options)
 
         monkeypatch.setattr(subprocess, "Popen", popen)
@@ -41,9 +41,21 @@ def test_every_process_is_told_who_it_is(run, tmp_path):
     assert {e[launch.LAUNCHER] for e in environments} == {str(os.getpid())}
 
 
-def test_only_rank_0_is_heard_when_all_fail(run, capfd):
-    assert run("sys.exit(os.environ['RANK'] + ' failed')") == 1
-    assert capfd.readouterr().err.strip() == "0 failed"
+def test_only_one_is_heard_when_all_fail(run, capfd):
+    assert run("sys.exit('failed')") == 1
+    assert capfd.readouterr().err.count("failed") == 1
+
+
+@pytest.mark.parametrize("culprit", [0, 1, 2])
+def test_who_only_lost_another_one_is_not_taken_for_the_reason(run, capfd, culprit):
+    code = f"sys.exit('no disk' if os.environ['RANK'] == '{culprit}' else {console.LOST})"
+    assert run(code, nproc=3) == 1
+    assert "no disk" in capfd.readouterr().err
+
+
+def test_a_rank_that_was_killed_is_named(run, capfd):
+    assert run(f"os.kill(os.getpid(), 9) if os.environ['RANK'] == '1' else sys.exit({console.LOST})") == 137
+    assert "rank 1 of 2 was killed by signal 9" in capfd.readouterr().err
 
 
 def test_another_that_fails_is_heard_and_the_rest_ended(run, capfd, monkeypatch):

@@ -192,8 +192,17 @@ def test_the_images_of_all_ranks_are_the_batch_of_one(sampler, ranks):
             assert equal(replace(part, images=images), whole)
 
 
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_an_identity_is_on_one_rank_where_there_are_enough(ranks):
+    for step in range(5):
+        part = batches(rank=0, ranks=ranks).batch(step)
+        owners = np.repeat(np.arange(ranks), part.shares)
+        on = {(code, owner) for code, owner in zip(part.identity.tolist(), owners, strict=True)}
+        assert len(on) == len(set(part.identity.tolist()))
+
+
 def test_a_rank_reads_no_image_of_another():
-    source = batches(rank=1, ranks=3)
+    source = batches("shuffle", rank=1, ranks=3)
     read = source.reader.read
     asked = []
     source.reader.read = lambda indices: asked.extend(indices) or read(indices)

@@ -214,3 +214,12 @@ def test_trackers_are_told_what_the_log_is_told(session, monkeypatch):
         (2, second.losses["total"], True),
         "closed",
     ]
+
+
+def test_the_best_checkpoint_does_not_depend_on_when_others_were_written(session):
+    made = session(precision="fp16", steps=4, checkpoint_every=1)
+    list(fit(made))
+    best = made.run.best.read_bytes()
+    other = session(precision="fp16", steps=4, checkpoint_every=4)
+    list(fit(other))
+    assert other.run.best.read_bytes() == best

@@ -9,7 +9,8 @@ from elimctl.train.ranks import ALONE, Ranks, are_many, joined
 @pytest.fixture
 def two(monkeypatch):
     """The environment of rank 0 of two, whose other one never comes."""
-    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+    numbers = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_PORT": "29500"}
+    for name, value in (numbers | {"MASTER_ADDR": "127.0.0.1"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(distributed, "init_process_group", lambda *_, **__: None)
     monkeypatch.setattr(distributed, "destroy_process_group", lambda: None)
@@ -38,10 +39,18 @@ def test_ranks_are_read_from_the_environment(two, monkeypatch):
         assert not ranks.first
 
 
-def test_half_an_environment_is_refused(two, monkeypatch):
-    monkeypatch.delenv("LOCAL_RANK")
-    with pytest.raises(ConfigError, match="LOCAL_RANK"), joined("cpu"):
+@pytest.mark.parametrize("name", ["LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"])
+def test_half_an_environment_is_refused(two, monkeypatch, name):
+    monkeypatch.delenv(name)
+    with pytest.raises(ConfigError, match=name), joined("cpu"):
         pass
+
+
+def test_ranks_that_differ_from_the_first_are_refused(monkeypatch):
+    monkeypatch.setattr(Ranks, "agree", lambda *_: "theirs")
+    Ranks(1, 2, 1).require_same("theirs", "a dataset")
+    with pytest.raises(ConfigError, match="rank 1 of 2 has a dataset other than rank 0"):
+        Ranks(1, 2, 1).require_same("mine", "a dataset")
 
 
 def test_one_gpu_for_all_is_refused(two):
@@ -50,8 +59,10 @@ def test_one_gpu_for_all_is_refused(two):
 
 
 def test_a_lost_rank_is_no_error_of_this_one(two):
-    with pytest.raises(RankError, match="rank 0 of 2 lost another one"), joined("cpu"):
-        raise RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer")
+    with pytest.raises(RankError, match=r"lost another one: Connection closed by peer$"), joined("cpu"):
+        raise RuntimeError(
+            "[../third_party/gloo/gloo/transport/tcp/pair.cc:553] Connection closed by peer. This may be so."
+        )
 
 
 def test_other_errors_are_left_alone(two):

@@ -1,0 +1,44 @@
+import csv
+
+from elimctl.train import log
+from elimctl.train.loop import Report
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def report(step, **losses):
+    return Report(step, 9, losses, lr=0.1, images_per_s=1.0)
+
+
+def test_a_loss_that_a_step_has_not_got_is_empty(tmp_path):
+    path = tmp_path / "metrics.csv"
+    log.append(path, report(1, total=1.0, main=2.0), steps_per_epoch=2)
+    log.append(path, report(2, total=3.0), steps_per_epoch=2)
+    assert [row["loss_main"] for row in rows(path)] == ["2.0", ""]
+    assert all(None not in row for row in rows(path))
+
+
+def test_a_loss_that_comes_later_gets_a_column_before_those_of_the_validation(tmp_path):
+    path = tmp_path / "metrics.csv"
+    log.append(path, report(1, total=1.0), steps_per_epoch=2)
+    log.append(path, report(2, total=3.0, main=2.0), steps_per_epoch=2)
+    log.append(path, report(3, main=4.0, total=5.0), steps_per_epoch=2)
+    assert [row["loss_main"] for row in rows(path)] == ["", "2.0", "4.0"]
+    assert [row["loss_total"] for row in rows(path)] == ["1.0", "3.0", "5.0"]
+    header = path.read_text().splitlines()[0].split(",")
+    assert header[-4:] == ["loss_main", *log.VALIDATION_COLUMNS]
+
+
+def test_rewinding_keeps_the_rows_of_steps_that_are_done(tmp_path):
+    path = tmp_path / "metrics.csv"
+    for step in (1, 2, 3):
+        log.append(path, report(step, total=1.0), steps_per_epoch=2)
+    log.rewind(path, 2)
+    assert [row["step"] for row in rows(path)] == ["1", "2"]
+    log.rewind(path, 0)
+    assert path.read_text() == ""
+    log.append(path, report(1, total=1.0), steps_per_epoch=2)
+    assert len(rows(path)) == 1
