@@ -84,8 +84,8 @@ def _wait(ranks: list[subprocess.Popen]) -> int | None:
     """Wait for all ranks, and end the others when one has failed.
 
     Returns:
-        The rank that tells why: the first that was seen to fail, but for those that only lost another one;
-        None: none failed.
+        The rank that tells why, none of those that only lost another one: rank 0, which has told already, or
+        the first that was seen to fail; None: none failed.
     """
     order: list[int] = []
     deadline = None
@@ -101,7 +101,7 @@ def _wait(ranks: list[subprocess.Popen]) -> int | None:
             break
         time.sleep(POLL_S)
     reasons = [number for number in order if ranks[number].returncode != console.LOST]
-    return next(iter(reasons + order), None)
+    return 0 if 0 in reasons else next(iter(reasons + order), None)
 
 
 def _end(ranks: list[subprocess.Popen]) -> None:

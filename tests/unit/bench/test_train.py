@@ -28,6 +28,7 @@ def config(monkeypatch) -> Iterator[RunConfig]:
     monkeypatch.setattr(train, "BATCHES", 4)
     monkeypatch.setattr(train, "SHARD_IMAGES", 16)
     monkeypatch.setattr(train, "ROUNDS", {"cpu": 2})
+    monkeypatch.setattr(train, "UNCOUNTED", {"cpu": 1})
     yield RunConfig(
         model=BackboneConfig(name="timm/test_resnet", image_px=SIDE_PX),
         train=TrainConfig(batch_size=BATCH, identities=IDENTITIES, device="cpu", precision="float32"),
