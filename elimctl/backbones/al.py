@@ -4,7 +4,7 @@ from torch import nn
 
 from elimctl.backbones import pretrained
 from elimctl.backbones.backbone import Backbone
-from elimctl.backbones.config import BackboneConfig
+from elimctl.backbones.config import BackboneConfig, known_neck
 from elimctl.errors import ConfigError
 
 # Kim & Song 2022, Table 1 prints 2.6M: this trunk and the projector, no neck
@@ -25,9 +25,10 @@ def build(config: BackboneConfig) -> Backbone:
         config: `neck` chooses between "fc" (z is non-negative) and "gap" (z of either sign).
 
     Raises:
-        ConfigError: images too small for the network.
+        ConfigError: images too small for the network, or a neck that it does not have.
         DownloadError: pretrained weights that are neither cached nor within reach.
     """
+    known_neck(config, "fc", "gap")
     if config.image_px < SMALLEST_PX:
         raise ConfigError(
             f"model.image_px = {config.image_px}, but al needs images of {SMALLEST_PX} px or more",

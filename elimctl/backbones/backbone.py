@@ -8,8 +8,8 @@ class Backbone(nn.Module):
     """Images to features.
 
     Args:
-        trunk: images (B,3,H,W), ImageNet-normalised, to vectors (B,n).
-        neck: vectors (B,n) to features (B,d).
+        trunk: images (B,3,H,W), ImageNet-normalised, to vectors (B,n), or to maps (B,n,h,w) for a `Split`.
+        neck: those to features (B,d).
 
     Source: Kim & Song 2022, section 3.1 (f_phi is trunk and neck together).
     """

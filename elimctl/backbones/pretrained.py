@@ -62,6 +62,18 @@ def alexnet_features(*, pretrained: bool) -> nn.Module:
     return features
 
 
+def refuse(name: str, *, pretrained: bool) -> None:
+    """Refuse to start a network from ImageNet weights that no library has.
+
+    Raises:
+        ConfigError: `pretrained` is set.
+    """
+    if pretrained:
+        raise ConfigError(
+            f"neither timm nor torchvision has pretrained weights for {name}", hint="drop --pretrained"
+        )
+
+
 def _timm_weights(name: str) -> dict[str, Tensor]:
     """Weights of a timm model from the Hugging Face cache, fetched into it first if need be."""
     source = timm.get_pretrained_cfg(name)

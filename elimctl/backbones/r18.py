@@ -4,13 +4,15 @@ from torch import nn
 
 from elimctl.backbones import pretrained
 from elimctl.backbones.backbone import Backbone
-from elimctl.backbones.config import BackboneConfig, one_neck
+from elimctl.backbones.config import BackboneConfig, known_neck
+from elimctl.backbones.resnet import split_last_stage
 
 # Kim & Song 2022, Table 1 prints 11.7M: this trunk alone
 PAPER_COUNTS = ("trunk",)
 
 # torchvision's weights: the ones the released code starts from
 TIMM_NAME = "resnet18.tv_in1k"
+WIDTH = 512  # channels of the last stage
 
 
 def build(config: BackboneConfig) -> Backbone:
@@ -19,11 +21,18 @@ def build(config: BackboneConfig) -> Backbone:
     The released neck keeps its dropout on at evaluation, by a slip; here it is off, as dropout should be.
     Weights that are not pretrained are timm's and torch's default initialisation.
 
+    Args:
+        config: with `neck = "split"` the network ends in the mean over its last map, and its last stage is
+            the neck.
+
     Raises:
-        ConfigError: a neck other than the one there is.
+        ConfigError: a neck that it does not have, or a width that a split network does not have.
         DownloadError: pretrained weights that are neither cached nor within reach.
     """
-    one_neck(config)
+    known_neck(config, "fc", "split")
+    if config.neck == "split":
+        network = pretrained.timm_model(TIMM_NAME, num_classes=0, pretrained=config.pretrained)
+        return split_last_stage(config, network, width=WIDTH)
     trunk = pretrained.timm_model(TIMM_NAME, num_classes=1000, pretrained=config.pretrained)
     neck = nn.Sequential(
         nn.Dropout(config.dropout),

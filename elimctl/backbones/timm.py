@@ -5,11 +5,11 @@ from typing import Any
 
 import timm
 import torch
-from torch import nn
 
 from elimctl.backbones import pretrained
 from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, one_neck
+from elimctl.backbones.split import linear_neck
 from elimctl.errors import ConfigError
 
 TAKES_VARIANT = True  # what follows the slash
@@ -36,10 +36,7 @@ def build(config: BackboneConfig) -> Backbone:
     _check_name(name)
     width = _trunk_width(name, image_px=config.image_px)
     trunk = pretrained.timm_model(name, num_classes=0, pretrained=config.pretrained)
-    neck = nn.Sequential(
-        nn.Dropout(config.dropout), nn.Linear(width, config.d), nn.BatchNorm1d(config.d), nn.ReLU()
-    )
-    return Backbone(trunk, neck)
+    return Backbone(trunk, linear_neck(width, config))
 
 
 def _check_name(name: str) -> None:

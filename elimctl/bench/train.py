@@ -22,18 +22,15 @@ import torch
 from elimctl.bench import drawn, machine
 from elimctl.config import Values
 from elimctl.loader.batch import Batch
-from elimctl.loader.groups import PADDING
 from elimctl.manifest import columns, parquet
 from elimctl.manifest.version import FORMAT
 from elimctl.methods.elim import Elim
-from elimctl.methods.matching import gather, select
 from elimctl.stages.train import start
 from elimctl.store.images import encode_unit, write_images
 from elimctl.train import hardware
 from elimctl.train.config import RunConfig
 from elimctl.train.session import Session
 from elimctl.train.step import take_step
-from elimctl.transport.shift import remove_shift
 from elimctl.workspace import Workspace
 
 BATCH = {"cuda": 256, "cpu": 32}  # images, where none is given
@@ -164,12 +161,7 @@ def _seconds_a_matching(session: Session, batch: Batch) -> float:
 
 def _match(model: Elim, features: torch.Tensor, batch: Batch) -> None:
     """What `elim` does with features before it projects them, and the gradient of that."""
-    config, generator = model.config, torch.Generator().manual_seed(batch.seed)
-    chosen = int(torch.randint(len(batch.groups), (), generator=generator))
-    kept = select(batch.groups, batch.target, sampling=config.sampling, k=config.samples, generator=generator)
-    kept = kept.roll(-chosen, dims=0)
-    mask, z = kept != PADDING, gather(features, kept)
-    shift_free = remove_shift(z[1:], model.shifts(z, mask))
+    shift_free = model.shift_free(features, model.draw(batch))
     torch.autograd.grad(shift_free, features, torch.ones_like(shift_free))
 
 

@@ -24,6 +24,7 @@ from elimctl.bench import machine
 from elimctl.methods import elim
 from elimctl.methods.elim import Config
 from elimctl.methods.matching import problems
+from elimctl.transport.qp import qp
 from elimctl.transport.shift import SPREAD_EPS, identity_shift, remove_shift
 
 SIZES = ((10, 10, 64), (10, 51, 64), (50, 20, 64), (10, 10, 512))  # identities, samples of each, width
@@ -116,17 +117,17 @@ def matchings(features: Features, config: Config) -> dict[str, Match | None]:
 
     Args:
         features: of N identities with the same number of samples, not all clipped to 0.
-        config: regularisation and iterations, the same for every Sinkhorn.
+        config: regularisation and iterations, the same for every Sinkhorn; penalty and form of `qp`.
 
     Returns:
-        By name: `ours`, `loop`, `pot_loop`, `pot_batch`, `emd` (exact) and `qp`; None: not there.
+        By name: `ours`, `loop`, `pot_loop`, `pot_batch`, `emd` (exact) and `qp`; None: POT is missing.
     """
     pot, reg, n_iter = _pot(), config.regularisation, config.n_iter
     found: dict[str, Match | None] = {
         "ours": _ours(features, config),
         "loop": partial(_loop, features, reg=reg, n_iter=n_iter),
     }
-    found |= dict.fromkeys(("pot_loop", "pot_batch", "emd", "qp"))
+    found |= dict.fromkeys(("pot_loop", "pot_batch", "emd"))
     if pot is not None:
         sinkhorn = partial(pot.sinkhorn, reg=reg, numItermax=n_iter, stopThr=0.0, warn=False)
         batch = partial(pot.batch.solve_batch, reg=reg, max_iter=n_iter, tol=0.0, method="sinkhorn")
@@ -136,6 +137,7 @@ def matchings(features: Features, config: Config) -> dict[str, Match | None]:
             "emd": partial(_exact, pot.emd),
         }
         found |= {name: _solved_by(solver, features) for name, solver in solvers.items()}
+    found["qp"] = _solved_by(partial(qp, gamma=config.qp_gamma, form=config.qp_form), features)
     return found
 
 
@@ -150,7 +152,7 @@ def _solved_by(solver: Solver, features: Features) -> Match:
     mask = _everyone(features)
 
     def match() -> Tensor:
-        a, b, M = problems(features[0], features[1:], mask[0], mask[1:])
+        a, b, M = problems(features[:1], features[1:], mask[:1], mask[1:])
         return remove_shift(features[1:], identity_shift(M, solver(a, b, M)))
 
     return match

@@ -35,7 +35,10 @@ def show_export(found: "Export") -> None:
         ("size", f"{found.size_mb:.1f} MB"),
         ("largest difference of a prediction", f"{found.preds_difference:.1e}"),
         ("largest difference of a metric on val", f"{found.metric_difference:.1e}"),
-        ("mean CCC on val, exported", f"{found.scores.mean.ccc:.3f}"),
+        *(
+            (f"{name.replace('_', ' ')} on val", f"{value:.3f}")
+            for name, value in found.scores.logged.items()
+        ),
     ]
     console.show_table(("export", found.run), rows)
     console.say(f"model in {found.path}")

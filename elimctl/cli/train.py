@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 SAME_S = 1.0  # two signals within this time are one: a launcher passes on what a terminal sent to all
-LEARNED = 0.1  # val CCC below which a run is told that it has learned next to nothing
+# val CCC, or accuracy above that of a guess, below which a run is told that it has learned next to nothing
+LEARNED = 0.1
 
 
 def train(
-    backbone: Annotated[str | None, Option(help="Backbone: al, r18, mmx or timm/NAME [default: al].")] = None,
-    method: Annotated[str | None, Option(help="Method: elim or erm [default: elim].")] = None,
+    backbone: Annotated[
+        str | None, Option(help="Backbone: al, r18, timm/NAME ...; elimctl models lists them [default: al].")
+    ] = None,
+    method: Annotated[
+        str | None, Option(help="Method: elim, erm, elim-attention, elim-age, caf or dmue [default: elim].")
+    ] = None,
     pretrained: Annotated[
         bool | None, Option("--pretrained/--scratch", help="Start from ImageNet weights (downloaded).")
     ] = None,
@@ -165,12 +170,10 @@ def follow(session: "Session", *, limit_s: float | None = None) -> None:
 
         for report in _watched(fit(session, stop=stop), session):
             if report.scores:
-                scores = report.scores
+                found = "  ".join(f"{name} {value:.3f}" for name, value in report.scores.logged.items())
                 console.say(
                     f"step {report.step:,}/{report.steps:,}  loss {report.losses['total']:.3f}  "
-                    f"val CCC {scores.mean.ccc:.3f} "
-                    f"(valence {scores.valence.ccc:.3f}, arousal {scores.arousal.ccc:.3f})  "
-                    f"{report.images_per_s:.0f} images/s"
+                    f"val: {found.replace('_', ' ')}  {report.images_per_s:.0f} images/s"
                 )
         _conclude(session, interrupted=interrupted())
 
@@ -189,7 +192,7 @@ def _introduce(session: "Session") -> None:
 
 def _conclude(session: "Session", *, interrupted: bool) -> None:
     """Say how the run ended, and what can be done next."""
-    best, ccc, run = session.progress, session.progress.best_ccc or 0, session.run
+    best, found, run = session.progress, session.progress.best or 0, session.run
     if not session.finished:
         root = run.folder.parent.parent
         where = "" if root == Path.cwd() else f" --workspace {root}"
@@ -202,8 +205,10 @@ def _conclude(session: "Session", *, interrupted: bool) -> None:
         console.say(
             f"ended at step {best.step:,}: {session.config.patience} validations in a row were no better"
         )
-    console.say(f"best val CCC {ccc:.3f} at step {best.best_step:,}; run in {run.folder}")
-    if ccc < LEARNED:
+    classes = len(session.batches.samples.class_names)
+    what, least = ("accuracy", LEARNED + 1 / classes) if classes else ("CCC", LEARNED)
+    console.say(f"best val {what} {found:.3f} at step {best.best_step:,}; run in {run.folder}")
+    if found < least:
         console.say(
             "this model has learned next to nothing: the default rates are the paper's, for ImageNet weights "
             "and long runs; see --pretrained, --steps, and the recipe of elimctl demo"
@@ -216,7 +221,7 @@ def _watched(reports: "Iterator[Report]", session: "Session") -> "Iterator[Repor
     with console.bar("train", total=left) as advance:
         for report in reports:
             parts = "  ".join(f"{name} {value:.2f}" for name, value in report.losses.items())
-            best = "" if report.best is None else f"  CCC {report.best:.2f}"
+            best = "" if report.best is None else f"  best {report.best:.2f}"
             advance(f"{parts}{best}  {report.images_per_s:.0f} img/s")
             yield report
 

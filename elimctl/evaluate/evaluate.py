@@ -5,25 +5,38 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elimctl import atomic
+from elimctl.evaluate.classes import ClassScores, confusion, score_classes
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
 
 # One row per sample; `row` is its number in the manifest.
+SAMPLE = (
+    pa.field("row", pa.int64(), nullable=False),
+    pa.field("path", pa.string(), nullable=False),
+    pa.field("identity", pa.string(), nullable=False),
+    pa.field("clip", pa.string(), nullable=False),
+    pa.field("frame", pa.int64(), nullable=False),
+)
 SCHEMA = pa.schema(
     [
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("identity", pa.string(), nullable=False),
-        pa.field("clip", pa.string(), nullable=False),
-        pa.field("frame", pa.int64(), nullable=False),
+        *SAMPLE,
         pa.field("valence", pa.float64(), nullable=False),
         pa.field("arousal", pa.float64(), nullable=False),
         pa.field("valence_pred", pa.float32(), nullable=False),
         pa.field("arousal_pred", pa.float32(), nullable=False),
+    ]
+)
+CLASS_SCHEMA = pa.schema(
+    [
+        *SAMPLE,
+        pa.field("expression", pa.string(), nullable=False),
+        pa.field("expression_pred", pa.string(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),  # of the predicted class
     ]
 )
 GROUP_ROWS = 1 << 16  # rows gathered before they are written, about 10 MB
@@ -35,9 +48,10 @@ def evaluate(
     *,
     split: str,
     path: Path,
+    classes: tuple[str, ...] = (),
     options: MetricOptions,
     protocol: Mapping[str, Any],
-) -> Scores:
+) -> Scores | ClassScores:
     """Score a split, and write `<path>.parquet` (every prediction) and `<path>.json` (the scores).
 
     Args:
@@ -45,6 +59,7 @@ def evaluate(
         table: the manifest that the batches' row numbers refer to.
         split: name of the split.
         path: the files' path without their endings; its folder is made if it does not exist.
+        classes: names of the classes that were predicted; none: valence and arousal were.
         options: the form of each metric.
         protocol: what was scored on what, kept in the Parquet file's metadata as JSON, with the options.
 
@@ -55,22 +70,27 @@ def evaluate(
         DataError: there is no batch.
     """
     facts = json.dumps({**protocol, "split": split, "metrics": options.model_dump()})
+    schema = (CLASS_SCHEMA if classes else SCHEMA).with_metadata({"protocol": facts})
+    scores: Scores | ClassScores
     with atomic.replacing(path.with_name(f"{path.name}.parquet")) as beside:
-        moments = accumulate(_recorded(batches, table, beside, SCHEMA.with_metadata({"protocol": facts})))
-        scores = score(moments, options, split=split)
+        recorded = _recorded(batches, table, beside, schema, classes)
+        if classes:
+            scores = score_classes(confusion(recorded, len(classes)), classes, split=split)
+        else:
+            scores = score(accumulate(recorded), options, split=split)
     atomic.write_text(path.with_name(f"{path.name}.json"), scores.to_json())
     return scores
 
 
 def _recorded(
-    batches: Iterable[Predictions], table: pa.Table, path: Path, schema: pa.Schema
+    batches: Iterable[Predictions], table: pa.Table, path: Path, schema: pa.Schema, classes: tuple[str, ...]
 ) -> Iterator[Predictions]:
     """Pass batches on while writing them to a Parquet file, which is complete once the last has passed."""
     described = table.select(["path", "identity", "clip", "frame"]).combine_chunks()
     waiting: list[pa.Table] = []
     with pq.ParquetWriter(path, schema) as writer:
         for batch in batches:
-            waiting.append(_rows(batch, described))
+            waiting.append(_rows(batch, described, classes))
             if sum(len(rows) for rows in waiting) >= GROUP_ROWS:
                 writer.write_table(pa.concat_tables(waiting).cast(schema))
                 waiting.clear()
@@ -79,7 +99,16 @@ def _recorded(
             writer.write_table(pa.concat_tables(waiting).cast(schema))
 
 
-def _rows(batch: Predictions, described: pa.Table) -> pa.Table:
-    """The rows of the file for one batch, columns in the order of `SCHEMA`."""
-    columns = [batch.indices, *described.take(batch.indices).columns, *batch.target.T, *batch.preds.T]
-    return pa.table(columns, names=SCHEMA.names).cast(SCHEMA)
+def _rows(batch: Predictions, described: pa.Table, classes: tuple[str, ...]) -> pa.Table:
+    """The rows of the file for one batch."""
+    sample = [batch.indices, *described.take(batch.indices).columns]
+    if not classes:
+        return pa.table([*sample, *batch.target.T, *batch.preds.T], names=SCHEMA.names).cast(SCHEMA)
+    names = np.array(classes, object)
+    odds = np.exp(batch.preds - batch.preds.max(axis=1, keepdims=True))  # of softmax; 1 for the highest
+    found = [
+        names[batch.target[:, 0].astype(np.int64)],
+        names[batch.preds.argmax(axis=1)],
+        1 / odds.sum(axis=1),
+    ]
+    return pa.table([*sample, *found], names=CLASS_SCHEMA.names).cast(CLASS_SCHEMA)

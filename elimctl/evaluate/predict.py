@@ -21,13 +21,13 @@ class Predictions(NamedTuple):
 
     Args:
         indices: (B,) row numbers in the manifest.
-        preds: (B, 2) predicted (valence, arousal), finite.
-        target: (B, 2) labels (valence, arousal).
+        preds: (B, 2) predicted (valence, arousal), or (B, C) logits of classes; finite.
+        target: (B, 2) labels (valence, arousal), or (B, 1) codes of classes.
     """
 
     indices: Int[np.ndarray, " B"]
-    preds: Float32[np.ndarray, "B 2"]
-    target: Float[np.ndarray, "B 2"]
+    preds: Float32[np.ndarray, "B c"]
+    target: Float[np.ndarray, "B k"]
 
 
 def labels(table: pa.Table, indices: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n 2"]:
@@ -56,10 +56,10 @@ def labels(table: pa.Table, indices: Int[np.ndarray, " n"]) -> Float[np.ndarray,
 
 
 def predictions(
-    predict: Callable[[UInt8[Tensor, "B 3 S S"]], Float[Tensor, "B 2"]],
+    predict: Callable[[UInt8[Tensor, "B 3 S S"]], Float[Tensor, "B c"]],
     reader: Reader,
     indices: Int[np.ndarray, " n"],
-    target: Float[np.ndarray, "n 2"],
+    target: Float[np.ndarray, "n k"],
     *,
     crop_px: int,
     batch_size: int,
@@ -91,14 +91,15 @@ def predictions(
 
 
 def shared_predictions(
-    predict: Callable[[UInt8[Tensor, "B 3 S S"]], Float[Tensor, "B 2"]],
+    predict: Callable[[UInt8[Tensor, "B 3 S S"]], Float[Tensor, "B c"]],
     reader: Reader,
     indices: Int[np.ndarray, " n"],
-    target: Float[np.ndarray, "n 2"],
+    target: Float[np.ndarray, "n k"],
     *,
     crop_px: int,
     batch_size: int,
     device: torch.device | str,
+    width: int,
     rank: int,
     ranks: int,
     add_up: Callable[[Tensor], None],
@@ -113,6 +114,7 @@ def shared_predictions(
         crop_px: as there.
         batch_size: as there; batches are the same, so the predictions are, to the last bit.
         device: as there.
+        width: c, of predictions.
         rank: number of this process.
         ranks: number of processes.
         add_up: adds the values of a tensor on the CPU up over all ranks, in place.
@@ -122,7 +124,7 @@ def shared_predictions(
         DataError: as there, on all ranks together.
     """
     parts = _batches(len(indices), batch_size)
-    found = torch.zeros(len(indices), 2)
+    found = torch.zeros(len(indices), width)
     for part in parts[rank::ranks]:
         own = _predict(predict, reader, indices[part], crop_px=crop_px, device=device)
         found[part] = torch.from_numpy(own)
@@ -144,21 +146,21 @@ def _predict(
     *,
     crop_px: int,
     device: torch.device | str,
-) -> Float32[np.ndarray, "B 2"]:
+) -> Float32[np.ndarray, "B c"]:
     images = np.ascontiguousarray(centre(reader.read(indices), crop_px))
     return _run(predict, images, torch.device(device))
 
 
 def _run(
     predict: Callable[[Tensor], Tensor], images: UInt8[np.ndarray, "B S S 3"], device: torch.device
-) -> Float32[np.ndarray, "B 2"]:
+) -> Float32[np.ndarray, "B c"]:
     # the context is opened per batch: around a yield it would leak into the consumer's code
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         preds = predict(torch.from_numpy(images).to(device).permute(0, 3, 1, 2))
     return preds.float().cpu().numpy()
 
 
-def _check_finite(preds: Float32[np.ndarray, "B 2"], indices: Int[np.ndarray, " B"]) -> None:
+def _check_finite(preds: Float32[np.ndarray, "B c"], indices: Int[np.ndarray, " B"]) -> None:
     bad = indices[~np.isfinite(preds).all(axis=1)]
     if len(bad):
         raise DataError(

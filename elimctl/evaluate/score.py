@@ -58,6 +58,20 @@ class Scores:
     arousal: AxisScores
     mean: AxisScores
 
+    @property
+    def best(self) -> float:
+        """What the best checkpoint has most of: the mean CCC."""
+        return self.mean.ccc
+
+    @property
+    def logged(self) -> dict[str, float]:
+        """What metrics.csv keeps, by name."""
+        return {
+            "ccc_valence": self.valence.ccc,
+            "ccc_arousal": self.arousal.ccc,
+            "ccc": self.mean.ccc,
+        }
+
     def to_json(self) -> str:
         """The scores as one JSON object, its keys in the order of the fields."""
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"

@@ -10,7 +10,7 @@ from torch import nn
 
 from elimctl.errors import DataError, ExportError
 
-Predict = Callable[[UInt8[np.ndarray, "B 3 S S"]], Float32[np.ndarray, "B 2"]]
+Predict = Callable[[UInt8[np.ndarray, "B 3 S S"]], Float32[np.ndarray, "B c"]]
 
 # Largest difference of a prediction, in units of the label (range -1 to 1). Float32 sums taken in another
 # order differ by 5e-6 to 2e-5 of the predictions' spread between images, measured on all backbones.
@@ -68,6 +68,6 @@ def check(found: float, *, tolerance: float, what: str) -> None:
         )
 
 
-def _run(model: nn.Module, images: UInt8[np.ndarray, "B 3 S S"]) -> Float32[np.ndarray, "B 2"]:
+def _run(model: nn.Module, images: UInt8[np.ndarray, "B 3 S S"]) -> Float32[np.ndarray, "B c"]:
     with torch.inference_mode():
         return model(torch.from_numpy(np.ascontiguousarray(images))).numpy()

@@ -13,11 +13,12 @@ from torch import nn
 from elimctl import atomic
 from elimctl.errors import ExportError, MissingError
 from elimctl.export import eager
+from elimctl.export.metadata import LOGITS
 from elimctl.faces.options import Device
 from elimctl.faces.providers import open_session
 
 INPUT = "images"
-OUTPUT = "valence_arousal"
+OUTPUT, CLASSES = "valence_arousal", "logits"  # of a regressor, of a classifier
 OPSET = 18  # the lowest that torch's exporter writes without conversion: the most runtimes can read it
 MAX_BYTES = onnx.checker.MAXIMUM_PROTOBUF  # of a single file
 
@@ -42,13 +43,13 @@ class Session:
         """Side of the square images that it takes, px."""
         return int(self._session.get_inputs()[0].shape[-1])
 
-    def __call__(self, images: UInt8[np.ndarray, "B 3 S S"]) -> Float32[np.ndarray, "B 2"]:
-        """Predict (valence, arousal), not clamped, for any number of images.
+    def __call__(self, images: UInt8[np.ndarray, "B 3 S S"]) -> Float32[np.ndarray, "B c"]:
+        """Predict (valence, arousal), not clamped, or logits of classes, for any number of images.
 
         Args:
             images: RGB 0..255, `image_px` wide.
         """
-        preds: np.ndarray = self._session.run([OUTPUT], {INPUT: np.ascontiguousarray(images)})[0]
+        preds: np.ndarray = self._session.run(None, {INPUT: np.ascontiguousarray(images)})[0]
         return preds
 
 
@@ -56,7 +57,7 @@ def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str
     """Write a model as one ONNX file, atomically.
 
     The file's input `images` is uint8 (batch, 3, image_px, image_px) RGB 0..255, its output
-    `valence_arousal` float32 (batch, 2); `batch` is free.
+    `valence_arousal` float32 (batch, 2), or `logits` (batch, C); `batch` is free.
 
     Args:
         model: images to predictions, normalisation inside; on any device, left as it is.
@@ -74,7 +75,8 @@ def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str
             f"the model has {size / 2**30:.1f} GiB of weights, and a single ONNX file holds less than 2 GiB",
             hint="choose a smaller backbone",
         )
-    graph = _trace(reference, image_px)
+    output = CLASSES if (metadata or {}).get("label_range") == LOGITS else OUTPUT
+    graph = _trace(reference, image_px, output)
     _strip(graph)
     onnx.helper.set_model_props(graph, dict(metadata or {}))
     onnx.checker.check_model(graph)
@@ -103,15 +105,15 @@ def load(path: Path, *, device: Device = "cpu") -> Session:
         raise ExportError(f"{path} is no ONNX model: {reason}", hint="export it again") from error
     session = open_session(content, device=device, threads=0)
     names = [one.name for one in [*session.get_inputs(), *session.get_outputs()]]
-    if names != [INPUT, OUTPUT]:
+    if names not in ([INPUT, OUTPUT], [INPUT, CLASSES]):
         raise ExportError(
-            f"{path} has the inputs and outputs {', '.join(names)}, wanted {INPUT} and {OUTPUT}",
+            f"{path} has the inputs and outputs {', '.join(names)}, wanted {INPUT} and {OUTPUT} or {CLASSES}",
             hint="name a file that `elimctl export onnx` wrote",
         )
     return Session(session)
 
 
-def _trace(model: nn.Module, image_px: int) -> onnx.ModelProto:
+def _trace(model: nn.Module, image_px: int, output: str) -> onnx.ModelProto:
     # two images: torch takes a batch of one for a constant
     images = torch.zeros(2, 3, image_px, image_px, dtype=torch.uint8)
     try:
@@ -119,7 +121,7 @@ def _trace(model: nn.Module, image_px: int) -> onnx.ModelProto:
             model,
             (images,),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[output],
             dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
             opset_version=OPSET,
             dynamo=True,

@@ -59,7 +59,7 @@ class Plan:
 
     Args:
         batch_size: B.
-        sampler: `identity` (N identities x floor(B / N)) or `shuffle`.
+        sampler: `identity` (N identities x floor(B / N)), `class` (all equally likely) or `shuffle`.
         identities: N, identities that take part in matching.
         min_samples: samples an identity needs in the batch to take part in matching.
         crop_px: side of the crops.
@@ -71,7 +71,7 @@ class Plan:
     """
 
     batch_size: int
-    sampler: Literal["identity", "shuffle"]
+    sampler: Literal["identity", "shuffle", "class"]
     identities: int
     min_samples: int
     crop_px: int
@@ -115,6 +115,13 @@ class Batches:
         self.steps_per_epoch = sampler.steps_per_epoch(len(samples), plan.batch_size)
         self._buffers = Buffers("pinned" if pinned else "plain")
         self._members = sampler.members(samples.identity)
+        codes, names = samples.classes, samples.class_names
+        if plan.sampler == "class" and codes is None:
+            raise ConfigError(
+                "train.sampler = 'class' for a method that learns no classes",
+                hint="choose train.sampler = 'identity' or 'shuffle', or train --method dmue",
+            )
+        self._of_classes = [np.flatnonzero(codes == code) for code in range(len(names))]
         count = len(self._draw(0))
         unit = count // plan.identities if plan.sampler == "identity" else 1  # an identity stays on one rank
         self.shares = shares(count, plan.ranks, unit=unit)
@@ -181,6 +188,15 @@ class Batches:
         if plan.sampler == "shuffle":
             return sampler.shuffled(
                 len(self.samples), batch_size=plan.batch_size, seed=plan.seed, epoch=epoch, step=within
+            )
+        if plan.sampler == "class":
+            return sampler.class_balanced(
+                self._of_classes,
+                batch_size=plan.batch_size,
+                seed=plan.seed,
+                epoch=epoch,
+                step=within,
+                names=self.samples.class_names,
             )
         return sampler.identity_balanced(
             self._members,

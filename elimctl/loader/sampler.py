@@ -12,7 +12,7 @@ import numpy as np
 from elimctl.errors import DataError
 
 Purpose = Literal[
-    "deal", "frames", "shuffle", "crops", "transforms"
+    "deal", "frames", "shuffle", "crops", "transforms", "classes", "subset", "flips"
 ]  # a new one goes last: its place seeds it
 PURPOSES: tuple[str, ...] = get_args(Purpose)
 
@@ -77,6 +77,56 @@ def identity_balanced(
     return np.concatenate(drawn)
 
 
+def class_balanced(
+    members_of_classes: Sequence[np.ndarray],
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    step: int,
+    names: Sequence[str] = (),
+) -> np.ndarray:
+    """One batch in which all classes are equally likely, with two samples of each at least.
+
+    Two samples of every class, and then draws with replacement in which a sample's probability is inverse
+    to the frequency of its class.
+
+    Args:
+        members_of_classes: positions of the samples of each class, in the order of the classes' codes.
+        batch_size: B, samples wanted.
+        seed: the run's seed.
+        epoch: number of the epoch, from 0.
+        step: number of the step within the epoch, from 0.
+        names: of the classes, for messages.
+
+    Returns:
+        (B,) positions in random order; of the first two of each class, none twice.
+
+    Raises:
+        DataError: a class has fewer than two samples, or B < 2 C.
+
+    Source: She et al. 2021, public code (probabilities), which skips batches that lack two of a class.
+    """
+    for code, found in enumerate(members_of_classes):
+        if len(found) < 2:
+            name = f"{names[code]!r}" if names else f"{code}"
+            raise DataError(
+                f"class {name} has {len(found)} samples in the training split, at least 2 wanted in a batch",
+                hint="prepare more samples of this class, or add --set train.sampler=shuffle",
+            )
+    classes = len(members_of_classes)
+    if batch_size < 2 * classes:
+        raise DataError(
+            f"a batch of {batch_size} for {classes} classes, at least 2 samples of each wanted",
+            hint=f"add --batch-size {2 * classes} or more",
+        )
+    rng = generator("classes", seed, epoch, step)
+    pairs = [rng.choice(found, 2, replace=False) for found in members_of_classes]
+    codes = rng.integers(classes, size=batch_size - 2 * classes)
+    others = [rng.choice(members_of_classes[code]) for code in codes]
+    return rng.permutation(np.concatenate([*pairs, np.array(others, dtype=pairs[0].dtype)]))
+
+
 def shuffled(count: int, *, batch_size: int, seed: int, epoch: int, step: int) -> np.ndarray:
     """One batch of a plain shuffle: every sample once an epoch, a last short batch left out.
 
@@ -103,7 +153,7 @@ def generator(purpose: Purpose, seed: int, *numbers: int) -> np.random.Generator
         seed: the run's seed.
         numbers: epoch and step, or one of them; for `transforms`, epoch and manifest row.
     """
-    epoch, step = (*numbers, 0)[:2]
+    epoch, step = (*numbers, 0, 0)[:2]
     return np.random.default_rng((PURPOSES.index(purpose), seed, epoch, step))
 
 

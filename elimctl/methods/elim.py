@@ -7,7 +7,7 @@ Recognition, NeurIPS 2022.
 from typing import Annotated, Any, Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field, field_validator
 from torch import Tensor
 
@@ -16,7 +16,7 @@ from elimctl.backbones.projector import Projector
 from elimctl.loader.batch import Batch
 from elimctl.loader.groups import PADDING
 from elimctl.losses.mse import grouped_mse
-from elimctl.methods.matching import Sampling, Weights, gather, plan_and_cost, select
+from elimctl.methods.matching import Sampling, gather, select
 from elimctl.methods.regression import (
     Losses,
     RegressionConfig,
@@ -27,52 +27,31 @@ from elimctl.methods.regression import (
     feature_widths,
     with_total,
 )
+from elimctl.methods.shifts import ShiftConfig, shifts
+from elimctl.transport.convergence import Watch
 from elimctl.transport.precision import full_precision
-from elimctl.transport.shift import Share, identity_shift, remove_shift, share
-from elimctl.transport.weights import Norm
+from elimctl.transport.shift import remove_shift
 
 SAMPLER = "identity"  # batches of N identities; A.10 row 23
-REFERENCE_EPS = 1e-6  # what the reference code adds; A.10 row 3
-
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 
 
-class Config(RegressionConfig):
+class Config(ShiftConfig, RegressionConfig):
     """Settings of ELIM; A.10 is the table of decisions in docs/methods.md."""
 
-    eta: Positive = 5.0  # per unit of cosine cost; A.10 row 1
-    eta_form: Literal["multiply", "divide"] = "multiply"  # kernel exp(-eta C) or exp(-C / eta); A.10 row 1
-    reg: Positive | None = None  # regularisation as in POT, kernel exp(-C / reg); overrides eta; A.10 row 1
-    log_domain: Literal["auto", "always", "never"] = "auto"  # auto: where reg is small; A.5
-    n_iter: Count = 5  # T, Sinkhorn iterations; A.10 row 2
-    tol: Positive | None = None  # relative change at which Sinkhorn may stop before n_iter; A.10 row 2
-    eps_everywhere: bool = False  # the reference code's 1e-6 inside Sinkhorn; A.10 row 3
-    weights: Weights = "relevance"  # Eq. 8, or its ablation; A.4, A.12
-    weight_normalisation: Norm = "count"  # A.10 row 4
-    shift: Share = "per_sample"  # whose shift a target sample gets; A.10 row 5
     update: Literal["joint", "alternate"] = "joint"  # one optimiser step an iteration, or two; A.10 row 7
     lambda_main: Weight = 1.0  # weight of L_main; A.10 row 8
     warmup: tuple[int, int] | None = None  # (c1, c2): L_main off before step c1, then step / c2; A.10 row 12
     projector_bn: Literal["none", "shared", "per_identity"] = "shared"  # A.10 rows 13 and 14
-    include_reference: bool = False  # add the reference's own error to L_main; A.10 row 15
     reference: Literal["random", "first"] = "random"  # which group the others are matched to; A.10 row 16
-    differentiate_plan: bool = False  # let the gradient flow through the shift; A.10 row 17
+    include_reference: bool = False  # add the references' own errors to L_main; A.10 row 15
     samples: Annotated[int, Field(ge=2)] = 10  # k, samples of an identity; A.10 row 19
     sampling: Sampling = "gumbel"  # how they are chosen; A.10 row 20
 
-    @property
-    def regularisation(self) -> float:
-        """Entropic regularisation, in units of the cosine cost."""
-        if self.reg is not None:
-            return self.reg
-        return 1 / self.eta if self.eta_form == "multiply" else self.eta
-
-    @field_validator("eps_everywhere")
+    @field_validator("include_reference")
     @classmethod
-    def _plain_domain(cls, value: bool, others: Any) -> bool:  # ValidationInfo cannot be checked at run time
-        if value and others.data.get("log_domain") == "always":
-            raise ValueError("has no meaning with log_domain = 'always'")
+    def _has_own_errors(cls, value: bool, others: Any) -> bool:  # ValidationInfo: as in ShiftConfig
+        if value and others.data.get("references") == "barycentre":
+            raise ValueError("has no meaning with references = 'barycentre'")
         return value
 
     @field_validator("warmup")
@@ -97,6 +76,7 @@ class Elim(Regressor):
     def __init__(self, config: Config, backbone: Backbone, projector: Projector) -> None:
         super().__init__(backbone, projector)
         self.config = config
+        self.watch = Watch()
 
     def losses(self, batch: Batch, *, update: int = 0) -> Losses:
         """L_main + L_va + 0.5 (L_PCC + L_CCC) by default; of alternate updates, `main` in the second alone.
@@ -138,25 +118,60 @@ class Elim(Regressor):
         config = self.config
         if len(batch.groups) < 2:
             return preds.new_zeros(())
-        generator = torch.Generator().manual_seed(batch.seed)
+        kept = self.draw(batch)
+        targets = kept[config.first_target :]
+        mask = targets != PADDING
+        found = self.project_groups(self.shift_free(features, kept), mask)
+        errors = grouped_mse(found, gather(batch.target, targets), mask).sum()
+        if config.include_reference:
+            own = kept[: config.count_references(len(kept))]
+            errors = errors + grouped_mse(gather(preds, own), gather(batch.target, own), own != PADDING).sum()
+        return errors
+
+    def draw(self, batch: Batch) -> Int64[Tensor, "N k"]:
+        """Choose the samples that take part in matching, and the references, which come first.
+
+        Args:
+            batch: with two identities to match, or more.
+
+        Returns:
+            Positions in the batch, one row per identity, padded at the end with -1.
+        """
+        config, generator = self.config, torch.Generator().manual_seed(batch.seed)
         chosen = int(torch.randint(len(batch.groups), (), generator=generator))
         kept = select(
             batch.groups, batch.target, sampling=config.sampling, k=config.samples, generator=generator
         )
-        if config.reference == "random":
-            kept = kept.roll(-chosen, dims=0)  # from here on the reference comes first
-        mask, z, target = kept != PADDING, gather(features, kept), gather(batch.target, kept)
-        shift_free = remove_shift(z[1:], self.shifts(z, mask))
-        errors = grouped_mse(self.project_groups(shift_free, mask[1:]), target[1:], mask[1:]).sum()
-        if config.include_reference:
-            errors = errors + grouped_mse(gather(preds, kept[:1]), target[:1], mask[:1]).sum()
-        return errors
+        if config.reference == "first":
+            return kept
+        kept = kept.roll(-chosen, dims=0)
+        if 1 < config.count_references(len(kept)) < len(kept):
+            others = 1 + torch.randperm(len(kept) - 1, generator=generator)
+            kept = torch.cat([kept[:1], kept[others.to(kept.device, non_blocking=True)]])
+        return kept
 
-    def shifts(self, features: Float[Tensor, "N k d"], mask: Bool[Tensor, "N k"]) -> Float[Tensor, "T k"]:
-        """Identity shifts of the target samples, T = N - 1.
+    def shift_free(
+        self, features: Float[Tensor, "B d"], kept: Int64[Tensor, "N k"]
+    ) -> Float[Tensor, "T k d"]:
+        """Features of the target identities without their identity shift.
 
         Args:
-            features: features of N identities, the reference first, zeros at padding.
+            features: features z of a batch.
+            kept: as `draw` returns it.
+
+        Returns:
+            Features of the identities from `config.first_target` on; finite at padding.
+
+        Source: Kim & Song 2022, Eq. 4.
+        """
+        z = gather(features, kept)
+        return remove_shift(z[self.config.first_target :], self.shifts(z, kept != PADDING))
+
+    def shifts(self, features: Float[Tensor, "N k d"], mask: Bool[Tensor, "N k"]) -> Float[Tensor, "T k"]:
+        """Identity shifts of the target samples: T = N - 1 with one reference, otherwise T = N.
+
+        Args:
+            features: features of N identities, references first, zeros at padding.
             mask: True at real samples.
 
         Returns:
@@ -164,22 +179,7 @@ class Elim(Regressor):
 
         Source: Kim & Song 2022, Eq. 2, 3 and 8.
         """
-        config = self.config
-        with torch.set_grad_enabled(config.differentiate_plan and torch.is_grad_enabled()):
-            plan, M = plan_and_cost(
-                features[0],
-                features[1:],
-                mask[0],
-                mask[1:],
-                reg=config.regularisation,
-                n_iter=config.n_iter,
-                tol=config.tol,
-                eps=REFERENCE_EPS if config.eps_everywhere else 0.0,
-                weights=config.weights,
-                norm=config.weight_normalisation,
-                log_domain=self._log_domain(),
-            )
-            return share(identity_shift(M, plan), mask[1:], among=config.shift)
+        return shifts(features, mask, self.config, watch=self.watch)
 
     @full_precision
     def project_groups(
@@ -190,11 +190,6 @@ class Elim(Regressor):
         Source: decision A.10 rows 13 and 14.
         """
         return self.projector.groups(features, mask, per_group=self.config.projector_bn == "per_identity")
-
-    def _log_domain(self) -> bool | None:
-        if self.config.eps_everywhere:
-            return False
-        return {"auto": None, "always": True, "never": False}[self.config.log_domain]
 
     def _weights(self, step: int) -> dict[str, float]:
         """Weights of all parts in a step."""

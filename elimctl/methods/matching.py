@@ -3,10 +3,11 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from elimctl.loader.groups import PADDING
+from elimctl.transport.convergence import Watch
 from elimctl.transport.cost import COSINE_MAX, cosine
 from elimctl.transport.gumbel import gumbel_top_k
 from elimctl.transport.precision import full_precision
@@ -58,76 +59,89 @@ def gather(values: Float[Tensor, "B c"], groups: Int64[Tensor, "N n"]) -> Float[
     return torch.where((groups != PADDING).unsqueeze(2), values[groups.clamp_min(0)], 0)
 
 
-def plan_and_cost(
-    reference: Float[Tensor, "n d"],
+@full_precision
+def problems(
+    references: Float[Tensor, "R n d"],
     targets: Float[Tensor, "T m d"],
-    reference_mask: Bool[Tensor, " n"],
+    reference_mask: Bool[Tensor, "R n"],
     target_mask: Bool[Tensor, "T m"],
+    *,
+    weights: Weights = "relevance",
+    norm: Norm = "count",
+    eps: float = 0.0,
+) -> tuple[Float[Tensor, "P n"], Float[Tensor, "P m"], Float[Tensor, "P n m"]]:
+    """The transport problems from every reference to every target, P = R T of them.
+
+    Args:
+        references: features of R identities, zeros at padding.
+        targets: features of T identities, zeros at padding.
+        reference_mask: True at real samples.
+        target_mask: True at real samples.
+        weights: which raw weights samples get.
+        norm: how weights are scaled.
+        eps: added where the reference code adds it.
+
+    Returns:
+        Weights of the reference samples, weights of the target samples, and costs, those of the first
+        reference and all targets first.
+
+    Source: Kim & Song 2022, Eq. 2 and 8, and Table 4 (self-side weights, an ablation).
+    """
+    pairs, n = (len(references), len(targets)), references.shape[1]
+    products = references.flatten(0, 1).unsqueeze(0) @ targets.mT  # of features: costs and weights follow
+    products = products.view(pairs[1], pairs[0], n, -1).transpose(0, 1).flatten(0, 1)
+    source_mask, target_mask = _of_pairs(reference_mask, target_mask, pairs=pairs)
+    source_norm, target_norm = _of_pairs(
+        *(torch.linalg.vector_norm(side, dim=-1) for side in (references, targets)), pairs=pairs
+    )
+    if weights == "self_side":
+        a, b = source_norm, target_norm
+    else:
+        a, b = relevance(products, source_mask, target_mask)
+    a, b = normalise(a, source_mask, norm=norm, eps=eps), normalise(b, target_mask, norm=norm)
+    return a, b, cosine(products, source_norm, target_norm)
+
+
+def _of_pairs(
+    reference: Shaped[Tensor, "R n"], target: Shaped[Tensor, "T m"], *, pairs: tuple[int, int]
+) -> tuple[Shaped[Tensor, "P n"], Shaped[Tensor, "P m"]]:
+    """What belongs to references and to targets, repeated for each of their pairs."""
+    return (
+        reference.unsqueeze(1).expand(*pairs, -1).flatten(0, 1),
+        target.expand(*pairs, -1).flatten(0, 1),
+    )
+
+
+def entropic(
+    a: Float[Tensor, "P n"],
+    b: Float[Tensor, "P m"],
+    M: Float[Tensor, "P n m"],
+    mask: Bool[Tensor, "P n"],
     *,
     reg: float,
     n_iter: int,
     tol: float | None = None,
     eps: float = 0.0,
-    weights: Weights = "relevance",
-    norm: Norm = "count",
     log_domain: bool | None = None,
-) -> tuple[Float[Tensor, "T n m"], Float[Tensor, "T n m"]]:
-    """Match every target group with the reference group, all at once.
+    watch: Watch | None = None,
+) -> Float[Tensor, "P n m"]:
+    """Sinkhorn's plans of problems with cosine costs.
 
     Args:
-        reference: features of the reference identity, zeros at padding.
-        targets: features of the T other identities, zeros at padding.
-        reference_mask: True at real samples.
-        target_mask: True at real samples.
+        a: weights of the reference samples.
+        b: weights of the target samples.
+        M: cosine costs.
+        mask: True at real reference samples.
         reg: entropic regularisation, in units of the cosine cost.
-        n_iter: Sinkhorn iterations.
+        n_iter: iterations.
         tol: tolerance of the solver, None for exactly `n_iter` iterations.
-        eps: added in the places where the reference code adds it.
-        weights: which raw weights samples get.
-        norm: how weights are scaled.
+        eps: added in the places where the reference code adds it; not in the log domain.
         log_domain: None chooses by `reg`.
-
-    Returns:
-        Plans and costs.
-
-    Source: Kim & Song 2022, Eq. 2 and 8.
+        watch: told where `tol` was not reached.
     """
-    a, b, M = problems(reference, targets, reference_mask, target_mask, weights=weights, norm=norm, eps=eps)
-    source_mask = reference_mask.unsqueeze(0)
     if log_domain if log_domain is not None else needs_log_domain(reg):
-        plan = sinkhorn_log(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=source_mask)
-    else:
-        plan = sinkhorn(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=source_mask, eps=eps)
-    return plan, M
-
-
-@full_precision
-def problems(
-    reference: Float[Tensor, "n d"],
-    targets: Float[Tensor, "T m d"],
-    reference_mask: Bool[Tensor, " n"],
-    target_mask: Bool[Tensor, "T m"],
-    *,
-    weights: Weights = "relevance",
-    norm: Norm = "count",
-    eps: float = 0.0,
-) -> tuple[Float[Tensor, "T n"], Float[Tensor, "T m"], Float[Tensor, "T n m"]]:
-    """The transport problem of every target group with the reference group; arguments as in `plan_and_cost`.
-
-    Returns:
-        Weights of the reference samples, weights of the target samples, costs.
-
-    Source: Kim & Song 2022, Eq. 2 and 8, and Table 4 (self-side weights, an ablation).
-    """
-    source, source_mask = reference.unsqueeze(0), reference_mask.unsqueeze(0)
-    products = source @ targets.mT  # of features with features the only one: costs and weights follow from it
-    source_norm, target_norm = (torch.linalg.vector_norm(side, dim=-1) for side in (source, targets))
-    if weights == "self_side":
-        a, b = source_norm.expand(len(targets), -1), target_norm
-    else:
-        a, b = relevance(products, source_mask, target_mask)
-    a, b = normalise(a, source_mask, norm=norm, eps=eps), normalise(b, target_mask, norm=norm)
-    return a, b, cosine(products, source_norm, target_norm)
+        return sinkhorn_log(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, watch=watch)
+    return sinkhorn(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, eps=eps, watch=watch)
 
 
 def needs_log_domain(reg: float) -> bool:

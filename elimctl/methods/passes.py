@@ -40,7 +40,7 @@ class Passes:
     norms: Sequence[_BatchNorm] = ()
     _compiled: dict[Network, Network] = field(default_factory=dict)
 
-    def __call__(self, network: Network, images: Tensor, *, shares: Sequence[int]) -> Float[Tensor, "B d"]:
+    def __call__(self, network: Network, images: Tensor, *, shares: Sequence[int]) -> Float[Tensor, "B ..."]:
         """Features of the images of all ranks.
 
         Args:

@@ -1,12 +1,13 @@
 """A prepared dataset, opened: its manifest, its images, and its splits as arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from elimctl.errors import StoreError
+from elimctl.errors import DataError, StoreError
 from elimctl.evaluate.predict import labels
 from elimctl.loader.batches import Samples
 from elimctl.manifest import parquet, splits
@@ -38,19 +39,45 @@ class Dataset:
         """sha256 of the manifest."""
         return parquet.digest(self.folder / "manifest.parquet")
 
-    def samples(self, split: str, *, fold: int) -> Samples:
+    def samples(self, split: str, *, fold: int, classes: Sequence[str] = ()) -> Samples:
         """The kept samples of a split.
+
+        Args:
+            split: as `manifest.splits.select` takes it.
+            fold: likewise.
+            classes: names of the classes of expression that are learned, in the order of their codes; samples
+                of others are left out. None of them: valence and arousal are learned.
 
         Raises:
             DataError: the split is empty or unknown, or a row has no label.
         """
         index = splits.select(self.table, split, fold=fold)
-        names, identity = np.unique(
-            self.table["identity"].take(pa.array(index)).to_numpy(zero_copy_only=False),
-            return_inverse=True,
+        codes = None
+        if classes:
+            code = {name: number for number, name in enumerate(classes)}
+            codes = np.array([code.get(name, -1) for name in self._taken("expression", index)])
+            if not (codes >= 0).any():
+                raise DataError(
+                    f"no sample of split {split!r} of {self.name} is one of {', '.join(classes)}",
+                    hint="choose another split or dataset",
+                )
+            index, codes = index[codes >= 0], codes[codes >= 0].astype(np.int64)
+        names, identity = np.unique(self._taken("identity", index), return_inverse=True)
+        target = labels(self.table, index) if codes is None else np.zeros((len(index), 2))
+        ages = self._taken("age", index).astype(np.float32)
+        return Samples(
+            index,
+            target.astype(np.float32),
+            identity.astype(np.int64),
+            tuple(str(name) for name in names),
+            classes=codes,
+            class_names=tuple(classes),
+            age=None if np.isnan(ages).all() else ages,
         )
-        target = labels(self.table, index).astype(np.float32)
-        return Samples(index, target, identity.astype(np.int64), tuple(str(name) for name in names))
+
+    def _taken(self, column: str, index: np.ndarray) -> np.ndarray:
+        """A column of some rows."""
+        return self.table[column].take(pa.array(index)).to_numpy(zero_copy_only=False)
 
 
 def open_dataset(folder: Path) -> Dataset:

@@ -1,15 +1,19 @@
 """From a run to its scores on a split."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from elimctl import atomic
 from elimctl.evaluate.evaluate import evaluate
 from elimctl.evaluate.predict import Predictions, predictions
-from elimctl.evaluate.score import MetricOptions, Scores
+from elimctl.evaluate.score import MetricOptions
 from elimctl.stages.dataset import Dataset, open_dataset
+from elimctl.stages.flips import Flips, original_first
+from elimctl.stages.task import AnyScores, Task, trained_task
 from elimctl.train import hardware, run
 from elimctl.train.config import DataConfig
 from elimctl.workspace import Workspace
@@ -30,13 +34,15 @@ class Evaluation:
         step: training steps behind the checkpoint that was scored.
         scores: the scores.
         predictions: the Parquet file that holds every prediction.
+        flips: what became of labels that were flipped on purpose, on the split that has them.
     """
 
     run: str
     dataset: str
     step: int
-    scores: Scores
+    scores: AnyScores
     predictions: Path
+    flips: Flips | None = None
 
 
 def evaluate_run(
@@ -76,9 +82,11 @@ def evaluate_run(
     if data is None:
         found.require_manifest(dataset.digest)
     on = hardware.device(device or config.train.device)
+    task = trained_task(found)
     batches, count = predict_split(
         model.to(on).predict,  # type: ignore[arg-type]
         dataset,
+        task,
         split,
         fold=fold,
         crop_px=config.model.image_px,
@@ -90,6 +98,7 @@ def evaluate_run(
         dataset.table,
         split=split,
         path=path,
+        classes=task.classes,
         options=options or MetricOptions(),
         protocol={
             "run": found.name,
@@ -99,7 +108,13 @@ def evaluate_run(
             "fold": fold,
         },
     )
-    return Evaluation(found.name, dataset.name, progress.step, scores, path.with_name(f"{path.name}.parquet"))
+    flips = None
+    if split == "train" and data is None:
+        flips = original_first(model, dataset, task, config, device=on)
+        if flips is not None:
+            atomic.write_text(path.with_name("flips.json"), json.dumps(asdict(flips), indent=2) + "\n")
+    predictions = path.with_name(f"{path.name}.parquet")
+    return Evaluation(found.name, dataset.name, progress.step, scores, predictions, flips)
 
 
 def _stem(split: str, dataset: str, fold: int, *, trained: DataConfig) -> str:
@@ -115,6 +130,7 @@ def _stem(split: str, dataset: str, fold: int, *, trained: DataConfig) -> str:
 def predict_split(
     predict: Callable[[torch.Tensor], torch.Tensor],
     dataset: Dataset,
+    task: Task,
     split: str,
     *,
     fold: int,
@@ -122,12 +138,12 @@ def predict_split(
     device: torch.device | str,
 ) -> tuple[Iterator[Predictions], int]:
     """Predictions for the kept samples of a split, and the number of batches they come in."""
-    samples = dataset.samples(split, fold=fold)
+    samples = task.samples(dataset, split, fold=fold)
     batches = predictions(
         predict,
         dataset.reader,
         samples.index,
-        samples.target,
+        task.target(samples),
         crop_px=crop_px,
         batch_size=BATCH,
         device=device,

@@ -10,12 +10,13 @@ import torch
 
 from elimctl import atomic, plugins
 from elimctl.evaluate.predict import Predictions
-from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
+from elimctl.evaluate.score import MetricOptions, accumulate, score
 from elimctl.export import eager
 from elimctl.export.metadata import describe
 from elimctl.loader.crop import centre
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import predict_split
+from elimctl.stages.task import AnyScores, Task, trained_task
 from elimctl.train import run
 from elimctl.train.config import RunConfig
 from elimctl.workspace import Workspace
@@ -42,7 +43,7 @@ class Export:
     size_mb: float
     preds_difference: float
     metric_difference: float
-    scores: Scores
+    scores: AnyScores
 
 
 def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) -> Export:
@@ -66,12 +67,15 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
     crop_px = config.model.image_px
     path = found.folder / "export" / f"model.{exporter}"
     crop = dict(dataset.reader.attributes["crop"]) | {"centre_px": crop_px}
-    metadata = describe(run=found.name, dataset=dataset.name, crop=crop)
+    task = trained_task(found)
+    metadata = describe(run=found.name, dataset=dataset.name, crop=crop, classes=task.classes)
     found.require_manifest(dataset.digest)
     # an export that disagrees with its run never gets this name, and leaves an earlier one in place
     with atomic.replacing(path) as beside:
         plugin.export(model, beside, image_px=crop_px, metadata=metadata)
-        preds_difference, metric_difference, scores = _check(plugin.load(beside), model, dataset, config)
+        preds_difference, metric_difference, scores = _check(
+            plugin.load(beside), model, dataset, task, config
+        )
         size_mb = beside.stat().st_size / 1e6
     record = metadata | {
         "crop": crop,
@@ -84,8 +88,8 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
 
 
 def _check(
-    session: eager.Predict, model: torch.nn.Module, dataset: Dataset, config: RunConfig
-) -> tuple[float, float, Scores]:
+    session: eager.Predict, model: torch.nn.Module, dataset: Dataset, task: Task, config: RunConfig
+) -> tuple[float, float, AnyScores]:
     """Compare an export with its run on the split `val`: every prediction, and every metric.
 
     Returns:
@@ -94,19 +98,23 @@ def _check(
     Raises:
         ExportError: one of the differences is too large.
     """
-    rows = dataset.samples("val", fold=config.data.fold).index[:CHECKED_ROWS]
+    rows = task.samples(dataset, "val", fold=config.data.fold).index[:CHECKED_ROWS]
     single = eager.difference(session, model, _images(dataset, rows, config.model.image_px))
     eager.check(single, tolerance=eager.PREDS_TOLERANCE, what="predictions")
 
     def predict_all(predict: Callable[[torch.Tensor], torch.Tensor]) -> list[Predictions]:
         fold, crop_px = config.data.fold, config.model.image_px
-        return list(predict_split(predict, dataset, "val", fold=fold, crop_px=crop_px, device="cpu")[0])
+        return list(predict_split(predict, dataset, task, "val", fold=fold, crop_px=crop_px, device="cpu")[0])
 
     exported = predict_all(lambda images: torch.from_numpy(session(images.numpy())))
     original = predict_all(eager.reference(model))
-    difference = metric_difference(exported, original)
+    if task.classes:
+        scores = task.score(exported, MetricOptions(), split="val")
+        difference = abs(scores.best - task.score(original, MetricOptions(), split="val").best)
+    else:
+        difference = metric_difference(exported, original)
     eager.check(difference, tolerance=eager.METRIC_TOLERANCE, what="metrics on val")
-    return single, difference, score(accumulate(exported), MetricOptions(), split="val")
+    return single, difference, task.score(exported, MetricOptions(), split="val")
 
 
 def _images(dataset: Dataset, rows: np.ndarray, crop_px: int) -> Iterator[np.ndarray]:

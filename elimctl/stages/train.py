@@ -3,16 +3,20 @@
 import numpy as np
 from torch import nn
 
+from elimctl import plugins
 from elimctl.config import Values
 from elimctl.errors import ConfigError
 from elimctl.evaluate.predict import shared_predictions
-from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
+from elimctl.evaluate.score import MetricOptions
+from elimctl.loader import subset
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import BATCH
+from elimctl.stages.task import AnyScores, Task, task_of, trained_task
 from elimctl.train import hardware, run, trackers
-from elimctl.train.config import DataConfig, RunConfig, resolve
+from elimctl.train.config import RunConfig, resolve
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.session import Session, Validate
 from elimctl.workspace import Workspace
@@ -35,17 +39,19 @@ def start(
         MissingError: no dataset is prepared, or it is not clear which is meant.
     """
     dataset = open_dataset(workspace.dataset(config.data.name))
-    samples = dataset.samples("train", fold=config.data.fold)
-    config = config.model_copy(update={"data": DataConfig(name=dataset.name, fold=config.data.fold)})
-    config = resolve(config, samples=np.bincount(samples.identity).tolist())
+    config = config.model_copy(update={"data": config.data.model_copy(update={"name": dataset.name})})
+    task = task_of(config, dataset)
+    config = _of_method(config, task)
+    samples = _training_samples(config, dataset, task)
+    config = _with_epoch(resolve(config, samples=np.bincount(samples.identity).tolist()), len(samples))
     ranks.require_same((dataset.digest, config), "a dataset or settings")
     trackers.require(config.train.trackers)
     if config.train.compile:
         hardware.require_compiler(hardware.device(config.train.device, local=ranks.local))
     folder = workspace.new_run(ranks.agree(name or run.new_name(workspace.runs, config)))
-    session = _session(run.Run(folder), config, dataset, samples, ranks)
+    session = _session(run.Run(folder), config, dataset, task, samples, ranks)
     session.batches.batch(0)  # whatever forbids training is found before there is a run
-    facts = _facts(config, dataset, samples) | run.parameter_facts(session.model)
+    facts = _facts(config, dataset, task, samples) | run.parameter_facts(session.model)
     ranks.first_only(lambda: run.create(folder, config, facts=facts))
     return session
 
@@ -65,7 +71,8 @@ def resume(workspace: Workspace, *, name: str | None = None, ranks: Ranks = ALON
     config = found.config()
     dataset = open_dataset(workspace.dataset(config.data.name))
     found.require_manifest(dataset.digest)
-    session = _session(found, config, dataset, dataset.samples("train", fold=config.data.fold), ranks)
+    task = trained_task(found)
+    session = _session(found, config, dataset, task, _training_samples(config, dataset, task), ranks)
     session.resume()
     if session.finished:
         steps = session.progress.step
@@ -87,7 +94,46 @@ def device_of(workspace: Workspace, name: str | None) -> str:
     return run.Run(workspace.run(name)).config().train.device
 
 
-def _session(made: run.Run, config: RunConfig, dataset: Dataset, samples: Samples, ranks: Ranks) -> Session:
+def _training_samples(config: RunConfig, dataset: Dataset, task: Task) -> Samples:
+    """The samples that a run trains on: maybe of some identities alone, maybe with other classes."""
+    samples = task.samples(dataset, "train", fold=config.data.fold)
+    if config.train.max_identities is not None:
+        samples = subset.identities(samples, config.train.max_identities, seed=config.train.seed)
+    if config.data.flip:
+        samples = subset.flipped(samples, config.data.flip, seed=config.train.seed)
+    return samples
+
+
+def _of_method(config: RunConfig, task: Task) -> RunConfig:
+    """Fill in what a method wants to know of its task, and the part of a backbone that it wants.
+
+    Raises:
+        ConfigError: `data.flip` for a method that learns no classes.
+    """
+    plugin = plugins.find("methods", config.method_name)
+    if task.classes:
+        config = config.model_copy(update={"method": {**config.method, "classes": len(task.classes)}})
+    elif config.data.flip:
+        raise ConfigError(
+            f"data.flip with {config.method_name}, which learns no classes",
+            hint="leave data.flip out, or train --method dmue",
+        )
+    if (neck := getattr(plugin, "NECK", None)) and "neck" not in config.model.model_fields_set:
+        config = config.model_copy(update={"model": config.model.model_copy(update={"neck": neck})})
+    return config
+
+
+def _with_epoch(config: RunConfig, count: int) -> RunConfig:
+    """Tell a method that wants to know how many steps an epoch has."""
+    if config.method.get("epoch_steps", 1) is not None:  # it has no such setting, or a recipe set it
+        return config
+    steps = steps_per_epoch(count, config.train.batch_size or 1)
+    return config.model_copy(update={"method": {**config.method, "epoch_steps": steps}})
+
+
+def _session(
+    made: run.Run, config: RunConfig, dataset: Dataset, task: Task, samples: Samples, ranks: Ranks
+) -> Session:
     """A session at step 0."""
     train, crop_px = config.train, config.model.image_px
     kept = getattr(config.method_config(), "samples", 2)  # k of methods that select samples
@@ -111,39 +157,42 @@ def _session(made: run.Run, config: RunConfig, dataset: Dataset, samples: Sample
         processes=train.worker_kind == "process",
         pinned=hardware.device(train.device, local=ranks.local).type == "cuda",
     )
-    return Session(made, train, run.build_model(config), batches, _validation(config, dataset, ranks), ranks)
+    validate = _validation(config, dataset, task, ranks)
+    return Session(made, train, run.build_model(config), batches, validate, ranks)
 
 
-def _validation(config: RunConfig, dataset: Dataset, ranks: Ranks) -> Validate:
+def _validation(config: RunConfig, dataset: Dataset, task: Task, ranks: Ranks) -> Validate:
     """A function that scores a model on the validation split, exactly as `elimctl eval` does."""
-    val = dataset.samples("val", fold=config.data.fold)  # an empty split is refused before training
-    crop_px = config.model.image_px
+    val = task.samples(dataset, "val", fold=config.data.fold)  # an empty split is refused before training
+    crop_px, target = config.model.image_px, task.target(val)
     device = hardware.device(config.train.device, local=ranks.local)
 
-    def validate(model: nn.Module) -> Scores:
+    def validate(model: nn.Module) -> AnyScores:
         batches = shared_predictions(
             model.predict,  # type: ignore[arg-type]
             dataset.reader,
             val.index,
-            val.target,
+            target,
             crop_px=crop_px,
             batch_size=BATCH,
             device=device,
+            width=task.width,
             rank=ranks.rank,
             ranks=ranks.size,
             add_up=ranks.add_up,
         )
-        return score(accumulate(batches), MetricOptions(), split="val")
+        return task.score(batches, MetricOptions(), split="val")
 
     return validate
 
 
-def _facts(config: RunConfig, dataset: Dataset, samples: Samples) -> Values:
+def _facts(config: RunConfig, dataset: Dataset, task: Task, samples: Samples) -> Values:
     return {
         "dataset": dataset.name,
         "manifest": dataset.digest,
         "fold": config.data.fold,
         "train_samples": len(samples),
         "train_identities": len(samples.names),
+        **({"classes": list(task.classes)} if task.classes else {}),
         "weights": "ImageNet" if config.model.pretrained else f"random ({config.model.init})",
     }

@@ -27,13 +27,13 @@ class Progress:
 
     Args:
         step: optimisation steps done.
-        best_ccc: best validation CCC (mean of both axes) so far, None before the first validation.
+        best: best validation score so far (mean CCC, or accuracy), None before the first validation.
         best_step: step of that validation.
         scaler: state of the scaling of losses, which fp16 wants.
     """
 
     step: int = 0
-    best_ccc: float | None = None
+    best: float | None = None
     best_step: int | None = None
     scaler: dict[str, Any] | None = None
 

@@ -27,6 +27,7 @@ class DataConfig(Config):
 
     name: str | None = None  # folder under data/; None: the only one
     fold: Annotated[int, Field(ge=0)] = 0  # fold that is `val`; the others are `train`
+    flip: Share = 0.0  # share of the training samples that get another class, to see what is made of it; E.4
 
 
 class TrainConfig(Config):
@@ -35,7 +36,8 @@ class TrainConfig(Config):
     steps: Positive | None = None  # optimisation steps; None: see `resolve`
     epochs: Positive = 10  # passes over the training split when `steps` is None
     batch_size: Positive | None = None  # images, of all ranks together; None: see `resolve`; A.10 row 22
-    sampler: Literal["identity", "shuffle"] | None = None  # None: the method's own; A.10 row 23
+    sampler: Literal["identity", "shuffle", "class"] | None = None  # None: the method's own; A.10 row 23
+    max_identities: Positive | None = None  # identities of the training split, chosen by the seed; A.12
     identities: Positive = 10  # N, identities in a batch, of all ranks together; A.10 row 19
     lr_backbone: Rate = 5e-5  # Adam, trunk and neck; A.10 row 10
     lr_projector: Rate = 1e-5  # Adam, projector; A.10 row 10

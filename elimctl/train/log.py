@@ -10,7 +10,7 @@ from elimctl import atomic
 if TYPE_CHECKING:
     from elimctl.train.loop import Report
 
-VALIDATION_COLUMNS = ("val_ccc_valence", "val_ccc_arousal", "val_ccc")
+VALIDATION = "val_"  # what columns of scores begin with; they come last
 
 
 def append(path: Path, report: "Report", *, steps_per_epoch: int) -> None:
@@ -27,9 +27,8 @@ def append(path: Path, report: "Report", *, steps_per_epoch: int) -> None:
         "lr": repr(report.lr),
         **{f"loss_{name}": repr(value) for name, value in report.losses.items()},
     }
-    scores = report.scores
-    found = (scores.valence.ccc, scores.arousal.ccc, scores.mean.ccc) if scores else ("", "", "")
-    row |= dict(zip(VALIDATION_COLUMNS, found, strict=True))
+    if report.scores is not None:
+        row |= {f"{VALIDATION}{name}": value for name, value in report.scores.logged.items()}
     columns = _columns(path, list(row))
     with path.open("a", newline="", encoding="utf-8") as file:
         csv.DictWriter(file, columns, lineterminator="\n").writerow(row)
@@ -38,7 +37,7 @@ def append(path: Path, report: "Report", *, steps_per_epoch: int) -> None:
 def _columns(path: Path, wanted: list[str]) -> list[str]:
     """Columns of the file, after those were added that it has not got yet.
 
-    A step may have no loss that others have: where nothing could be matched, say.
+    A step may have no loss that others have, where nothing could be matched, say; and few have scores.
     """
     rows: list[dict[str, str]] = []
     known: list[str] = []
@@ -49,8 +48,8 @@ def _columns(path: Path, wanted: list[str]) -> list[str]:
                 return known
             file.seek(0)
             rows = list(csv.DictReader(file))
-    losses = [name for name in wanted if name not in (*known, *VALIDATION_COLUMNS)]
-    columns = [*(name for name in known if name not in VALIDATION_COLUMNS), *losses, *VALIDATION_COLUMNS]
+    columns = [*known, *(name for name in wanted if name not in known)]
+    columns.sort(key=lambda name: name.startswith(VALIDATION))  # stable: all else stays in its order
     text = StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()

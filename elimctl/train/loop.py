@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from elimctl.errors import DataError
+from elimctl.evaluate.classes import ClassScores
 from elimctl.evaluate.score import Scores
 from elimctl.loader.batch import Batch
 from elimctl.train import checkpoint, log, optimiser, trackers
@@ -26,7 +27,7 @@ class Report:
         lr: learning rate of the backbone.
         images_per_s: images trained on per second, since the run was started or resumed, by all ranks.
         scores: validation scores, on the steps that validate.
-        best: best validation CCC so far.
+        best: best validation score so far, CCC or accuracy.
         saved: the checkpoint written after this step, if one was.
     """
 
@@ -35,7 +36,7 @@ class Report:
     losses: dict[str, float]
     lr: float
     images_per_s: float
-    scores: Scores | None = None
+    scores: Scores | ClassScores | None = None
     best: float | None = None
     saved: Path | None = None
 
@@ -90,16 +91,16 @@ def _trackers(session: Session) -> trackers.Trackers:
 def _validate(session: Session, batch: Batch, report: Report) -> Report:
     """Validate where the step is due for it, and keep the best weights."""
     if report.step != report.steps and report.step % (session.config.eval_every or report.steps):
-        return replace(report, best=session.progress.best_ccc)
+        return replace(report, best=session.progress.best)
     try:
         scores = session.validate(session.model.eval())
     except DataError as error:
         raise diverged(session, batch, error.message) from error
-    if session.progress.best_ccc is None or scores.mean.ccc > session.progress.best_ccc:
-        session.progress = replace(session.progress, best_ccc=scores.mean.ccc, best_step=report.step)
+    if session.progress.best is None or scores.best > session.progress.best:
+        session.progress = replace(session.progress, best=scores.best, best_step=report.step)
         if session.ranks.first:
             checkpoint.save(session.run.best, session.model, None, replace(session.progress, scaler=None))
-    return replace(report, scores=scores, best=session.progress.best_ccc)
+    return replace(report, scores=scores, best=session.progress.best)
 
 
 def _save(session: Session, report: Report, *, stopping: bool) -> Report:

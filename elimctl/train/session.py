@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from elimctl import atomic
 from elimctl.errors import ConfigError
+from elimctl.evaluate.classes import ClassScores
 from elimctl.evaluate.score import Scores
 from elimctl.loader.batch import Batch
 from elimctl.loader.batches import Batches
@@ -20,7 +21,7 @@ from elimctl.train.config import PAIR, TrainConfig
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.run import Run
 
-Validate = Callable[[nn.Module], Scores]
+Validate = Callable[[nn.Module], Scores | ClassScores]
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -67,13 +66,11 @@ def open_trackers(names: Sequence[Name], *, folder: Path, name: str, config: Val
 
 
 def values(report: "Report") -> dict[str, float]:
-    """The numbers of a step by name: `lr`, `images_per_s`, `loss/total`, `val/ccc`, `val/ccc_valence` ..."""
+    """The numbers of a step by name: `lr`, `images_per_s`, `loss/total`, `val/ccc` or `val/accuracy` ..."""
     found = {"lr": report.lr, "images_per_s": report.images_per_s}
     found |= {f"loss/{name}": value for name, value in report.losses.items()}
     if report.scores is not None:
-        scores = report.scores
-        for suffix, axis in (("", scores.mean), ("_valence", scores.valence), ("_arousal", scores.arousal)):
-            found |= {f"val/{metric}{suffix}": value for metric, value in asdict(axis).items()}
+        found |= {f"val/{name}": value for name, value in report.scores.logged.items()}
     return found
 
 

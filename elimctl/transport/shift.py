@@ -10,7 +10,9 @@ from torch import Tensor
 from elimctl.transport.precision import full_precision
 
 SPREAD_EPS = 1e-6  # Kim & Song 2022, Eq. 4
+COST_FLOOR = 1e-8  # a transport that costs nothing counts for little among others, and evenly among its like
 Share = Literal["per_sample", "first", "mean"]
+Weighting = Literal["cost", "inverse_cost", "equal"]
 
 
 def identity_shift(M: Float[Tensor, "B n m"], plan: Float[Tensor, "B n m"]) -> Float[Tensor, "B m"]:
@@ -26,6 +28,26 @@ def identity_shift(M: Float[Tensor, "B n m"], plan: Float[Tensor, "B n m"]) -> F
     Source: Kim & Song 2022, Eq. 3.
     """
     return (M * plan).sum(dim=1)
+
+
+def average(
+    shift: Float[Tensor, "R T m"], real: Bool[Tensor, "R T"], *, by: Weighting
+) -> Float[Tensor, "T m"]:
+    """The shifts of each target from several references, averaged into one.
+
+    With `cost` a reference counts in proportion to what the transport from it to the target costs, the sum
+    of its shifts. So a reference that differs from the target, and hence shows what is the target's own,
+    counts more than one that resembles it and finds next to nothing to remove. With `inverse_cost` it is
+    the other way round: the target is compared above all with those near it. `equal` is the plain mean.
+
+    Args:
+        shift: from each of R references to each of T targets; 0 at padding.
+        real: False where the two are the same identity; True for at least one reference of each target.
+        by: what a reference counts.
+    """
+    cost = shift.sum(dim=2).clamp_min(COST_FLOOR)
+    weight = {"cost": cost, "inverse_cost": 1 / cost, "equal": torch.ones_like(cost)}[by] * real
+    return (shift * (weight / weight.sum(dim=0)).unsqueeze(2)).sum(dim=0)
 
 
 def share(shift: Float[Tensor, "B m"], mask: Bool[Tensor, "B m"], *, among: Share) -> Float[Tensor, "B m"]:

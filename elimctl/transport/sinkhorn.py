@@ -4,17 +4,12 @@ Both solvers stop after a fixed, small number of iterations, as the method asks:
 plan is then not the converged one, and is not meant to be.
 """
 
-import warnings
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from elimctl.transport.convergence import Watch
 from elimctl.transport.precision import full_precision
-
-
-class ConvergenceWarning(RuntimeWarning):
-    """A solver reached its iteration limit before its tolerance."""
 
 
 @full_precision
@@ -28,6 +23,7 @@ def sinkhorn(
     mask: Bool[Tensor, "#B n"] | None = None,
     tol: float | None = None,
     eps: float = 0.0,
+    watch: Watch | None = None,
 ) -> Float[Tensor, "B n m"]:
     """Plans of B entropic transport problems, solved together.
 
@@ -44,6 +40,8 @@ def sinkhorn(
         tol: stop once no scaling changes by more, relative to the largest of its problem; this reads
             from the device in every iteration. None: always `n_iter` iterations.
         eps: added to the weights `a` and to every denominator, for bit fidelity with the reference code.
+        watch: told by how much scalings still change where `tol` was not reached; None: a new one, which
+            warns here and now.
 
     Returns:
         Plans; columns sum to b exactly (with eps = 0), rows approach a.
@@ -70,7 +68,7 @@ def sinkhorn(
             break
     else:
         if tol is not None:
-            _warn(change, tol, n_iter)
+            (Watch() if watch is None else watch)(change, tol=tol, solver="sinkhorn", n_iter=n_iter)
     v = _divide(b, torch.bmm(u, K), eps or None)
     return u.mT * K * v
 
@@ -85,6 +83,7 @@ def sinkhorn_log(
     n_iter: int,
     mask: Bool[Tensor, "#B n"] | None = None,
     tol: float | None = None,
+    watch: Watch | None = None,
 ) -> Float[Tensor, "B n m"]:
     """The plans of `sinkhorn`, computed with logarithms: finite for any `reg`.
 
@@ -96,6 +95,7 @@ def sinkhorn_log(
         n_iter: as in `sinkhorn`.
         mask: as in `sinkhorn`.
         tol: as in `sinkhorn`.
+        watch: as in `sinkhorn`.
 
     Returns:
         Plans; columns sum to b up to rounding, rows approach a.
@@ -105,8 +105,8 @@ def sinkhorn_log(
 
     Source: as `sinkhorn`; Peyré & Cuturi 2019, section 4.4.
     """
-    log_K, log_a, log_b = -M / reg, _log(a), _log(b)
-    log_u = _log(torch.ones_like(a) if mask is None else mask.expand_as(a).to(a.dtype))
+    log_K, log_a, log_b = -M / reg, log_weights(a), log_weights(b)
+    log_u = log_weights(torch.ones_like(a) if mask is None else mask.expand_as(a).to(a.dtype))
     for _ in range(n_iter):
         before = log_u
         log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
@@ -118,7 +118,7 @@ def sinkhorn_log(
                 break
     else:
         if tol is not None:
-            _warn(change, tol, n_iter)
+            (Watch() if watch is None else watch)(change, tol=tol, solver="sinkhorn", n_iter=n_iter)
     log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
     return (log_u.unsqueeze(2) + log_K + log_v.unsqueeze(1)).exp()
 
@@ -131,7 +131,7 @@ def _divide(
     return weights / (sums if floor is None else sums + floor)
 
 
-def _log(weights: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+def log_weights(weights: Float[Tensor, "*B n"]) -> Float[Tensor, "*B n"]:
     """Logarithm with -inf for 0, and a gradient of 0 there instead of NaN."""
     positive = weights > 0
     return torch.where(positive, torch.where(positive, weights, 1).log(), -torch.inf)
@@ -143,13 +143,3 @@ def _relative_change(before: Float[Tensor, "B n"], after: Float[Tensor, "B n"]) 
 
 def _settled(change: Float[Tensor, " B"], tol: float) -> bool:
     return bool((change <= tol).all())
-
-
-def _warn(change: Float[Tensor, " B"], tol: float, n_iter: int) -> None:
-    late = int((change > tol).sum())
-    warnings.warn(
-        f"sinkhorn did not converge in {n_iter} iterations: {late} of {len(change)} problems still change "
-        f"by up to {change.max().item():.1e}, wanted at most {tol:.1e}",
-        ConvergenceWarning,
-        stacklevel=4,
-    )

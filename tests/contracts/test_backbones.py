@@ -10,6 +10,7 @@ from elimctl import plugins
 from elimctl.backbones import pretrained
 from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig
+from elimctl.backbones.split import Split
 from elimctl.errors import ConfigError, DownloadError
 
 # timm wants the name of a network after its own; a small one stands for all
@@ -70,6 +71,25 @@ def test_images_of_half_the_size_work_or_are_refused_when_building(name):
         else:
             said = None
     assert "112" in said and "224" in said if said else features.shape == (2, 64)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_split_into_maps_and_their_features_or_refuses_to_be(name):
+    with torch.device("meta"):  # shapes alone decide
+        try:
+            backbone = build(name, neck="split").eval()
+        except ConfigError as error:
+            said = error.message
+        else:
+            said = None
+            maps = backbone.trunk(torch.empty(2, 3, 224, 224))
+            features = backbone.neck(maps)
+    if said:
+        assert "model.neck = 'split'" in said
+    else:
+        assert isinstance(backbone.neck, Split)
+        assert maps.ndim == 4
+        assert features.shape == (2, backbone.neck.width)
 
 
 @pytest.mark.parametrize("name", NAMES)

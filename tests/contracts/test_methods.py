@@ -13,6 +13,8 @@ from elimctl.loader.batch import Batch
 
 NAMES = plugins.names("methods")
 COUNTS = (5, 3, 6)
+# what a run resolves from the dataset for a method that classifies
+CLASSIFICATION = {"classes": 4, "epoch_steps": 1}
 
 
 @pytest.fixture(params=NAMES)
@@ -24,9 +26,15 @@ def method(request):
         torch.manual_seed(0)
         trunk = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
         neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
-        return plugin.build(plugin.Config(), Backbone(trunk, neck))
+        resolved = CLASSIFICATION if task(plugin) == "classification" else {}
+        return plugin.build(plugin.Config(**resolved), Backbone(trunk, neck))
 
+    build.outputs = CLASSIFICATION["classes"] if task(plugin) == "classification" else 2
     return build
+
+
+def task(plugin):
+    return getattr(plugin, "TASK", "regression")
 
 
 @pytest.fixture
@@ -43,7 +51,20 @@ def batch():
         groups=torch.where(places < starts[1:, None], places, -1),
         seed=1,
         step=2,
+        classes=torch.arange(total) % CLASSIFICATION["classes"],
+        age=torch.full((total,), 20.0),
     )
+
+
+def backward(model, batch):
+    """Add up the gradients of all updates of an iteration."""
+    for update in range(model.updates(batch)):
+        model.losses(batch, update=update)["total"].backward()
+
+
+def learning(model):
+    """Parameters that are not frozen."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def test_there_are_methods():
@@ -63,7 +84,7 @@ def test_its_settings_survive_toml(name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_names_its_sampler(name):
-    assert plugins.find("methods", name).SAMPLER in ("identity", "shuffle")
+    assert plugins.find("methods", name).SAMPLER in ("identity", "shuffle", "class")
 
 
 def test_losses_are_finite_scalars(method, batch):
@@ -97,7 +118,7 @@ def test_each_update_can_be_stepped(method, batch):
 
 def test_gradient_reaches_every_parameter_of_both_groups(method, batch):
     model = method()
-    model.losses(batch)["total"].backward()
+    backward(model, batch)
     groups = model.parameter_groups()
     assert {"backbone", "projector"} <= set(groups)
     for parameters in groups.values():
@@ -105,10 +126,10 @@ def test_gradient_reaches_every_parameter_of_both_groups(method, batch):
         assert any(parameter.grad.abs().sum() > 0 for parameter in parameters)
 
 
-def test_every_parameter_is_in_exactly_one_group(method):
+def test_every_parameter_that_learns_is_in_exactly_one_group(method):
     model = method()
     grouped = [parameter for parameters in model.parameter_groups().values() for parameter in parameters]
-    assert sorted(map(id, grouped)) == sorted(map(id, model.parameters()))
+    assert sorted(map(id, grouped)) == sorted(map(id, learning(model)))
 
 
 def test_losses_are_a_function_of_weights_and_batch(method, batch):
@@ -147,7 +168,7 @@ def test_predictions_depend_on_each_image_alone(method, batch):
     with torch.no_grad():
         together = model.predict(batch.images)
         alone = torch.cat([model.predict(image.unsqueeze(0)) for image in batch.images])
-    assert together.shape == (sum(COUNTS), 2)
+    assert together.shape == (sum(COUNTS), method.outputs)
     # convolutions of one image and of many may add in another order
     torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)
 
@@ -170,9 +191,9 @@ def test_prediction_in_evaluation_changes_no_state(method, batch):
 
 def test_its_state_survives_saving_and_loading(method, batch):
     trained = method()
-    trained.losses(batch)["total"].backward()
+    backward(trained, batch)
     with torch.no_grad():
-        for parameter in trained.parameters():
+        for parameter in learning(trained):
             parameter -= 0.1 * parameter.grad
     loaded = method()
     loaded.load_state_dict({name: value.clone() for name, value in trained.state_dict().items()})
@@ -182,8 +203,9 @@ def test_its_state_survives_saving_and_loading(method, batch):
 
 def test_it_trains_under_autocast(method, batch):
     model = method()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        losses = model.losses(batch)
-    assert all(loss.dtype == torch.float32 for loss in losses.values())
-    losses["total"].backward()
-    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+    for update in range(model.updates(batch)):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            losses = model.losses(batch, update=update)
+        assert all(loss.dtype == torch.float32 for loss in losses.values())
+        losses["total"].backward()
+    assert all(parameter.grad.isfinite().all() for parameter in learning(model))

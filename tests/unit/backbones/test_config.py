@@ -2,7 +2,7 @@
 
 import pytest
 
-from elimctl.backbones.config import BackboneConfig, one_neck
+from elimctl.backbones.config import BackboneConfig, known_neck, one_neck
 from elimctl.config import validate
 from elimctl.errors import ConfigError
 
@@ -28,3 +28,9 @@ def test_the_small_neck_is_refused_where_there_is_none():
     one_neck(BackboneConfig(name="r18"))
     with pytest.raises(ConfigError, match="'gap' with backbone 'r18'"):
         one_neck(BackboneConfig(name="r18", neck="gap"))
+
+
+def test_a_neck_that_a_backbone_does_not_have_is_refused_with_those_it_has():
+    known_neck(BackboneConfig(name="r18", neck="split"), "fc", "split")
+    with pytest.raises(ConfigError, match="'gap' with backbone 'r18', which has the necks fc and split"):
+        known_neck(BackboneConfig(name="r18", neck="gap"), "fc", "split")

@@ -161,6 +161,7 @@ def share_out(predict, indices, *, ranks, batch_size=4):
             crop_px=8,
             batch_size=batch_size,
             device="cpu",
+            width=2,
             rank=rank,
             ranks=ranks,
             add_up=add_up,

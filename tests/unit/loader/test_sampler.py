@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.errors import DataError
-from elimctl.loader.sampler import PURPOSES, generator, identity_balanced, members, shuffled, steps_per_epoch
+from elimctl.loader.sampler import (
+    PURPOSES,
+    class_balanced,
+    generator,
+    identity_balanced,
+    members,
+    shuffled,
+    steps_per_epoch,
+)
 
 sizes = st.lists(st.integers(1, 30), min_size=4, max_size=12)
 
@@ -62,6 +70,60 @@ def test_fewer_identities_than_n_says_both_numbers():
 def test_a_batch_with_less_than_two_samples_an_identity_is_refused():
     with pytest.raises(DataError, match="1 samples of each of 5 identities"):
         identity_balanced(groups_of([5] * 9), batch_size=9, identities=5, seed=0, epoch=0, step=0)
+
+
+@given(
+    st.lists(st.integers(2, 30), min_size=2, max_size=8),
+    st.integers(0, 20),
+    st.integers(0, 5),
+    st.integers(0, 3),
+)
+def test_a_batch_holds_two_different_samples_of_every_class(counts, more, step, seed):
+    classes = np.repeat(np.arange(len(counts)), counts)
+    size = 2 * len(counts) + more
+    drawn = class_balanced(members(classes), batch_size=size, seed=seed, epoch=0, step=step)
+    assert len(drawn) == size
+    for code in range(len(counts)):
+        assert len(set(drawn[classes[drawn] == code])) >= 2
+
+
+def test_rare_classes_come_up_as_often_as_common_ones_and_samples_of_a_class_equally_often():
+    counts = np.array([100, 10, 4])
+    classes = np.repeat(np.arange(3), counts)
+    drawn = np.concatenate(
+        [class_balanced(members(classes), batch_size=30, seed=0, epoch=0, step=step) for step in range(200)]
+    )
+    seen = np.bincount(classes[drawn])
+    # 24 free draws in each of 200 batches: a standard deviation of 33 around 2000
+    assert np.abs(seen - 2000).max() < 130
+    of_the_rarest = np.bincount(drawn, minlength=114)[110:]
+    # of some 2000 draws, 500 each: a standard deviation of 19
+    assert np.abs(of_the_rarest - 500).max() < 80
+
+
+def test_a_batch_of_classes_is_a_pure_function_of_seed_epoch_and_step():
+    groups = groups_of([9] * 4)
+
+    def draw(seed, epoch, step):
+        return class_balanced(groups, batch_size=20, seed=seed, epoch=epoch, step=step).tolist()
+
+    assert draw(1, 2, 3) == draw(1, 2, 3)
+    assert len({tuple(draw(*key)) for key in [(1, 2, 3), (0, 2, 3), (1, 0, 3), (1, 2, 0)]}) == 4
+
+
+@pytest.mark.parametrize("found", [0, 1])
+def test_a_class_with_less_than_two_samples_is_refused_by_name(found):
+    groups = [np.arange(5), np.arange(found)]
+    with pytest.raises(DataError, match=rf"class 1 has {found} samples"):
+        class_balanced(groups, batch_size=8, seed=0, epoch=0, step=0)
+    with pytest.raises(DataError, match=rf"class 'Fear' has {found} samples"):
+        class_balanced(groups, batch_size=8, seed=0, epoch=0, step=0, names=("Joy", "Fear"))
+
+
+def test_a_batch_with_less_than_two_samples_a_class_is_refused():
+    with pytest.raises(DataError, match="a batch of 7 for 4 classes") as caught:
+        class_balanced(groups_of([5] * 4), batch_size=7, seed=0, epoch=0, step=0)
+    assert "--batch-size 8" in caught.value.hint
 
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 3))

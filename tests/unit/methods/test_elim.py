@@ -12,7 +12,7 @@ from elimctl.loader.batch import Batch
 from elimctl.methods import elim
 from elimctl.methods.elim import Config
 from elimctl.methods.matching import PADDING
-from elimctl.transport.sinkhorn import ConvergenceWarning
+from elimctl.transport.convergence import ConvergenceWarning
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors.json").read_text(encoding="utf-8"))
 
@@ -114,9 +114,12 @@ def test_the_number_of_iterations_is_a_setting(backbone):
     assert not torch.allclose(*shifts)
 
 
-def test_a_tolerance_that_is_not_reached_warns(backbone, batch):
+@pytest.mark.parametrize("references", [1, "all"])
+def test_a_tolerance_that_is_not_reached_warns_once_a_run(backbone, batch, references):
+    model = build(backbone, tol=1e-12, references=references)
     with pytest.warns(ConvergenceWarning):
-        build(backbone, tol=1e-12).losses(batch())
+        model.losses(batch(seed=0))
+    model.losses(batch(seed=1))  # a second warning would be an error
 
 
 @pytest.mark.parametrize("projector_bn", ["none", "shared", "per_identity"])
@@ -240,12 +243,61 @@ def test_losses_are_a_function_of_the_batch_seed(backbone, batch):
 
 
 @pytest.mark.parametrize("sampling", ["gumbel", "none", "max-filling"])
-def test_matching_never_waits_for_the_device(backbone, batch, sampling):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"include_reference": True},
+        {"solver": "qp"},
+        {"solver": "qp", "qp_form": "partial"},
+        {"references": 2, "include_reference": True},
+        {"references": "all"},
+        {"references": "barycentre"},
+    ],
+    ids=str,
+)
+def test_matching_never_waits_for_the_device(backbone, batch, sampling, settings):
     # a tensor on meta has no values: whatever asks for one, on the way forward or back, fails
-    model = build(backbone, sampling=sampling, include_reference=True, projector_bn="per_identity").to("meta")
+    model = build(backbone, sampling=sampling, projector_bn="per_identity", **settings).to("meta")
     features = torch.empty(24, 8, device="meta", requires_grad=True)
     model.matching_loss(features, model.project(features), batch().to("meta")).backward()
     assert features.grad.shape == features.shape
+
+
+@pytest.mark.parametrize(("references", "targets"), [(1, 3), (2, 4), (9, 4), ("all", 4), ("barycentre", 4)])
+def test_a_reference_that_does_not_stand_alone_is_a_target_too(backbone, batch, references, targets):
+    model, drawn = build(backbone, references=references, samples=3, projector_bn="none"), batch()
+    features = torch.rand(24, 8, requires_grad=True)
+    kept = model.draw(drawn)
+    assert len(model.shift_free(features, kept)) == targets
+    model.matching_loss(features, torch.zeros(24, 2), drawn).backward()
+    assert (features.grad.abs().sum(dim=1) > 0).sum() == 3 * targets
+
+
+def test_several_references_are_drawn_by_the_batch_seed(backbone, batch):
+    model = build(backbone, references=2)
+    drawn = {frozenset(model.draw(batch(seed=seed))[:2, 0].tolist()) for seed in range(60)}
+    groups = {frozenset(row.tolist()) - {PADDING} for row in batch().groups}
+    pairs = {
+        frozenset(i for i, group in enumerate(groups) for place in two if place in group) for two in drawn
+    }
+    assert len(pairs) == 6  # of four identities, every two
+    first = build(backbone, references=2, reference="first", sampling="none").draw(batch())
+    assert torch.equal(first, batch().groups)
+
+
+def test_errors_of_the_references_are_added_on_request(backbone, batch):
+    drawn = batch()
+    own, without = (
+        build(backbone, references=2, include_reference=include, sampling="none", reference="first")
+        for include in (True, False)
+    )
+    features, preds = torch.rand(24, 8), torch.rand(24, 2)
+    extra = own.matching_loss(features, preds, drawn) - without.matching_loss(features, preds, drawn)
+    wanted = sum(
+        (preds[places] - drawn.target[places]).square().mean()
+        for places in (row[row != PADDING] for row in drawn.groups[:2])
+    )
+    torch.testing.assert_close(extra, wanted)
 
 
 def test_matching_leaves_the_global_random_state_alone(backbone, batch):
@@ -272,8 +324,12 @@ def test_weights_of_the_losses_are_settings(backbone, batch):
 
 @pytest.mark.parametrize("sampling", ["gumbel", "none", "max-filling"])
 @pytest.mark.parametrize("shift", ["per_sample", "first", "mean"])
-def test_every_sampling_and_sharing_trains(backbone, batch, sampling, shift):
-    model = build(backbone, sampling=sampling, shift=shift)
+@pytest.mark.parametrize("solver", ["sinkhorn", "qp"])
+@pytest.mark.parametrize("references", [1, 2, "all", "barycentre"])
+def test_every_sampling_sharing_solver_and_reference_trains(
+    backbone, batch, sampling, shift, solver, references
+):
+    model = build(backbone, sampling=sampling, shift=shift, solver=solver, references=references)
     model.losses(batch())["total"].backward()
     assert all(gradient.isfinite().all() for gradient in gradients(model).values())
 
@@ -306,6 +362,13 @@ def test_the_projector_is_as_wide_as_the_features(backbone, projector_bn, norm):
     "settings",
     [
         {"eps_everywhere": True, "log_domain": "always"},
+        {"eps_everywhere": True, "solver": "qp"},
+        {"differentiate_plan": True, "solver": "qp"},
+        {"include_reference": True, "references": "barycentre"},
+        {"references": 0},
+        {"references": True},
+        {"references": "most"},
+        {"qp_gamma": 0.0},
         {"warmup": (20, 10)},
         {"warmup": (0, 0)},
         {"warmup": (-1, 10)},

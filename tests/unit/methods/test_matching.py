@@ -3,11 +3,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elimctl.methods.matching import PADDING, gather, needs_log_domain, plan_and_cost, problems, select
+from elimctl.methods.matching import PADDING, entropic, gather, needs_log_domain, problems, select
 from elimctl.transport.sinkhorn import sinkhorn_log
 
 GROUPS = torch.tensor([[4, 0, 2, 7], [1, 3, PADDING, PADDING], [5, 6, 8, PADDING]])
 seeds = st.integers(0, 2**32 - 1)
+
+
+def matched(source, targets, source_mask, target_mask, *, reg, log_domain=None, **options):
+    """Plans and costs from one reference after five iterations."""
+    a, b, M = problems(source.unsqueeze(0), targets, source_mask.unsqueeze(0), target_mask, **options)
+    everyone = source_mask.expand(len(M), -1)
+    return entropic(a, b, M, everyone, reg=reg, n_iter=5, log_domain=log_domain), M
 
 
 def labels(seed=0):
@@ -58,13 +65,13 @@ def test_padded_groups_are_matched_as_if_each_stood_alone(weights, norm, reg, se
     features = torch.randn(len(counts), 6, 5, generator=generator, dtype=torch.float64)
     mask = torch.arange(6) < torch.tensor(counts).unsqueeze(1)
     features = features * mask.unsqueeze(2)
-    options = {"reg": reg, "n_iter": 5, "weights": weights, "norm": norm}
-    plan, M = plan_and_cost(features[0], features[1:], mask[0], mask[1:], **options)
+    options = {"reg": reg, "weights": weights, "norm": norm}
+    plan, M = matched(features[0], features[1:], mask[0], mask[1:], **options)
     n = counts[0]
     for i, m in enumerate(counts[1:]):
         alone = features[i + 1 : i + 2, :m]
         everyone = torch.ones(1, m).bool()
-        wanted_plan, wanted_M = plan_and_cost(features[0, :n], alone, mask[0, :n], everyone, **options)
+        wanted_plan, wanted_M = matched(features[0, :n], alone, mask[0, :n], everyone, **options)
         torch.testing.assert_close(M[i, :n, :m], wanted_M[0])
         # exponents reach 2000 at the smaller reg, and lose three of float64's sixteen digits
         torch.testing.assert_close(plan[i, :n, :m], wanted_plan[0], rtol=1e-9, atol=1e-12)
@@ -75,11 +82,11 @@ def test_small_regularisation_is_solved_in_the_log_domain_unless_told_otherwise(
     features = torch.randn(3, 4, 8, generator=torch.Generator().manual_seed(0))
     mask = torch.ones(3, 4).bool()
     arguments = (features[0], features[1:], mask[0], mask[1:])
-    plan, M = plan_and_cost(*arguments, reg=1e-3, n_iter=5)
-    a, b, cost = problems(*arguments)
+    plan, M = matched(*arguments, reg=1e-3)
+    a, b, cost = problems(features[:1], features[1:], mask[:1], mask[1:])
     assert torch.equal(M, cost)
     assert torch.equal(plan, sinkhorn_log(a, b, M, reg=1e-3, n_iter=5))
-    assert not plan_and_cost(*arguments, reg=1e-3, n_iter=5, log_domain=False)[0].isfinite().all()
+    assert not matched(*arguments, reg=1e-3, log_domain=False)[0].isfinite().all()
 
 
 @pytest.mark.parametrize("reg", [0.2, 0.05])
@@ -90,10 +97,8 @@ def test_where_plain_sinkhorn_is_chosen_it_is_right_even_for_the_widest_kernel(r
     noise = 0.01 * torch.randn(2, 4, 16, generator=torch.Generator().manual_seed(0))
     source, target = noise[0] + away, (noise[1] - away).unsqueeze(0)
     mask = torch.ones(1, 4).bool()
-    found, M = plan_and_cost(source, target, mask[0], mask, reg=reg, n_iter=5, log_domain=False)
-    exact, _ = plan_and_cost(
-        source.double(), target.double(), mask[0], mask, reg=reg, n_iter=5, log_domain=True
-    )
+    found, M = matched(source, target, mask[0], mask, reg=reg, log_domain=False)
+    exact, _ = matched(source.double(), target.double(), mask[0], mask, reg=reg, log_domain=True)
     assert M.max() / reg > 0.99 * 2 / reg
     # costs are rounded to 1e-7, and 1 / reg of that is a relative error of the kernel
     torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-7)
@@ -107,7 +112,21 @@ def test_the_log_domain_begins_where_the_kernel_spans_more_than_forty_powers_of_
 def test_rows_of_a_problem_do_not_mix_with_others():
     features = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0))
     mask = torch.ones(4, 5).bool()
-    plan, _ = plan_and_cost(features[0], features[1:], mask[0], mask[1:], reg=0.2, n_iter=5)
-    alone, _ = plan_and_cost(features[0], features[2:3], mask[0], mask[2:3], reg=0.2, n_iter=5)
+    plan, _ = matched(features[0], features[1:], mask[0], mask[1:], reg=0.2)
+    alone, _ = matched(features[0], features[2:3], mask[0], mask[2:3], reg=0.2)
     # batched matrix products may add in another order
     torch.testing.assert_close(plan[1], alone[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", ["relevance", "self_side"])
+def test_problems_of_several_references_are_those_of_each_alone(weights):
+    features = torch.randn(5, 6, 7, generator=torch.Generator().manual_seed(0))
+    mask = torch.arange(6) < torch.tensor([6, 3, 5, 2, 4]).unsqueeze(1)
+    features = features * mask.unsqueeze(2)
+    together = problems(features[:3], features, mask[:3], mask, weights=weights)
+    alone = [
+        problems(features[i : i + 1], features, mask[i : i + 1], mask, weights=weights) for i in range(3)
+    ]
+    for found, *wanted in zip(together, *alone, strict=True):
+        # products of more rows may add in another order
+        torch.testing.assert_close(found, torch.cat(wanted), rtol=1e-5, atol=1e-6)

@@ -1,5 +1,7 @@
 import csv
+from dataclasses import replace
 
+from elimctl.evaluate.classes import ClassScores
 from elimctl.train import log
 from elimctl.train.loop import Report
 
@@ -28,8 +30,17 @@ def test_a_loss_that_comes_later_gets_a_column_before_those_of_the_validation(tm
     log.append(path, report(3, main=4.0, total=5.0), steps_per_epoch=2)
     assert [row["loss_main"] for row in rows(path)] == ["", "2.0", "4.0"]
     assert [row["loss_total"] for row in rows(path)] == ["1.0", "3.0", "5.0"]
+
+
+def test_scores_come_last_whenever_they_come(tmp_path):
+    path = tmp_path / "metrics.csv"
+    scores = ClassScores("val", 4, 0.5, 0.25, 0.125, ("a", "b"), ((1, 1), (1, 1)))
+    log.append(path, report(1, total=1.0), steps_per_epoch=2)
+    log.append(path, replace(report(2, total=3.0), scores=scores), steps_per_epoch=2)
+    log.append(path, report(3, total=3.0, main=1.0), steps_per_epoch=2)
+    assert [row["val_accuracy"] for row in rows(path)] == ["", "0.5", ""]
     header = path.read_text().splitlines()[0].split(",")
-    assert header[-4:] == ["loss_main", *log.VALIDATION_COLUMNS]
+    assert header[-4:] == ["loss_main", "val_accuracy", "val_balanced_accuracy", "val_macro_f1"]
 
 
 def test_rewinding_keeps_the_rows_of_steps_that_are_done(tmp_path):

@@ -101,7 +101,7 @@ def test_the_last_step_is_validated_and_saved_whatever_is_due(session):
 def test_the_best_checkpoint_is_that_of_the_highest_validation_ccc(session):
     made = session(ccc={2: 0.2, 4: 0.6, 6: 0.4}.__getitem__)
     list(fit(made))
-    assert (made.progress.best_step, made.progress.best_ccc) == (4, 0.6)
+    assert (made.progress.best_step, made.progress.best) == (4, 0.6)
 
 
 def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(session):

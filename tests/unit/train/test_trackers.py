@@ -88,7 +88,7 @@ def test_values_are_named_by_what_they_are_of():
     assert values(report()) == {"lr": 1e-4, "images_per_s": 99.0, "loss/total": 2.5, "loss/main": 0.5}
 
 
-def test_values_of_a_step_that_validates_hold_every_metric_of_both_axes_and_of_their_mean():
+def test_values_of_a_step_that_validates_hold_the_ccc_of_both_axes_and_their_mean():
     axes = [AxisScores(0.1 * n, 0.2 * n, 0.3 * n, 0.4 * n) for n in (1, 2, 3)]
     found = values(report(scores=Scores("val", 8, *axes)))
     assert found.items() >= values(report()).items()
@@ -98,9 +98,9 @@ def test_values_of_a_step_that_validates_hold_every_metric_of_both_axes_and_of_t
         axes[2].ccc,
     )
     assert {name for name in found if name.startswith("val/")} == {
-        f"val/{metric}{axis}"
-        for metric in ("rmse", "sagr", "pcc", "ccc")
-        for axis in ("", "_valence", "_arousal")
+        "val/ccc",
+        "val/ccc_valence",
+        "val/ccc_arousal",
     }
 
 

@@ -1,9 +1,10 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elimctl.transport.cost import cosine
-from elimctl.transport.shift import identity_shift, remove_shift, share
+from elimctl.transport.shift import average, identity_shift, remove_shift, share
 from elimctl.transport.sinkhorn import sinkhorn
 from elimctl.transport.weights import normalise, relevance
 
@@ -95,3 +96,35 @@ def test_shifts_can_be_shared_within_a_problem():
     assert share(shift, mask, among="per_sample").tolist() == shift.tolist()
     assert share(shift, mask, among="first").tolist() == [[1, 1, 1], [3, 3, 3]]
     assert share(shift, mask, among="mean").tolist() == [[1.5, 1.5, 1.5], [5, 5, 5]]
+
+
+# two references, two targets of two samples; the transports cost 1, 3 and 2, 2
+FROM_TWO = torch.tensor([[[1.0, 0.0], [2.0, 0.0]], [[1.0, 2.0], [0.0, 2.0]]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("by", "wanted"),
+    [
+        ("cost", [[1.0, 1.5], [1.0, 1.0]]),
+        ("inverse_cost", [[1.0, 0.5], [1.0, 1.0]]),
+        ("equal", [[1.0, 1.0], [1.0, 1.0]]),
+    ],
+)
+def test_shifts_from_several_references_are_averaged_by_what_their_transports_cost(by, wanted):
+    found = average(FROM_TWO, torch.ones(2, 2).bool(), by=by)
+    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("by", ["cost", "inverse_cost", "equal"])
+def test_an_identity_is_no_reference_of_its_own(by):
+    found = average(FROM_TWO, ~torch.eye(2).bool(), by=by)
+    torch.testing.assert_close(found, torch.stack([FROM_TWO[1, 0], FROM_TWO[0, 1]]))
+
+
+@pytest.mark.parametrize("by", ["cost", "inverse_cost", "equal"])
+def test_transports_that_cost_nothing_are_averaged_too(by):
+    shift = torch.zeros(3, 2, 4, requires_grad=True)
+    found = average(shift, torch.ones(3, 2).bool(), by=by)
+    found.sum().backward()
+    assert (found == 0).all()
+    assert shift.grad.isfinite().all()

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elimctl.transport.sinkhorn import ConvergenceWarning, sinkhorn, sinkhorn_log
+from elimctl.transport.convergence import ConvergenceWarning, Watch
+from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
 
 SOLVERS = pytest.mark.parametrize("solver", [sinkhorn, sinkhorn_log])
 seeds = st.integers(0, 2**32 - 1)
@@ -138,9 +139,17 @@ def test_without_tolerance_it_does_not_warn(solver):
 
 @SOLVERS
 def test_a_tolerance_that_is_not_reached_is_reported_with_numbers(solver):
-    wanted = r"in 2 iterations: [12] of 2 problems .* by up to \d\.\de[+-]\d\d, wanted at most 1\.0e-09"
+    wanted = r"sinkhorn .* in 2 iterations: [12] of 2 problems .* by up to \d\.\de[+-]\d\d, .* 1\.0e-09"
     with pytest.warns(ConvergenceWarning, match=wanted):
         solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9)
+
+
+@SOLVERS
+def test_a_watch_hears_of_a_tolerance_that_is_not_reached_and_warns_once(solver):
+    watch = Watch()
+    with pytest.warns(ConvergenceWarning):
+        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, watch=watch)
+    solver(*problems(1, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, watch=watch)  # another would be an error
 
 
 @SOLVERS

@@ -8,6 +8,7 @@ import torch
 
 from elimctl.transport.cost import cosine
 from elimctl.transport.gumbel import gumbel_score, gumbel_top_k
+from elimctl.transport.qp import qp
 from elimctl.transport.shift import identity_shift, remove_shift, share
 from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
 from elimctl.transport.weights import normalise, relevance
@@ -120,6 +121,29 @@ def test_shifts_and_shift_free_features(case, problem, side, reg, norm):
     # a feature close to its shift leaves the rounding of both: three units of float32 at 1
     agree(shift_free, wanted["Z_hat"], atol=4e-7 if shift_free.dtype == torch.float32 else 0.0)
     agree(shift_free.square().mean(dim=2).sqrt(), wanted["rms_of_rows"])
+
+
+@pytest.mark.parametrize("key", ["qp_gamma0.1", "qp_gamma0.0001", "lp_exact"])
+def test_plans_of_the_quadratic_program(case, problem, key):
+    wanted = case["lp_qp_plans_unit_mass_relevance"][key]
+    gamma = {"qp_gamma0.1": 0.1, "qp_gamma0.0001": 1e-4, "lp_exact": 1e-6}[key]
+    M = cost(problem)
+    plan = qp(*scaled_weights(problem, "relevance", "unit"), M, gamma=gamma)
+    # zeros of the vectors are zeros; here they are what the solver, or rounding of the costs, leaves
+    atol = 1e-10 if M.dtype == torch.float64 else 1e-6
+    agree(plan, wanted["X"], atol=atol)
+    agree((M * plan).sum(dim=(1, 2)), wanted["cost"], atol=atol)
+    shift = identity_shift(M, qp(*scaled_weights(problem, "relevance", "count"), M, gamma=gamma))
+    agree(shift, wanted["mu_count_mass"], atol=atol)
+
+
+def test_the_partial_form_leaves_a_column_of_case_a_empty(dtype):
+    case = VECTORS["elim"]["A_nonneg_n3_m4_d5"]
+    a, b = (torch.tensor([case["weights"]["relevance_count"][side]], dtype=dtype) for side in "ab")
+    plan = qp(a, b, torch.tensor([case["cost"]], dtype=dtype), gamma=1e-4, form="partial")[0]
+    taken = plan.sum(dim=0)
+    assert ((taken < 1e-6).sum(), (taken > 0.1).sum()) == (1, 3)
+    torch.testing.assert_close(plan.sum(dim=1), a[0])  # the lighter side is transported whole
 
 
 def test_the_reference_codes_variant(case, problem):

@@ -1,0 +1,104 @@
+"""Every method trains, is resumed, scored and exported, on an imitation that has what it wants."""
+
+import csv
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from elimctl import plugins
+from elimctl.recipe import run_config
+from elimctl.stages import train as stage
+from elimctl.train.loop import fit
+from elimctl.workspace import Workspace
+
+METHODS = [name for name in plugins.names("methods") if hasattr(plugins.find("methods", name), "SAMPLER")]
+MODEL = {"name": "timm/test_resnet", "image_px": 32}
+TRAIN = {"steps": 4, "batch_size": 16, "identities": 4, "eval_every": 2, "checkpoint_every": 1}
+
+
+@pytest.fixture(scope="module")
+def datasets(call, tmp_path_factory):
+    """A workspace with two datasets: one with valence, arousal and ages, one with classes."""
+    workspace = tmp_path_factory.mktemp("methods")
+    for name, options in (
+        ("affectnet", ["--identities", "24", "--clips", "24", "--frames", "2"]),
+        ("raf-db", ["--identities", "24", "--clips", "24", "--frames", "3"]),
+    ):
+        raw = workspace / "raw" / name
+        small = (
+            ["--set", "imitate.width_px=96", "--set", "imitate.height_px=96"] if name == "affectnet" else []
+        )
+        assert call("imitate", name, raw, *options, *small) == 0
+    ages = workspace / "ages.csv"
+    arguments = ["--detector", "annotation", "--size", "40", "--workspace", workspace]
+    assert call("prepare", "affectnet", workspace / "raw" / "affectnet", *arguments) == 0
+    rows = pq.read_table(workspace / "data" / "affectnet" / "manifest.parquet", columns=["path"])
+    with ages.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "age"])
+        for number, path in enumerate(rows["path"].to_pylist()):
+            writer.writerow(["/".join(path.split("/")[-2:]), 20 + 10 * (number % 5)])
+    arguments += ["--identity", "age-group", "--ages", ages]
+    assert call("prepare", "affectnet", workspace / "raw" / "affectnet", *arguments) == 0
+    arguments = ["--detector", "annotation", "--size", "40", "--workspace", workspace]
+    assert call("prepare", "raf-db", workspace / "raw" / "raf-db", *arguments) == 0
+    return workspace
+
+
+def config(method):
+    data = (
+        "raf-db" if getattr(plugins.find("methods", method), "TASK", "") == "classification" else "affectnet"
+    )
+    model = MODEL | ({"neck": "fc"} if data == "raf-db" else {})
+    return run_config({"data": {"name": data}, "model": model, "method": {"name": method}, "train": TRAIN})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_is_trained_resumed_scored_and_exported(datasets, call, method):
+    workspace = Workspace(datasets)
+    whole = stage.start(workspace, config(method), name=f"{method}-whole")
+    list(fit(whole))
+    killed = fit(stage.start(workspace, config(method), name=f"{method}-killed"))
+    assert next(killed).step == 1
+    killed.close()
+    resumed = stage.resume(workspace, name=f"{method}-killed")
+    list(fit(resumed))
+    for file in ("metrics.csv", "checkpoints/last.safetensors"):
+        assert (resumed.run.folder / file).read_bytes() == (whole.run.folder / file).read_bytes()
+    arguments = ["--run", f"{method}-whole", "--workspace", datasets]
+    assert call("eval", *arguments) == 0
+    scores = json.loads((whole.run.folder / "eval" / "val.json").read_text())
+    assert scores["count"] > 0
+    assert call("export", "onnx", *arguments) == 0
+
+
+def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call):
+    arguments = ["--data", "raf-db", "--method", "dmue", "--backbone", "timm/test_resnet", "--steps", "2"]
+    arguments += ["--batch-size", "16", "--set", "model.image_px=32", "--set", "model.neck=fc"]
+    assert call("train", *arguments, "--set", "data.flip=0.2", "--run", "flips", "--workspace", datasets) == 0
+    assert call("eval", "--split", "train", "--run", "flips", "--workspace", datasets) == 0
+    found = json.loads((datasets / "runs" / "flips" / "eval" / "flips.json").read_text())
+    assert found["count"] > 0
+    assert 0 <= found["original_first"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--method", "elim", "--data", "raf-db"], "elim learns valence and arousal"),
+        (["--method", "caf", "--data", "raf-db"], "caf learns valence and arousal"),
+        (["--method", "elim-age", "--data", "raf-db"], "wants age of each person"),
+        (["--method", "erm", "--data", "affectnet", "--set", "data.flip=0.1"], "data.flip with erm"),
+        (["--method", "erm", "--data", "affectnet", "--set", "train.sampler=class"], "learns no classes"),
+        (["--method", "dmue", "--data", "raf-db", "--batch-size", "4"], "batch of 4 for 7 classes"),
+        (["--data", "affectnet", "--set", "train.max_identities=99"], "train.max_identities = 99"),
+    ],
+)
+def test_what_a_method_wants_and_has_not_got_is_said_before_there_is_a_run(
+    datasets, call, capsys, arguments, said
+):
+    small = ["--backbone", "timm/test_resnet", "--set", "model.image_px=32", "--run", "refused"]
+    assert call("train", *small, *arguments, "--workspace", datasets) == 1
+    assert said in capsys.readouterr().err
+    assert not (datasets / "runs" / "refused" / "run.json").exists()
