@@ -5,7 +5,7 @@ from torch import nn
 from elimctl.backbones import pretrained
 from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, known_neck
-from elimctl.backbones.resnet import split_last_stage
+from elimctl.backbones.resnet_split import split_last_stage
 
 # Kim & Song 2022, Table 1 prints 11.7M: this trunk alone
 PAPER_COUNTS = ("trunk",)

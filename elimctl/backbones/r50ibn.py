@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from elimctl.backbones import pretrained
 from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, known_neck
-from elimctl.backbones.resnet import split_last_stage
+from elimctl.backbones.resnet_split import split_last_stage
 
 TIMM_NAME = "resnet50"
 WIDTH = 2048  # channels of the last stage

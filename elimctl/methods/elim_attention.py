@@ -13,7 +13,7 @@ from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.projector import Projector
 from elimctl.errors import ConfigError
 from elimctl.methods import elim
-from elimctl.methods.attention import CrossAttention, ReferenceAttention
+from elimctl.methods.attention_blocks import CrossAttention, ReferenceAttention
 from elimctl.methods.regression import feature_widths
 from elimctl.transport.precision import full_precision
 from elimctl.transport.shift import share

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from elimctl.backbones import counts
-from elimctl.methods.attention import CrossAttention, ReferenceAttention, attend
+from elimctl.methods.attention_blocks import CrossAttention, ReferenceAttention, attend
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors.json").read_text(encoding="utf-8"))
 BLOCKS = pytest.mark.parametrize("block", [CrossAttention, ReferenceAttention])
