@@ -1,7 +1,9 @@
 """Recipes: TOML files that say what to prepare, train, evaluate and export.
 
 A recipe has one table per stage; each may be left out. Values come from, in rising order: the fields'
-defaults, the recipe, command-line options, `--set`. They are merged first and validated once.
+defaults, the recipe, command-line options, `--set`. They are merged first and validated once. A recipe may
+begin with `extends = "NAME"`: it is then laid over that recipe, table by table and key by key; only the
+settings of a method do not pass to another one.
 """
 
 from collections.abc import Mapping
@@ -23,7 +25,9 @@ TABLES = {
     "method": "the method's name and settings",
     "train": "optimiser, schedule, batches",
     "eval": "the form of the metrics",
+    "run": "seeds, folds and published rows, for `elimctl run`",
 }
+EXTENDS = "extends"  # key of a recipe that names the one below it
 
 
 def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None = None) -> Values:
@@ -41,12 +45,42 @@ def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None 
         MissingError: there is no such recipe.
         ConfigError: the file is not TOML, or has a table that no stage reads.
     """
-    written = read_toml(path(recipe)) if recipe else {}
+    written = _written(recipe) if recipe else {}
     given = parse_set(sets or [])
     for tables in (written, given):
         _check_tables(tables)
     values = merge(written, *layers, given)
     return {name: dict(values.get(name, {})) for name in TABLES}
+
+
+def _written(recipe: str, *, above: tuple[Path, ...] = ()) -> Values:
+    """What a recipe says, with what those say that it extends.
+
+    Args:
+        recipe: a TOML file, or the name of a packaged recipe.
+        above: the recipes that extend it.
+    """
+    file = path(recipe)
+    if file in above:
+        chain = " extends ".join(entry.stem for entry in (*above, file))
+        raise ConfigError(f"a recipe extends itself: {chain}", hint=f"remove {EXTENDS} from one of them")
+    values = read_toml(file)
+    base = values.pop(EXTENDS, None)
+    if base is None:
+        return values
+    if not isinstance(base, str):
+        raise ConfigError(f"{EXTENDS} = {base!r} in {file}, a recipe wanted", hint="name one, as text")
+    beside = file.parent / base
+    below = _written(str(beside) if beside.is_file() else base, above=(*above, file))
+    if _method(values) not in (None, _method(below)):
+        below.pop("method", None)  # another method knows nothing of its settings
+    return merge(below, values)
+
+
+def _method(values: Values) -> Any:
+    """Name of the method in a recipe's values, None where there is none."""
+    table = values.get("method")
+    return table.get("name") if isinstance(table, Mapping) else None
 
 
 def _check_tables(values: Values) -> None:

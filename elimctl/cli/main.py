@@ -20,6 +20,8 @@ from elimctl.cli import (
     imitate,
     models,
     prepare,
+    reproduce,
+    run,
     train,
 )
 from elimctl.errors import ElimctlError, RankError
@@ -48,6 +50,8 @@ app.command("prepare")(prepare.prepare)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("run")(run.run)
+app.command("reproduce")(reproduce.reproduce)
 app.command("demo")(demo.demo)
 app.command("datasets")(datasets.datasets)
 app.command("imitate")(imitate.imitate)

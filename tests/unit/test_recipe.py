@@ -32,6 +32,46 @@ def test_a_value_where_a_table_belongs_is_refused():
         recipe.read(None, sets=["train=5"])
 
 
+def test_a_recipe_is_laid_over_the_one_that_it_extends(tmp_path):
+    (tmp_path / "base.toml").write_text("[train]\nsteps = 1\nseed = 1\n[model]\nname = 'r18'\n")
+    (tmp_path / "middle.toml").write_text("extends = 'base.toml'\n[train]\nseed = 2\nepochs = 2\n")
+    file = tmp_path / "mine.toml"
+    file.write_text("extends = 'middle.toml'\n[train]\nepochs = 3\n")
+    values = recipe.read(str(file))
+    assert values["train"] == {"steps": 1, "seed": 2, "epochs": 3}
+    assert values["model"] == {"name": "r18"}
+
+
+def test_a_recipe_can_extend_a_packaged_one(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("extends = 'demo'\n[train]\nsteps = 7\n")
+    demo = recipe.read("demo")
+    assert recipe.read(str(file)) == {**demo, "train": {**demo["train"], "steps": 7}}
+
+
+def test_the_settings_of_a_method_do_not_pass_to_another(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("extends = 'afew-va-paper'\n[method]\nname = 'erm'\n")
+    assert recipe.read(str(file))["method"] == {"name": "erm"}
+    file.write_text("extends = 'afew-va-paper'\n[method]\nn_iter = 6\n")
+    assert recipe.read(str(file))["method"] == {**recipe.read("afew-va-paper")["method"], "n_iter": 6}
+
+
+def test_a_recipe_that_extends_itself_is_refused(tmp_path):
+    (tmp_path / "a.toml").write_text("extends = 'b.toml'\n")
+    (tmp_path / "b.toml").write_text("extends = 'a.toml'\n")
+    with pytest.raises(ConfigError, match="a recipe extends itself: a extends b extends a"):
+        recipe.read(str(tmp_path / "a.toml"))
+
+
+@pytest.mark.parametrize("said", ["extends = 3", "extends = ['demo']"])
+def test_what_is_extended_is_named(tmp_path, said):
+    file = tmp_path / "mine.toml"
+    file.write_text(said)
+    with pytest.raises(ConfigError, match="a recipe wanted"):
+        recipe.read(str(file))
+
+
 def test_a_packaged_recipe_is_found_by_name_and_an_unknown_one_is_named():
     assert recipe.read("demo")["model"]["name"] == "al"
     with pytest.raises(MissingError, match="afew-va-paper, demo"):
@@ -40,15 +80,17 @@ def test_a_packaged_recipe_is_found_by_name_and_an_unknown_one_is_named():
 
 @pytest.mark.parametrize("name", recipe.names())
 def test_every_packaged_recipe_is_valid(name):
+    from elimctl import plugins
     from elimctl.config import validate
-    from elimctl.datasets import afew_va
     from elimctl.evaluate.score import MetricOptions
     from elimctl.prepare.settings import PrepareSettings
+    from elimctl.reproduce.protocol import Protocol
 
     values = recipe.read(name)
+    dataset = plugins.find("datasets", validate(Protocol, values["run"], where="run").dataset or "afew-va")
     recipe.run_config(values)
-    validate(afew_va.Options, values["dataset"], where="dataset")
-    validate(afew_va.ImitateOptions, values["imitate"], where="imitate")
+    validate(dataset.Options, values["dataset"], where="dataset")
+    validate(dataset.ImitateOptions, values["imitate"], where="imitate")
     validate(PrepareSettings, values["prepare"], where="prepare")
     validate(MetricOptions, values["eval"], where="eval")
 

@@ -1,0 +1,246 @@
+"""`elimctl reproduce`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from elimctl.cli import console, options
+from elimctl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from elimctl.reproduce.drawn import Report
+    from elimctl.reproduce.intervals import Interval
+    from elimctl.reproduce.tables import Line
+    from elimctl.workspace import Workspace
+
+DRAWN = "drawn"
+
+
+def reproduce(
+    table: Annotated[
+        str | None, Argument(help="elim-1 to elim-4, elim-a1, elim-a2, elim-fig6, dmue-1, dmue-2, or drawn.")
+    ] = None,
+    no_run: Annotated[bool, Option("--no-run", help="Train nothing; show what is there.")] = False,
+    quick: Annotated[bool, Option("--quick", help="drawn only: one seed, two shifts, fewer steps.")] = False,
+    method: Annotated[list[str] | None, Option(help="drawn only: do these alone; repeatable.")] = None,
+    workers: Annotated[
+        int | None, Option(min=1, help="drawn only: runs side by side [default: one per core; 1 on a GPU].")
+    ] = None,
+    device: options.Device = None,
+    as_json: options.Json = False,
+    workspace: options.Workspace = None,
+) -> None:
+    """Set a table of the papers beside what the prepared data give; without a table, list them.
+
+    drawn is a benchmark of our own, on faces drawn with more and less identity shift. What was stopped goes
+    on when the same command is given again.
+    """
+    from elimctl import workspace as workspaces
+
+    place = workspaces.locate(workspace)
+    if table == DRAWN:
+        _drawn(
+            place,
+            quick=quick,
+            methods=method,
+            no_run=no_run,
+            workers=workers,
+            device=device,
+            as_json=as_json,
+        )
+        return
+    if quick or method or workers:
+        raise ConfigError("--quick, --method and --workers are for drawn", hint="leave them out")
+    if table is None:
+        _list(place, as_json=as_json)
+    else:
+        _table(place, table, no_run=no_run, device=device, as_json=as_json)
+
+
+def _list(place: "Workspace", *, as_json: bool) -> None:
+    """List the tables, their recipes, and the datasets that are missing."""
+    from elimctl.reproduce import jobs, tables
+
+    found = []
+    for name, source in tables.TABLES.items():
+        states = [tables.state(place, recipe) for recipe in tables.recipes_of(name)]
+        wanted = sorted({jobs.dataset_name(entry.recipe.tables) or "" for entry in states})
+        found.append(
+            {
+                "table": name,
+                "source": source,
+                "recipes": [entry.recipe.name for entry in states],
+                "datasets": wanted,
+                "missing": tables.missing(states),
+            }
+        )
+    if as_json:
+        console.show_json(found)
+        return
+    rows: list[tuple[object, ...]] = [
+        (
+            entry["table"],
+            entry["source"],
+            len(entry["recipes"]),
+            ", ".join(entry["datasets"]),
+            ", ".join(entry["missing"]) or "-",
+        )
+        for entry in found
+    ]
+    rows.append((DRAWN, "identity-shift benchmark", None, "drawn here", "-"))
+    console.show_table(("table", "of", "recipes", "datasets", "missing"), rows)
+
+
+def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, as_json: bool) -> None:
+    """Run what the prepared data allow, and set it beside the paper's numbers."""
+    from dataclasses import asdict, replace
+
+    from elimctl.cli import run
+    from elimctl.config import merge
+    from elimctl.reproduce import tables
+
+    if table not in tables.TABLES:
+        raise ConfigError(
+            f"no table {table!r}; there are: {', '.join([*tables.TABLES, DRAWN])}", hint="choose one of these"
+        )
+    states = [tables.state(place, recipe) for recipe in tables.recipes_of(table)]
+    if not no_run:
+        for entry in states:
+            for job in entry.jobs:
+                run.finish(place, replace(job, tables=merge(job.tables, {"train": {"device": device}})))
+        states = [tables.state(place, entry.recipe) for entry in states]
+    found, absent, others = tables.lines(table, states), tables.missing(states), tables.others(table)
+    notes = dict.fromkeys(entry.recipe.protocol.note for entry in states if entry.recipe.protocol.note)
+    if as_json:
+        console.show_json(
+            {
+                "table": table,
+                "source": tables.TABLES[table],
+                "lines": [asdict(line) for line in found],
+                "missing": absent,
+                "not_implemented": others,
+                "notes": list(notes),
+            }
+        )
+        return
+    _show(found, title=tables.TABLES[table])
+    for note in notes:
+        console.say(note)
+    if others:
+        console.say(f"not implemented here: {', '.join(others)}")
+    for name, reason in absent.items():
+        console.say(f"missing {name}: {reason}")
+
+
+def _show(found: "list[Line]", *, title: str) -> None:
+    """The table of a paper's numbers and ours."""
+    rows = [
+        (
+            line.recipe + (f" {line.variant}" if line.variant else ""),
+            line.metric,
+            line.paper,
+            line.ours,
+            line.spread,
+            line.difference,
+            f"{line.seeds}/{line.of}",
+        )
+        for line in found
+    ]
+    columns = ("recipe", "metric", "paper", "ours", "spread", "difference", "seeds")
+    console.show_table(columns, rows, title=title)
+
+
+def _drawn(
+    place: "Workspace",
+    *,
+    quick: bool,
+    methods: list[str] | None,
+    no_run: bool,
+    workers: int | None,
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Run the identity-shift benchmark and show its table."""
+    import json
+    import time
+    from dataclasses import asdict
+
+    from elimctl import atomic
+    from elimctl import recipe as recipes
+    from elimctl.reproduce import drawn, jobs
+    from elimctl.reproduce.side_by_side import complete_all
+
+    started = time.perf_counter()
+    recipe = "drawn-quick" if quick else DRAWN
+    tables = recipes.read(recipe, {"train": {"device": device}})
+    ready, skipped = drawn.available(tables, methods)
+    for name, reason in skipped.items():
+        console.say(f"skipped {name}: {reason}")
+    seeds = jobs.protocol(tables).seeds
+    shifts = (drawn.SHIFTS[0], drawn.SHIFTS[-1]) if quick else drawn.SHIFTS
+    planned: dict[float, dict[str, list[jobs.Job]]] = {}
+    for shift in shifts:
+        data = f"{recipe}-shift{shift:g}"
+        planned[shift] = {
+            method: drawn.jobs(data, recipe, shift, method, values, seeds) for method, values in ready.items()
+        }
+        if not no_run:
+            for step in drawn.prepare(place, data, tables, shift):
+                console.say(step)
+    if not no_run:
+        # seed by seed, so that what is stopped early has every method
+        everything = [job for methods in planned.values() for found in methods.values() for job in found]
+        everything.sort(key=lambda job: job.seed)
+        left = [job for job in everything if not drawn.is_done(place, job)]
+        done = complete_all(drawn.complete, place, left, workers=workers or _workers(device))
+        for number, job in enumerate(done, start=1):
+            console.say(f"{number}/{len(left)}  {job.name}  {time.perf_counter() - started:.0f} s")
+    found = drawn.report(place, planned, tables, skipped)
+    values = {**asdict(found), "seconds": time.perf_counter() - started}
+    file = place.runs / f"{recipe}.json"
+    if found.scores and not no_run:
+        atomic.write_text(file, json.dumps(values, indent=2) + "\n")
+    if as_json:
+        console.show_json(values)
+        return
+    _show_drawn(found)
+    console.say(f"{found.machine}, {values['seconds']:.0f} s" + ("" if no_run else f"; also in {file}"))
+
+
+def _workers(device: str | None) -> int:
+    """Number of runs side by side: one per core, or one on a GPU."""
+    from elimctl.prepare.executors import cores
+    from elimctl.train import hardware
+
+    return cores() if hardware.device(device or "auto").type == "cpu" else 1
+
+
+def _show_drawn(found: "Report") -> None:
+    """The benchmark's two tables, and how to read them."""
+    ccc, left = [], []
+    for score in found.scores:
+        key, invariance = (f"{score.shift:g}", score.method), score.invariance
+        gain = _within(score.gain, sign="+") if score.gain else "-"
+        ccc.append((*key, _within(score.ccc), gain))
+        chances = (invariance.probe, invariance.probe_chance)
+        shares = (invariance.neighbours, invariance.neighbours_chance)
+        left.append((*key, *chances, *shares, f"{score.seconds:.0f}"))
+    seeds = max((score.seeds for score in found.scores), default=0)
+    console.show_table(
+        ("shift", "method", "CCC [95 %]", "over erm [95 %]"),
+        ccc,
+        title=f"CCC of identities never seen in training, seeds: {seeds}",
+    )
+    console.show_table(
+        ("shift", "method", "probe", "chance", "neighbours", "chance", "s/run"),
+        left,
+        title="Identity left in the features, lower is better",
+    )
+    console.say(
+        "95 %: bootstrap over seeds and test identities. probe: accuracy of a linear probe for the identity. "
+        "neighbours: share with the same identity and another expression."
+    )
+
+
+def _within(found: "Interval", *, sign: str = "") -> str:
+    return f"{found.estimate:{sign}.3f} [{found.low:.3f}, {found.high:.3f}]"

@@ -1,0 +1,1 @@
+"""Reproduction: what the papers print against what runs in this workspace found."""

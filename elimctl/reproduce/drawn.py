@@ -1,0 +1,291 @@
+"""The identity-shift benchmark: methods on drawn faces that differ more or less in how they show feelings."""
+
+import csv
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from elimctl import atomic
+from elimctl import recipe as recipes
+from elimctl.bench import machine
+from elimctl.config import Values, merge
+from elimctl.errors import ConfigError
+from elimctl.loader.crop import centre
+from elimctl.prepare import build
+from elimctl.reproduce import invariance, runs
+from elimctl.reproduce.intervals import Interval, bootstrap, ccc_of, interval, sums
+from elimctl.reproduce.invariance import Invariance
+from elimctl.reproduce.jobs import Job, require_prepared
+from elimctl.stages.dataset import open_dataset
+from elimctl.stages.prepare import imitate_dataset, open_raw, planned
+from elimctl.train import hardware, run
+from elimctl.workspace import Workspace
+
+DATASET, SPLIT = "afew-va", "test"
+SHIFTS = (0.0, 0.5, 1.0)
+# Tables [method] of what is compared; equal in all else.
+METHODS: dict[str, Values] = {
+    "erm": {"name": "erm"},
+    "caf": {"name": "caf"},
+    "elim": {"name": "elim"},
+    "elim-attention": {"name": "elim-attention"},
+    "elim-all-references": {"name": "elim", "references": "all"},
+}
+BASELINE = "erm"
+# Of twenty identities in a row, so many are in train, in val, and in test.
+SHARES = {"train": 13, "val": 2, "test": 5}
+INVARIANCE = "invariance.json"  # in a run's folder
+BATCH = 256  # images at once
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one method came to at one shift.
+
+    Args:
+        shift: identity shift of the drawings.
+        method: key of `METHODS`.
+        seeds: number of seeds.
+        ccc: mean over the seeds of the CCC (mean of both axes) on the test identities.
+        by_seed: CCC of each seed.
+        gain: CCC less that of the baseline; None for the baseline and where it was not run.
+        invariance: mean over the seeds.
+        seconds: that a run took, mean over the seeds.
+    """
+
+    shift: float
+    method: str
+    seeds: int
+    ccc: Interval
+    by_seed: list[float]
+    gain: Interval | None
+    invariance: Invariance
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The benchmark's table.
+
+    Args:
+        scores: one per shift and method.
+        skipped: methods that could not be run, and why.
+        settings: the recipe's values.
+        machine: that the last call ran on.
+    """
+
+    scores: list[Score]
+    skipped: dict[str, str]
+    settings: Values
+    machine: str
+
+
+def available(
+    tables: Values, methods: Sequence[str] | None = None
+) -> tuple[dict[str, Values], dict[str, str]]:
+    """The methods that can be run, as recipes, and why others cannot.
+
+    Args:
+        tables: the benchmark's recipe.
+        methods: keys of `METHODS`; None for all.
+
+    Raises:
+        ConfigError: there is no such method in the benchmark.
+    """
+    for name in methods or ():
+        if name not in METHODS:
+            raise ConfigError(
+                f"no method {name!r} in the benchmark; there are: {', '.join(METHODS)}",
+                hint="choose one of these",
+            )
+    ready: dict[str, Values] = {}
+    skipped: dict[str, str] = {}
+    for name in methods or METHODS:
+        values = merge(tables, {"method": METHODS[name]})
+        try:
+            recipes.run_config(values)
+        except ConfigError as error:
+            skipped[name] = error.message
+        else:
+            ready[name] = values
+    return ready, skipped
+
+
+def prepare(workspace: Workspace, name: str, tables: Values, shift: float) -> Iterator[str]:
+    """Draw and prepare the faces of one shift, unless they are there.
+
+    Args:
+        workspace: where the dataset goes.
+        name: of the prepared dataset.
+        tables: the benchmark's recipe.
+        shift: identity shift of the drawings.
+
+    Yields:
+        What is being done.
+    """
+    out = workspace.new_dataset(name)
+    if build.read_record(out):
+        require_prepared(tables, out)
+        return
+    drawing = merge(tables["imitate"], {"identity_shift": shift})
+    yield f"drawing faces with identity shift {shift:g}"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=".drawing.") as scratch:
+        raw = Path(scratch) / "raw"
+        imitate_dataset(DATASET, raw, drawing, seed=0)
+        splits = Path(scratch) / "splits.csv"
+        _write_splits(splits, identities=drawing["identities"])
+        asked = merge(tables, {"prepare": {"splits": str(splits)}})
+        root, rows = open_raw(DATASET, raw, asked["dataset"], cache=Path(scratch) / "unpacked")
+        with planned(DATASET, root, rows, asked, out) as plan:
+            yield f"preparing {len(plan.rows):,} frames"
+            for _ in build.build(plan, out):
+                pass
+
+
+def jobs(name: str, recipe: str, shift: float, method: str, tables: Values, seeds: int) -> list[Job]:
+    """The runs of one method at one shift.
+
+    Args:
+        name: of the prepared dataset.
+        recipe: name of the benchmark's recipe; runs are called after it.
+        shift: identity shift of the drawings.
+        method: key of `METHODS`.
+        tables: the recipe with this method.
+        seeds: number of runs.
+    """
+    return [
+        Job(
+            f"{recipe}-shift{shift:g}-{method}-s{seed}",
+            method,
+            seed,
+            0,
+            merge(tables, {"data": {"name": name}, "train": {"seed": seed}}),
+        )
+        for seed in range(seeds)
+    ]
+
+
+def complete(workspace: Workspace, job: Job, follow: runs.Follow) -> bool:
+    """Bring a run to its end, score it, and measure its features; what is done is not done again.
+
+    Returns:
+        Whether there was anything to do.
+    """
+    if is_done(workspace, job):
+        return False
+    started = time.perf_counter()
+    runs.complete(workspace, job, follow)
+    found = measure_run(workspace, job.name)
+    record = {**asdict(found), "seconds": time.perf_counter() - started}
+    atomic.write_text(workspace.runs / job.name / INVARIANCE, json.dumps(record, indent=2) + "\n")
+    return True
+
+
+def measure_run(workspace: Workspace, name: str) -> Invariance:
+    """The identity invariance of a run's features on the test identities."""
+    found = run.Run(workspace.run(name))
+    config = found.config()
+    model, _ = run.load_model(found)
+    device = hardware.device(config.train.device)
+    model.to(device)
+    dataset = open_dataset(workspace.dataset(config.data.name))
+    samples = dataset.samples(SPLIT, fold=config.data.fold)
+    features = []
+    for start in range(0, len(samples), BATCH):
+        crops = centre(dataset.reader.read(samples.index[start : start + BATCH]), config.model.image_px)
+        images = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            features.append(model.encode(images.to(device)).flatten(1).float().cpu().numpy())  # type: ignore[operator]
+    clip = dataset.table["clip"].take(samples.index).to_numpy(zero_copy_only=False).astype(str)
+    return invariance.measure(np.concatenate(features), samples.target, samples.identity, clip)
+
+
+def report(
+    workspace: Workspace, of: dict[float, dict[str, list[Job]]], tables: Values, skipped: dict[str, str]
+) -> Report:
+    """The table of the runs that are finished.
+
+    Args:
+        workspace: where they are.
+        of: runs by shift and method.
+        tables: the benchmark's recipe.
+        skipped: methods that could not be run, and why.
+    """
+    scores = []
+    for shift, methods in of.items():
+        done = {
+            method: [job for job in found if is_done(workspace, job)] for method, found in methods.items()
+        }
+        added = {method: _sums(workspace, found) for method, found in done.items() if found}
+        base = {job.seed for job in done.get(BASELINE, [])}
+        for method, found in done.items():
+            if found:
+                paired = method != BASELINE and base == {job.seed for job in found}
+                against = added[BASELINE] if paired else None
+                scores.append(_score(workspace, shift, method, found, added[method], against))
+    return Report(scores, skipped, tables, machine.name(torch.device("cpu")))
+
+
+def is_done(workspace: Workspace, job: Job) -> bool:
+    """Whether a run is trained, scored, and its features measured."""
+    return runs.result(workspace, job) is not None and (workspace.runs / job.name / INVARIANCE).exists()
+
+
+def _score(
+    workspace: Workspace,
+    shift: float,
+    method: str,
+    found: list[Job],
+    added: np.ndarray,
+    base: np.ndarray | None,
+) -> Score:
+    by_seed, resampled = ccc_of(added.sum(axis=1)), bootstrap(added)
+    gain = None
+    if base is not None:
+        apart = by_seed.mean() - ccc_of(base.sum(axis=1)).mean()
+        gain = interval(apart, resampled - bootstrap(base))
+    records = [json.loads((workspace.runs / job.name / INVARIANCE).read_text()) for job in found]
+    names = Invariance.__dataclass_fields__
+    return Score(
+        shift=shift,
+        method=method,
+        seeds=len(found),
+        ccc=interval(by_seed.mean(), resampled),
+        by_seed=by_seed.tolist(),
+        gain=gain,
+        invariance=Invariance(**{name: mean(record[name] for record in records) for name in names}),
+        seconds=mean(record["seconds"] for record in records),
+    )
+
+
+def _sums(workspace: Workspace, found: list[Job]) -> np.ndarray:
+    """Sums of the predictions of each run, by identity: (runs, identities, 6, 2)."""
+    made = []
+    for job in found:
+        table = pq.read_table(workspace.runs / job.name / "eval" / f"{SPLIT}.parquet")
+        preds, target = (
+            np.stack([table[f"{axis}{ending}"].to_numpy() for axis in ("valence", "arousal")], axis=1)
+            for ending in ("_pred", "")
+        )
+        names, identity = np.unique(table["identity"].to_numpy(zero_copy_only=False), return_inverse=True)
+        made.append(sums(preds, target, identity, identities=len(names)))
+    return np.stack(made)
+
+
+def _write_splits(file: Path, *, identities: int) -> None:
+    """A CSV that deals identities to train, val and test, in the same way at every shift."""
+    order = [split for split, share in SHARES.items() for _ in range(share)]
+    dealt = {f"Actor {number + 1:02d}": order[number % len(order)] for number in range(identities)}
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(("identity", "split"))
+        writer.writerows(dealt.items())

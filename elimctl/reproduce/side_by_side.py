@@ -1,0 +1,90 @@
+"""Runs side by side, each in a process and a thread of its own.
+
+A small network gains little from a second core, and loses much where it has to share it.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from ctypes import c_bool
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+
+from elimctl.errors import DataError
+from elimctl.processes import deaf, end_with
+from elimctl.reproduce.jobs import Job
+from elimctl.reproduce.runs import Follow
+from elimctl.train.loop import fit
+from elimctl.train.session import Session
+from elimctl.workspace import Workspace
+
+Complete = Callable[
+    [Workspace, Job, Follow], bool
+]  # brings a run to its end; whether there was anything to do
+
+
+def complete_all(
+    complete: Complete, workspace: Workspace, jobs: Sequence[Job], *, workers: int
+) -> Iterator[Job]:
+    """Bring runs to their ends.
+
+    Args:
+        complete: a function at the top level of its file.
+        workspace: where the runs go.
+        jobs: the runs, begun in this order.
+        workers: processes; 1: this one.
+
+    Yields:
+        Each run that there was anything to do for, once it is at its end.
+
+    Raises:
+        DataError: a process died, of a lack of memory as a rule; what was finished is kept.
+    """
+    if workers == 1:
+        yield from (job for job in jobs if complete(workspace, job, _train))
+        return
+    context = get_context("spawn")  # a fork of a process that has run torch may hang
+    stop = context.RawValue(c_bool, False)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(stop, os.getpid()))
+    try:
+        with deaf():
+            waiting = {pool.submit(complete, workspace, job, _train): job for job in jobs}
+        for future in as_completed(waiting):
+            if future.result():
+                yield waiting[future]
+    except BrokenProcessPool:
+        raise DataError(
+            "a process that trained a run died, perhaps of a lack of memory; what was finished is kept",
+            hint="run the same command again, with --workers 1",
+        ) from None
+    finally:
+        stop.value = True  # runs in progress are saved after the step that they are in
+        pool.shutdown(cancel_futures=True)
+
+
+_stop: Any = None  # of a process of the pool: whether to stop
+
+
+def _start(stop: Any, parent: int) -> None:
+    """Prepare a process of the pool."""
+    global _stop
+    _stop = stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and sets `stop`
+    torch.set_num_threads(1)
+    end_with(parent)
+
+
+def _train(session: Session) -> None:
+    """Train a session to its end.
+
+    Raises:
+        InterruptedError: it was stopped before that, and saved.
+    """
+    for _ in fit(session, stop=lambda: _stop is not None and _stop.value):
+        pass
+    if not session.finished:
+        raise InterruptedError(f"run {session.run.name} was stopped")

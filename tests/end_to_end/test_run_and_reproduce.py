@@ -1,0 +1,227 @@
+"""`elimctl run` and `elimctl reproduce` on a tiny imitation."""
+
+import json
+
+import pytest
+
+from elimctl import recipe, resources
+from elimctl.errors import ConfigError
+from elimctl.reproduce import drawn, runs
+from elimctl.reproduce.side_by_side import complete_all
+from elimctl.train.loop import fit
+from elimctl.workspace import Workspace
+
+RECIPE = """# Two folds, two seeds, two steps.
+extends = "afew-va-paper"
+
+[run]
+seeds = 2
+
+[prepare]
+folds = 2
+detector.name = "annotation"
+crop.size_px = 72
+
+[model]
+pretrained = false
+image_px = 64
+neck = "gap"
+
+[train]
+steps = 2
+batch_size = 8
+identities = 4
+lr_backbone = 1e-3
+
+[[run.rows]]
+source = "ELIM Table 2"
+method = "ELIM"
+backbone = "AL-tuned"
+"""
+NAMES = ["tiny-f0-s0", "tiny-f1-s0", "tiny-f0-s1", "tiny-f1-s1"]
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory):
+    """A folder of recipes as packaged ones: the paper's, and a tiny one."""
+    folder = tmp_path_factory.mktemp("pipelines")
+    (folder / "afew-va-paper.toml").write_text(recipe.path("afew-va-paper").read_text())
+    (folder / "tiny.toml").write_text(RECIPE)
+    return folder
+
+
+@pytest.fixture
+def packaged(recipes, monkeypatch):
+    """These recipes in the place of those that come with elimctl."""
+    folder = resources.folder
+    monkeypatch.setattr(resources, "folder", lambda name: recipes if name == "pipelines" else folder(name))
+
+
+@pytest.fixture(scope="module")
+def finished(call, raw, recipes, tmp_path_factory):
+    """A workspace in which the tiny recipe ran."""
+    workspace = tmp_path_factory.mktemp("run")
+    assert call("run", recipes / "tiny.toml", raw, "--workspace", workspace) == 0
+    return workspace
+
+
+def test_a_recipe_is_prepared_trained_and_scored_for_all_seeds_and_folds(finished):
+    assert (finished / "data" / "afew-va" / "manifest.parquet").exists()
+    assert sorted(folder.name for folder in (finished / "runs").iterdir()) == sorted(NAMES)
+    held_out = set()
+    for name in NAMES:
+        record = json.loads((finished / "runs" / name / "result.json").read_text())
+        assert record["scores"] == json.loads((finished / "runs" / name / "eval" / "val.json").read_text())
+        held_out.add((record["seed"], record["fold"], record["scores"]["count"]))
+    assert {(seed, fold) for seed, fold, _ in held_out} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert sum(count for seed, _, count in held_out if seed == 0) == 48  # each frame once
+
+
+def test_what_is_finished_is_not_done_again(call, finished, recipes, capsys):
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
+    assert call("run", recipes / "tiny.toml", "--json", "--workspace", finished) == 0
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()} == before
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["run"] for entry in found["runs"]] == NAMES
+    ccc = next(entry for entry in found["summary"] if entry["metric"] == "mean.ccc")
+    by_seed = [
+        sum(entry["scores"]["mean"]["ccc"] for entry in found["runs"] if entry["seed"] == seed) / 2
+        for seed in (0, 1)
+    ]
+    assert ccc["mean"] == pytest.approx(sum(by_seed) / 2)
+    assert ccc["spread"] == pytest.approx(abs(by_seed[0] - by_seed[1]) / 2**0.5)
+    assert ccc["seeds"] == 2
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_result(call, raw, recipes, finished, tmp_path):
+    from elimctl.reproduce import jobs
+
+    workspace = Workspace(tmp_path)
+    quick = ["--set", "run.seeds=1", "--set", "train.checkpoint_every=1"]
+    tables = recipe.read(str(recipes / "tiny.toml"), sets=quick[1::2])
+    prepare = ["--recipe", recipes / "tiny.toml", "--workspace", tmp_path]
+    assert call("prepare", "afew-va", raw, *prepare) == 0
+    first, *_ = jobs.plan("tiny", tables, workspace.dataset("afew-va"))
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(session):
+        next(fit(session))
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        runs.complete(workspace, first, stop)
+    assert runs.result(workspace, first) is None
+    assert call("run", recipes / "tiny.toml", *quick, "--workspace", tmp_path) == 0
+    for name in NAMES[:2]:
+        ours, theirs = (root / "runs" / name / "result.json" for root in (tmp_path, finished))
+        assert json.loads(ours.read_text()) == json.loads(theirs.read_text())
+
+
+def test_a_run_of_other_settings_is_not_taken_for_the_recipes(call, finished, recipes, capsys):
+    changed = ["--set", "method.samples=3", "--workspace", finished]
+    assert call("run", recipes / "tiny.toml", *changed) == 1
+    assert "run tiny-f0-s0 has method.samples = 10, wanted 3" in capsys.readouterr().err
+
+
+def test_without_the_dataset_a_recipe_asks_for_it(call, recipes, tmp_path, capsys):
+    assert call("run", recipes / "tiny.toml", "--workspace", tmp_path) == 1
+    assert "no prepared dataset" in capsys.readouterr().err
+
+
+def test_a_table_sets_our_mean_beside_the_papers_number(call, packaged, finished, capsys):
+    assert call("reproduce", "elim-2", "--no-run", "--json", "--workspace", finished) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["lines"]) == 8
+    line = next(line for line in found["lines"] if line["metric"] == "CCC V")
+    assert (line["paper"], line["seeds"], line["of"]) == ("0.602", 2, 2)
+    values = [
+        json.loads((finished / "runs" / name / "result.json").read_text())["scores"]["valence"]["ccc"]
+        for name in NAMES
+    ]
+    assert line["ours"] == pytest.approx(sum(values) / 4)
+    assert line["difference"] == pytest.approx(line["ours"] - 0.602)
+    assert found["missing"] == {}
+    assert "CAF [22] ResNet18" in found["not_implemented"]  # the tiny folder of recipes has none for it
+
+
+def test_a_table_without_data_prints_the_papers_numbers_alone(call, tmp_path, capsys):
+    assert call("reproduce", "elim-2", "--json", "--workspace", tmp_path) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {line["ours"] for line in found["lines"]} == {None}
+    assert {line["difference"] for line in found["lines"]} == {None}
+    assert set(found["missing"]) == {"afew-va"}
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_table_runs_what_the_prepared_data_allow(call, packaged, finished, tmp_path, capsys):
+    (tmp_path / "data").symlink_to(finished / "data")
+    assert call("reproduce", "elim-2", "--workspace", tmp_path) == 0
+    assert "0.602" in capsys.readouterr().out
+    assert sorted(folder.name for folder in (tmp_path / "runs").iterdir()) == sorted(NAMES)
+
+
+def test_the_tables_are_listed_with_what_is_missing(call, tmp_path, capsys):
+    assert call("reproduce", "--workspace", tmp_path) == 0
+    out = capsys.readouterr().out
+    for word in ("elim-1", "elim-a2", "dmue-2", "drawn", "aff-wild2"):
+        assert word in out
+
+
+def test_a_table_that_does_not_exist_is_refused(call, tmp_path, capsys):
+    assert call("reproduce", "elim-9", "--workspace", tmp_path) == 1
+    assert "no table 'elim-9'; there are: elim-1" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    """The identity-shift benchmark at its smallest: two methods, two seeds, three steps."""
+    workspace = Workspace(tmp_path_factory.mktemp("drawn"))
+    small = ["imitate.identities=20", "imitate.clips=40", "imitate.frames=3", "prepare.workers=1"]
+    short = ["train.steps=3", "train.batch_size=20", "train.eval_every=3", "run.seeds=2"]
+    tables = recipe.read("drawn", sets=[*small, *short, "model.neck=gap"])
+    said = list(drawn.prepare(workspace, "drawn-shift1", tables, 1.0))
+    ready, skipped = drawn.available(tables, ["erm", "elim"])
+    planned = {
+        1.0: {
+            method: drawn.jobs("drawn-shift1", "drawn", 1.0, method, values, 2)
+            for method, values in ready.items()
+        }
+    }
+    return workspace, tables, planned, said, skipped
+
+
+def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
+    workspace, tables, planned, said, skipped = benchmark
+    assert said[0] == "drawing faces with identity shift 1"
+    assert skipped == {}
+    assert list(drawn.prepare(workspace, "drawn-shift1", tables, 1.0)) == []  # once is enough
+    everything = [job for found in planned[1.0].values() for job in found]
+    assert drawn.report(workspace, planned, tables, {}).scores == []
+    done = complete_all(drawn.complete, workspace, everything[:1], workers=1)
+    assert list(done) == everything[:1]
+    done = complete_all(drawn.complete, workspace, everything, workers=2)
+    assert {job.name for job in done} == {job.name for job in everything[1:]}
+    assert all(drawn.is_done(workspace, job) for job in everything)
+    found = drawn.report(workspace, planned, tables, {})
+    assert [(score.method, score.seeds) for score in found.scores] == [("erm", 2), ("elim", 2)]
+    erm, elim = found.scores
+    for score, jobs in zip(found.scores, planned[1.0].values(), strict=True):
+        stored = [runs.result(workspace, job)["scores"] for job in jobs]
+        assert stored[0]["count"] == 5 * 2 * 3  # test identities, clips, frames
+        # float64 sums in another order
+        assert score.by_seed == pytest.approx([scores["mean"]["ccc"] for scores in stored], abs=1e-9)
+        assert score.ccc.low <= score.ccc.estimate <= score.ccc.high
+        assert score.invariance.probe_chance == pytest.approx(0.2)
+    assert erm.gain is None
+    assert elim.gain.estimate == pytest.approx(elim.ccc.estimate - erm.ccc.estimate)
+
+
+def test_a_method_that_cannot_be_run_is_skipped_with_its_reason(monkeypatch):
+    monkeypatch.setitem(drawn.METHODS, "elim-2030", {"name": "elim-2030"})
+    ready, skipped = drawn.available(recipe.read("drawn"), ["erm", "elim-2030"])
+    assert list(ready) == ["erm"]
+    assert "no method named 'elim-2030'" in skipped["elim-2030"]
+    with pytest.raises(ConfigError, match="no method 'svm' in the benchmark"):
+        drawn.available(recipe.read("drawn"), ["svm"])

@@ -1,0 +1,46 @@
+import pytest
+
+from elimctl import recipe
+from elimctl.reproduce import jobs
+from elimctl.reproduce.published import numbers
+from elimctl.reproduce.tables import FIGURE_6, TABLES
+
+
+def test_every_number_is_kept_as_printed():
+    found = numbers()
+    assert len(found) == 216  # lines of the file
+    assert {"0.40", "0.570", "86.20"} <= {number.value for number in found}
+    for number in found:
+        assert float(number.value) >= 0
+
+
+def test_every_table_has_a_name_on_the_command_line():
+    assert {number.source for number in numbers()} | {FIGURE_6} == set(TABLES.values())
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_the_published_rows_that_a_recipe_cites_exist(name):
+    for claim in jobs.protocol(recipe.read(name)).rows:
+        assert claim.source in TABLES.values()
+        assert claim.numbers() or claim.source == FIGURE_6, claim
+
+
+def test_no_two_recipes_stand_for_the_same_number():
+    claimed = [
+        number
+        for name in recipe.names()
+        for claim in jobs.protocol(recipe.read(name)).rows
+        for number in claim.numbers()
+    ]
+    assert len(claimed) == len(set(claimed))
+
+
+def test_every_number_of_elim_has_a_recipe():
+    claimed = {
+        number
+        for name in recipe.names()
+        for claim in jobs.protocol(recipe.read(name)).rows
+        for number in claim.numbers()
+    }
+    ours = [number for number in numbers() if number.method.startswith(("ELIM", "CAF"))]
+    assert [number for number in ours if number not in claimed] == []
