@@ -37,9 +37,8 @@ class Buffers:
         """
         if self.memory == "shared":
             return _shared(shape)
-        if (
-            self.memory == "pinned"
-        ):  # torch uses pinned memory again itself, after the copies from it that are under way
+        if self.memory == "pinned":
+            # torch uses pinned memory again itself, after the copies from it that are under way
             return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         free = self._free[shape]
         try:

@@ -11,9 +11,8 @@ import numpy as np
 
 from elimctl.errors import DataError
 
-Purpose = Literal[
-    "deal", "frames", "shuffle", "crops", "transforms", "classes", "subset", "flips"
-]  # a new one goes last: its place seeds it
+# a new one goes last: its place seeds it
+Purpose = Literal["deal", "frames", "shuffle", "crops", "transforms", "classes", "subset", "flips"]
 PURPOSES: tuple[str, ...] = get_args(Purpose)
 
 

@@ -45,9 +45,8 @@ class Transforms:
             warnings.simplefilter("error", UserWarning)  # so albumentations says what it will not do
             self._transforms = [_build(table, f"transforms[{i}]") for i, table in enumerate(tables)]
             self._try(crop_px)
-        self._idle: list[
-            list[Any]
-        ] = []  # copies: a transform holds what it draws from, so none has two users
+        # copies: a transform holds what it draws from, so none has two users
+        self._idle: list[list[Any]] = []
 
     def __call__(
         self, crops: UInt8[np.ndarray, "b S S 3"], index: Int64[np.ndarray, " b"], *, seed: int, epoch: int

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from elimctl.backbones.backbone import Backbone
-from elimctl.backbones.normalise import Normalise
 from elimctl.backbones.split import Split, another
 from elimctl.config import Config as BaseConfig
 from elimctl.errors import ConfigError, DataError
@@ -32,7 +31,7 @@ from elimctl.methods.dmue_losses import (
     uncertainty_input,
     weighted_cross_entropy,
 )
-from elimctl.methods.passes import Passes
+from elimctl.methods.network import Network
 from elimctl.methods.regression import Losses, Weight, feature_widths, with_total
 from elimctl.transport.precision import full_precision
 
@@ -77,8 +76,10 @@ class Auxiliary(NamedTuple):
     gap: Float[Tensor, ""]
 
 
-class Dmue(nn.Module):
+class Dmue(Network):
     """Images to logits of C classes, by a target branch that learns from C auxiliary ones.
+
+    Predictions and features are those of the target branch alone.
 
     Args:
         config: the method's settings, with nothing left to be resolved.
@@ -88,21 +89,19 @@ class Dmue(nn.Module):
         epoch_steps: steps in an epoch.
     """
 
+    projector: Head
+
     def __init__(
         self, config: Config, backbone: Backbone, *, width: int, classes: int, epoch_steps: int
     ) -> None:
-        super().__init__()
+        super().__init__(backbone, Head(width, classes, bn=config.bn_neck))
         self.config, self.classes, self.epoch_steps = config, classes, epoch_steps
-        self.normalise = Normalise()
-        self.backbone = backbone
-        self.projector = Head(width, classes, bn=config.bn_neck)
         known = classes - 1 if config.latent == "ld-n" else classes
         self.branches = nn.ModuleList(
             Branch(another(backbone.neck), width, known, bn=config.bn_neck) for _ in range(classes)
         )
         self.uncertainty = Uncertainty(classes)
         self.dropout = nn.Dropout(config.dropout)
-        self.passes = Passes()  # how images go through the trunk in training; the trainer's to set
         if not config.train_uncertainty:
             self.uncertainty.requires_grad_(False)
             if self.projector.norm is not None:
@@ -144,31 +143,6 @@ class Dmue(nn.Module):
         up = ramp_up(epoch, beta=config.beta, scale=config.ramp_scale)
         down = ramp_down(epoch, beta=config.beta)
         return {"wce": up, "soft": up * config.omega, "sp": up * config.gamma, "aux": down}
-
-    def updates(self, batch: Batch) -> int:
-        """All losses at once."""
-        return 1
-
-    def predict(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B C"]:
-        """Logits of images by the target branch alone.
-
-        Args:
-            images: RGB 0..255.
-        """
-        return self.project(self.encode(images))
-
-    forward = predict
-
-    def encode(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B d"]:
-        """Features of images 0..255 in the target branch."""
-        features: Tensor = self.backbone(self.normalise(images))
-        return features
-
-    @full_precision
-    def project(self, features: Float[Tensor, "B d"]) -> Float[Tensor, "B C"]:
-        """Logits of features, not rounded to bfloat16."""
-        logits: Tensor = self.projector(features)
-        return logits
 
     @full_precision
     def confidence(self, features: Float[Tensor, "B d"], classes: Int64[Tensor, " B"]) -> Float[Tensor, " B"]:

@@ -3,22 +3,19 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from elimctl.backbones.backbone import Backbone
-from elimctl.backbones.normalise import Normalise
 from elimctl.config import Config
 from elimctl.errors import ConfigError
 from elimctl.loader.batch import Batch
 from elimctl.losses.ccc import ccc
 from elimctl.losses.mse import mse
 from elimctl.losses.pcc import pcc
-from elimctl.methods.passes import Passes
-from elimctl.transport.precision import full_precision
+from elimctl.methods.network import Losses as Losses
+from elimctl.methods.network import Network
 
-Losses = dict[str, Float[Tensor, ""]]
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -29,62 +26,12 @@ class RegressionConfig(Config):
     lambda_correlation: Weight = 0.5  # weight of L_PCC and of L_CCC (Kim & Song 2022, appendix section 3)
 
 
-class Regressor(nn.Module):
-    """Images to valence and arousal.
-
-    Subclasses say how it learns, in `losses`.
-
-    Args:
-        backbone: normalised images to features.
-        projector: features to (valence, arousal).
-    """
-
-    every_parameter = True  # whether each update reaches every parameter; several ranks want to know
-
-    def __init__(self, backbone: Backbone, projector: nn.Module) -> None:
-        super().__init__()
-        self.normalise = Normalise()
-        self.backbone = backbone
-        self.projector = projector
-        self.passes = Passes()  # how images go through the backbone in training; the trainer's to set
-
-    def losses(self, batch: Batch, *, update: int = 0) -> Losses:
-        """Losses of one update: each part unweighted, and `total`, the weighted sum to minimise.
-
-        Args:
-            batch: with the images of this rank, and everything else of the whole batch.
-            update: number of the update in its iteration, from 0; an optimiser step follows each.
-        """
-        raise NotImplementedError
-
-    def updates(self, batch: Batch) -> int:
-        """Number of updates in the iteration that a batch is for."""
-        return 1
-
-    def predict(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 2"]:
-        """Valence and arousal of images, not clamped.
-
-        Args:
-            images: RGB 0..255.
-        """
-        return self.project(self.encode(images))
-
-    forward = predict
-
-    def encode(self, images: UInt8[Tensor, "B 3 H W"] | Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B d"]:
-        """Features z of images 0..255."""
-        features: Tensor = self.backbone(self.normalise(images))
-        return features
+class Regressor(Network):
+    """Images to valence and arousal."""
 
     def features(self, batch: Batch) -> Float[Tensor, "B d"]:
         """Features z of a whole training batch, those of other ranks among them."""
         return self.passes(self.encode, batch.images, shares=batch.shares)
-
-    @full_precision
-    def project(self, features: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
-        """Predictions of features, not rounded to bfloat16: the projector is small, its output the result."""
-        preds: Tensor = self.projector(features)
-        return preds
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by the learning rate they take: `backbone` (trunk and neck) and `projector`."""

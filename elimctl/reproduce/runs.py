@@ -7,8 +7,6 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from safetensors import safe_open
-
 from elimctl import atomic
 from elimctl import recipe as recipes
 from elimctl.config import Values, validate
@@ -18,6 +16,7 @@ from elimctl.reproduce.jobs import Job, difference, protocol
 from elimctl.stages import evaluate, train
 from elimctl.train import checkpoint
 from elimctl.train.config import RunConfig, to_values
+from elimctl.train.ending import is_finished
 from elimctl.train.run import Run
 from elimctl.train.session import Session
 from elimctl.workspace import Workspace
@@ -131,22 +130,8 @@ def _session(workspace: Workspace, job: Job) -> Session | None:
     run = Run(workspace.new_run(job.name))
     if not (run.folder / "run.json").exists():
         return train.start(workspace, recipes.run_config(job.tables), name=job.name)
-    return None if _finished(run) else train.resume(workspace, name=job.name)
-
-
-def _finished(run: Run) -> bool:
-    """Whether a run has nothing left to train, judged by its last checkpoint's header."""
-    if not run.last.exists():
-        return False
-    with safe_open(run.last, "pt") as file:
-        progress = json.loads(file.metadata()[checkpoint.HEADER])["progress"]
-    config = run.config().train
-    stale = (
-        config.patience is not None
-        and progress["best_step"] is not None
-        and progress["step"] - progress["best_step"] >= config.patience * (config.eval_every or 1)
-    )
-    return stale or progress["step"] >= (config.steps or 0)
+    finished = run.last.exists() and is_finished(checkpoint.read_progress(run.last), run.config().train)
+    return None if finished else train.resume(workspace, name=job.name)
 
 
 def _require_same(run: Run, config: RunConfig) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from elimctl.loader import subset
 from elimctl.loader.crop import centre
 from elimctl.stages.dataset import Dataset
-from elimctl.stages.task import Task
+from elimctl.stages.task import Task, training_samples
 from elimctl.train.config import RunConfig
 
 BATCH = 128  # images at a time
@@ -49,9 +49,7 @@ def original_first(
     """
     if not (config.data.flip and hasattr(model, "latent")):
         return None
-    samples = task.samples(dataset, "train", fold=config.data.fold)
-    if config.train.max_identities is not None:
-        samples = subset.identities(samples, config.train.max_identities, seed=config.train.seed)
+    samples = training_samples(config, dataset, task)
     flipped = subset.flipped(samples, config.data.flip, seed=config.train.seed)
     assert samples.classes is not None
     assert flipped.classes is not None

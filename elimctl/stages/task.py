@@ -12,6 +12,7 @@ from elimctl.errors import DataError
 from elimctl.evaluate.classes import ClassScores, confusion, score_classes
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
+from elimctl.loader import subset
 from elimctl.loader.batches import Samples
 from elimctl.manifest.row import EXPRESSIONS
 from elimctl.stages.dataset import Dataset
@@ -81,6 +82,18 @@ def task_of(config: RunConfig, dataset: Dataset) -> Task:
             hint="prepare raf-db, affectnet or affectnet8, or a folder with a column expression",
         )
     return Task(names)
+
+
+def training_samples(config: RunConfig, dataset: Dataset, task: Task) -> Samples:
+    """The samples that a run trains on, maybe of some identities alone, with the labels that they have.
+
+    Raises:
+        DataError: as `Task.samples`, or there are fewer identities than `train.max_identities`.
+    """
+    samples = task.samples(dataset, "train", fold=config.data.fold)
+    if config.train.max_identities is None:
+        return samples
+    return subset.identities(samples, config.train.max_identities, seed=config.train.seed)
 
 
 def trained_task(run: Run) -> Task:

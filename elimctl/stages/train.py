@@ -14,7 +14,7 @@ from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import BATCH
-from elimctl.stages.task import AnyScores, Task, task_of, trained_task
+from elimctl.stages.task import AnyScores, Task, task_of, trained_task, training_samples
 from elimctl.train import hardware, run, trackers
 from elimctl.train.config import RunConfig, resolve
 from elimctl.train.ranks import ALONE, Ranks
@@ -42,7 +42,7 @@ def start(
     config = config.model_copy(update={"data": config.data.model_copy(update={"name": dataset.name})})
     task = task_of(config, dataset)
     config = _of_method(config, task)
-    samples = _training_samples(config, dataset, task)
+    samples = _samples(config, dataset, task)
     config = _with_epoch(resolve(config, samples=np.bincount(samples.identity).tolist()), len(samples))
     ranks.require_same((dataset.digest, config), "a dataset or settings")
     trackers.require(config.train.trackers)
@@ -72,7 +72,7 @@ def resume(workspace: Workspace, *, name: str | None = None, ranks: Ranks = ALON
     dataset = open_dataset(workspace.dataset(config.data.name))
     found.require_manifest(dataset.digest)
     task = trained_task(found)
-    session = _session(found, config, dataset, task, _training_samples(config, dataset, task), ranks)
+    session = _session(found, config, dataset, task, _samples(config, dataset, task), ranks)
     session.resume()
     if session.finished:
         steps = session.progress.step
@@ -94,14 +94,10 @@ def device_of(workspace: Workspace, name: str | None) -> str:
     return run.Run(workspace.run(name)).config().train.device
 
 
-def _training_samples(config: RunConfig, dataset: Dataset, task: Task) -> Samples:
-    """The samples that a run trains on: maybe of some identities alone, maybe with other classes."""
-    samples = task.samples(dataset, "train", fold=config.data.fold)
-    if config.train.max_identities is not None:
-        samples = subset.identities(samples, config.train.max_identities, seed=config.train.seed)
-    if config.data.flip:
-        samples = subset.flipped(samples, config.data.flip, seed=config.train.seed)
-    return samples
+def _samples(config: RunConfig, dataset: Dataset, task: Task) -> Samples:
+    """The samples that a run trains on, some of them maybe flipped to other classes."""
+    samples = training_samples(config, dataset, task)
+    return subset.flipped(samples, config.data.flip, seed=config.train.seed) if config.data.flip else samples
 
 
 def _of_method(config: RunConfig, task: Task) -> RunConfig:

@@ -4,6 +4,8 @@ One file holds everything, so a checkpoint is there whole or not at all; nothing
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,18 +70,9 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
         MissingError: there is no such file.
         StoreError: the file is damaged, of a newer version, or of another model.
     """
-    if not path.is_file():
-        raise MissingError(f"no checkpoint {path}", hint="train the run first: elimctl train")
-    try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {}).get(HEADER, "{}"))
-            tensors = dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
-    except (SafetensorError, OSError) as error:
-        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
-    if "progress" not in facts:
-        raise StoreError(f"{path} is no checkpoint of elimctl", hint="train the run again")
-    if facts["format_version"] > FORMAT_VERSION:
-        raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
+    with _opened(path) as file:
+        progress = _progress(file, path)
+        tensors = dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
     weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     try:
         model.load_state_dict(weights)
@@ -90,6 +83,37 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
         ) from None
     if optimizer is not None:
         _load_optimizer(optimizer, tensors)
+    return progress
+
+
+def read_progress(path: Path) -> Progress:
+    """How far a run had come, from the header of a checkpoint alone.
+
+    Raises:
+        MissingError: there is no such file.
+        StoreError: the file is damaged, or of a newer version.
+    """
+    with _opened(path) as file:
+        return _progress(file, path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if not path.is_file():
+        raise MissingError(f"no checkpoint {path}", hint="train the run first: elimctl train")
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
+
+
+def _progress(file: Any, path: Path) -> Progress:
+    facts = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+    if "progress" not in facts:
+        raise StoreError(f"{path} is no checkpoint of elimctl", hint="train the run again")
+    if facts["format_version"] > FORMAT_VERSION:
+        raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
     return Progress(**facts["progress"])
 
 

@@ -49,9 +49,8 @@ class TrainConfig(Config):
     transforms: tuple[dict[str, Any], ...] = ()  # of albumentations, applied to each crop after that
     workers: Annotated[int, Field(ge=0)] = 1  # that make batches ahead; 0: none
     worker_kind: Literal["thread", "process"] = "thread"  # process: where transforms hold threads up
-    precision: Literal["auto", "float32", "bf16", "fp16"] = (
-        "auto"  # auto: bf16 where the hardware is fast at it
-    )
+    # auto: bf16 where the hardware is fast at it
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     channels_last: bool = True  # memory format of images and weights
     compile: bool = False  # whether the network is compiled by torch
     fused: bool | None = None  # Adam in one kernel; None: on CUDA

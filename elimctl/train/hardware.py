@@ -1,6 +1,8 @@
 """Which device a run uses, and in which precision."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -55,11 +57,24 @@ def require_compiler(on: torch.device) -> None:
     Raises:
         ConfigError: it has no compiler for the device.
     """
-    from torch._dynamo.exc import TorchDynamoException  # seconds to import, for who compiles nothing
-
-    try:
+    with compiling():
         torch.compile(_probe)(torch.ones(2, device=on))
-    except TorchDynamoException as error:
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Tell what torch's compiler says as an error of the settings.
+
+    Raises:
+        ConfigError: it cannot compile what is called.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        from torch._dynamo.exc import TorchDynamoException  # seconds to import, for who compiles nothing
+
+        if not isinstance(error, TorchDynamoException):
+            raise
         raise ConfigError(
             f"torch cannot compile: {str(error).splitlines()[0]}",
             hint="install a C++ compiler, or train without train.compile",

@@ -18,6 +18,7 @@ from elimctl.methods.passes import Passes, norm_layers
 from elimctl.train import checkpoint, hardware, log, optimiser
 from elimctl.train.checkpoint import Progress
 from elimctl.train.config import PAIR, TrainConfig
+from elimctl.train.ending import is_finished, is_stale
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.run import Run
 
@@ -73,15 +74,12 @@ class Session:
     @property
     def stale(self) -> bool:
         """Whether the last validations, as many as the run is patient for, brought nothing better."""
-        patience, best = self.config.patience, self.progress.best_step
-        if patience is None or best is None:
-            return False
-        return self.progress.step - best >= patience * (self.config.eval_every or 1)
+        return is_stale(self.progress, self.config)
 
     @property
     def finished(self) -> bool:
         """Whether there is no step left to do."""
-        return self.stale or self.progress.step >= (self.config.steps or 0)
+        return is_finished(self.progress, self.config)
 
     def place(self, batch: Batch) -> Batch:
         """A batch on the run's device, in its memory format."""

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elimctl.errors import ConfigError, TrainingError
+from elimctl.errors import TrainingError
 from elimctl.loader.batch import Batch
+from elimctl.train import hardware
 from elimctl.train.session import Session
 
 
@@ -54,7 +55,9 @@ def diverged(session: Session, batch: Batch, what: str) -> TrainingError:
 def _update(session: Session, batch: Batch, update: int) -> dict[str, float]:
     """Losses and gradient of one update, and the optimiser's step."""
     optimizer, scaler, clip_norm = session.optimizer, session.scaler, session.config.clip_norm
-    losses = _losses(session, batch, update)
+    autocast = torch.autocast(session.device.type, session.autocast, enabled=session.autocast is not None)
+    with autocast, hardware.compiling():
+        losses = session.losses(batch, update)
     values = _read(torch.stack([loss.detach() for loss in losses.values()]))
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
@@ -84,22 +87,3 @@ def _read(values: Tensor) -> Callable[[], list[float]]:
         return copied.tolist()
 
     return wait
-
-
-def _losses(session: Session, batch: Batch, update: int) -> dict[str, Tensor]:
-    with torch.autocast(session.device.type, session.autocast, enabled=session.autocast is not None):
-        try:
-            return session.losses(batch, update)
-        except RuntimeError as error:
-            if not (session.config.compile and _is_of_compiler(error)):
-                raise
-            raise ConfigError(
-                f"torch cannot compile the network: {str(error).splitlines()[0]}",
-                hint="install a C++ compiler, or train without train.compile",
-            ) from error
-
-
-def _is_of_compiler(error: RuntimeError) -> bool:
-    from torch._dynamo.exc import TorchDynamoException  # seconds to import, for who compiles nothing
-
-    return isinstance(error, TorchDynamoException)
