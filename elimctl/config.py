@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -121,6 +121,7 @@ def _unknown_key(model: type[BaseModel], location: tuple[int | str, ...], *, whe
     owner: Any = model
     for part in parents:
         owner = owner.model_fields[part].annotation if part in owner.model_fields else owner
+        owner = next((inner for inner in get_args(owner) if hasattr(inner, "model_fields")), owner)
     known = sorted(getattr(owner, "model_fields", {}))
     near = get_close_matches(key, known, n=1, cutoff=0.5)
     wrong = _dotted(where, *location)

@@ -25,6 +25,7 @@ TABLES = {
     "method": "the method's name and settings",
     "train": "optimiser, schedule, batches",
     "eval": "the form of the metrics",
+    "temporal": "the temporal head and its training",
     "run": "seeds, folds and published rows, for `elimctl run`",
 }
 EXTENDS = "extends"  # key of a recipe that names the one below it
@@ -117,15 +118,17 @@ def path(recipe: str) -> Path:
         recipe: a TOML file, or the name of a packaged recipe (`afew-va-paper`).
 
     Raises:
-        MissingError: there is neither; the message lists the packaged ones.
+        MissingError: there is neither; the message has the nearest of the packaged ones, and their folder.
     """
     packaged = resources.folder("pipelines") / f"{recipe}.toml"
     if packaged.is_file() and Path(recipe).name == recipe:
         return packaged
     if not Path(recipe).exists():
+        near = get_close_matches(Path(recipe).stem, names(), n=3, cutoff=0.5)
         raise MissingError(
-            f"no recipe {recipe}: no such file, and those that come with elimctl are {', '.join(names())}",
-            hint="name a TOML file, or one of these",
+            f"no recipe {recipe}: no such file, and none that comes with elimctl has that name"
+            + (f"; near it are {', '.join(near)}" if near else ""),
+            hint=f"name a TOML file, or one of {packaged.parent} without .toml",
         )
     return Path(recipe)
 

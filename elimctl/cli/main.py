@@ -22,6 +22,7 @@ from elimctl.cli import (
     prepare,
     reproduce,
     run,
+    temporal,
     train,
 )
 from elimctl.errors import ElimctlError, RankError
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.command("prepare")(prepare.prepare)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
+app.command("temporal")(temporal.temporal)
 app.command("export")(export.export)
 app.command("run")(run.run)
 app.command("reproduce")(reproduce.reproduce)

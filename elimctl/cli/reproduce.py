@@ -23,6 +23,9 @@ def reproduce(
     no_run: Annotated[bool, Option("--no-run", help="Train nothing; show what is there.")] = False,
     quick: Annotated[bool, Option("--quick", help="drawn only: one seed, two shifts, fewer steps.")] = False,
     method: Annotated[list[str] | None, Option(help="drawn only: do these alone; repeatable.")] = None,
+    shift: Annotated[
+        list[float] | None, Option(min=0, max=1, help="drawn only: these identity shifts alone; repeatable.")
+    ] = None,
     workers: Annotated[
         int | None, Option(min=1, help="drawn only: runs side by side [default: one per core; 1 on a GPU].")
     ] = None,
@@ -43,14 +46,15 @@ def reproduce(
             place,
             quick=quick,
             methods=method,
+            shifts=shift,
             no_run=no_run,
             workers=workers,
             device=device,
             as_json=as_json,
         )
         return
-    if quick or method or workers:
-        raise ConfigError("--quick, --method and --workers are for drawn", hint="leave them out")
+    if quick or method or shift or workers:
+        raise ConfigError("--quick, --method, --shift and --workers are for drawn", hint="leave them out")
     if table is None:
         _list(place, as_json=as_json)
     else:
@@ -155,6 +159,7 @@ def _drawn(
     *,
     quick: bool,
     methods: list[str] | None,
+    shifts: list[float] | None,
     no_run: bool,
     workers: int | None,
     device: str | None,
@@ -177,9 +182,8 @@ def _drawn(
     for name, reason in skipped.items():
         console.say(f"skipped {name}: {reason}")
     seeds = jobs.protocol(tables).seeds
-    shifts = (drawn.SHIFTS[0], drawn.SHIFTS[-1]) if quick else drawn.SHIFTS
     planned: dict[float, dict[str, list[jobs.Job]]] = {}
-    for shift in shifts:
+    for shift in shifts or (drawn.QUICK_SHIFTS if quick else drawn.SHIFTS):
         data = f"{recipe}-shift{shift:g}"
         planned[shift] = {
             method: drawn.jobs(data, recipe, shift, method, values, seeds) for method, values in ready.items()
@@ -198,13 +202,14 @@ def _drawn(
     found = drawn.report(place, planned, tables, skipped)
     values = {**asdict(found), "seconds": time.perf_counter() - started}
     file = place.runs / f"{recipe}.json"
-    if found.scores and not no_run:
+    written = bool(found.scores) and not (no_run or methods or shifts)  # of a part: shown, not kept
+    if written:
         atomic.write_text(file, json.dumps(values, indent=2) + "\n")
     if as_json:
         console.show_json(values)
         return
     _show_drawn(found)
-    console.say(f"{found.machine}, {values['seconds']:.0f} s" + ("" if no_run else f"; also in {file}"))
+    console.say(f"{found.machine}, {values['seconds']:.0f} s" + (f"; also in {file}" if written else ""))
 
 
 def _workers(device: str | None) -> int:

@@ -29,7 +29,8 @@ def train(
         str | None, Option(help="Backbone: al, r18, timm/NAME ...; elimctl models lists them [default: al].")
     ] = None,
     method: Annotated[
-        str | None, Option(help="Method: elim, erm, elim-attention, elim-age, caf or dmue [default: elim].")
+        str | None,
+        Option(help="Method: elim, erm, elim-attention, elim-age, caf, dmue, cross-entropy [default: elim]."),
     ] = None,
     pretrained: Annotated[
         bool | None, Option("--pretrained/--scratch", help="Start from ImageNet weights (downloaded).")

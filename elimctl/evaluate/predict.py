@@ -129,10 +129,30 @@ def shared_predictions(
         own = _predict(predict, reader, indices[part], crop_px=crop_px, device=device)
         found[part] = torch.from_numpy(own)
     add_up(found)
-    for part in parts:
-        preds = found[part].numpy()
-        _check_finite(preds, indices[part])
-        yield Predictions(indices[part], preds, target[part])
+    yield from known_predictions(found.numpy(), indices, target, batch_size=batch_size)
+
+
+def known_predictions(
+    preds: Float32[np.ndarray, "n c"],
+    indices: Int[np.ndarray, " n"],
+    target: Float[np.ndarray, "n k"],
+    *,
+    batch_size: int,
+) -> Iterator[Predictions]:
+    """What `predictions` yields, of predictions that were made before.
+
+    Args:
+        preds: of each row.
+        indices: as in `predictions`.
+        target: as there.
+        batch_size: as there.
+
+    Raises:
+        DataError: as there.
+    """
+    for part in _batches(len(indices), batch_size):
+        _check_finite(preds[part], indices[part])
+        yield Predictions(indices[part], preds[part], target[part])
 
 
 def _batches(count: int, batch_size: int) -> list[slice]:

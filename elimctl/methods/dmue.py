@@ -15,11 +15,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from elimctl.backbones.backbone import Backbone
-from elimctl.backbones.split import Split, another
-from elimctl.config import Config as BaseConfig
+from elimctl.backbones.split import another
 from elimctl.errors import ConfigError, DataError
 from elimctl.loader.batch import Batch
-from elimctl.methods.dmue_branches import Branch, Head, Uncertainty
+from elimctl.methods.classification import (
+    ClassificationConfig,
+    Classifier,
+    feature_width,
+    learning,
+    require_classes,
+)
+from elimctl.methods.dmue_branches import Branch, Uncertainty
 from elimctl.methods.dmue_losses import (
     SoftMean,
     averaged_distribution,
@@ -31,8 +37,7 @@ from elimctl.methods.dmue_losses import (
     uncertainty_input,
     weighted_cross_entropy,
 )
-from elimctl.methods.network import Network
-from elimctl.methods.regression import Losses, Weight, feature_widths, with_total
+from elimctl.methods.regression import Losses, Weight, with_total
 from elimctl.transport.precision import full_precision
 
 SAMPLER = "class"  # batches balanced over classes, two samples of each at least; E.4
@@ -44,7 +49,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Config(BaseConfig):
+class Config(ClassificationConfig):
     """Settings of DMUE; E is a section of docs/methods.md, DS the paper's supplement, RM its public code."""
 
     classes: Annotated[int, Field(ge=3)] | None = None  # C; None: as many as the dataset has
@@ -60,8 +65,6 @@ class Config(BaseConfig):
     sp_aux: Literal["features", "logits"] = "features"  # logits: RM's auxiliary side; E.3
     exclude_self: bool = False  # from the mean similarity to the sample's own class; E.3
     train_uncertainty: bool = True  # False: its module and bn_neck's scale never change, as in RM; E.4
-    bn_neck: bool = True  # normalisation before the classifiers; RM has none with ResNet50-IBN; E.1
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5  # probability, between pooling and that; E.1
 
 
 class Auxiliary(NamedTuple):
@@ -76,7 +79,7 @@ class Auxiliary(NamedTuple):
     gap: Float[Tensor, ""]
 
 
-class Dmue(Network):
+class Dmue(Classifier):
     """Images to logits of C classes, by a target branch that learns from C auxiliary ones.
 
     Predictions and features are those of the target branch alone.
@@ -84,24 +87,18 @@ class Dmue(Network):
     Args:
         config: the method's settings, with nothing left to be resolved.
         backbone: what the branches share as its trunk; the target branch's own part as its neck.
-        width: of its features.
         classes: C.
         epoch_steps: steps in an epoch.
     """
 
-    projector: Head
-
-    def __init__(
-        self, config: Config, backbone: Backbone, *, width: int, classes: int, epoch_steps: int
-    ) -> None:
-        super().__init__(backbone, Head(width, classes, bn=config.bn_neck))
+    def __init__(self, config: Config, backbone: Backbone, *, classes: int, epoch_steps: int) -> None:
+        super().__init__(config, backbone, classes=classes)
         self.config, self.classes, self.epoch_steps = config, classes, epoch_steps
-        known = classes - 1 if config.latent == "ld-n" else classes
+        known, width = classes - 1 if config.latent == "ld-n" else classes, feature_width(backbone.neck)
         self.branches = nn.ModuleList(
             Branch(another(backbone.neck), width, known, bn=config.bn_neck) for _ in range(classes)
         )
         self.uncertainty = Uncertainty(classes)
-        self.dropout = nn.Dropout(config.dropout)
         if not config.train_uncertainty:
             self.uncertainty.requires_grad_(False)
             if self.projector.norm is not None:
@@ -182,11 +179,7 @@ class Dmue(Network):
         """Parameters that learn: `backbone` (trunk and all copies of the neck), `projector` (all else)."""
         backbone = [self.backbone, *(branch.neck for branch in self.auxiliary)]
         projector = [self.projector, *(branch.classifier for branch in self.auxiliary), self.uncertainty]
-        return {"backbone": _learning(backbone), "projector": _learning(projector)}
-
-    def inference_parameters(self) -> list[nn.Parameter]:
-        """Parameters that `predict` uses; the others serve training alone."""
-        return [*self.backbone.parameters(), *self.projector.parameters()]
+        return {"backbone": learning(backbone), "projector": learning(projector)}
 
     def _shared(self, images: Tensor) -> Tensor:
         """What the trunk gives of images 0..255."""
@@ -256,19 +249,15 @@ class Dmue(Network):
                 "wanted: each branch has its own part of a batch, which must be whole",
                 hint="train dmue with one process and train.accumulate = 1",
             )
-        if batch.classes is None:
-            raise DataError(
-                "dmue learns classes of expression, and the samples have none",
-                hint="train on a dataset with classes, such as raf-db or affectnet",
-            )
-        outside = len(batch.classes) - torch.bincount(batch.classes, minlength=self.classes)
+        classes = require_classes(batch, "dmue")
+        outside = len(classes) - torch.bincount(classes, minlength=self.classes)
         if self.config.latent == "ld-n" and int(outside.min()) < PAIR:
             raise DataError(
                 f"the batch of step {batch.step + 1} has {int(outside.min())} samples outside class "
                 f"{int(outside.argmin())}, at least {PAIR} wanted",
                 hint="train with --set train.sampler=class, or with larger batches",
             )
-        return batch.classes
+        return classes
 
 
 @contextmanager
@@ -280,10 +269,6 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.train(before)
-
-
-def _learning(modules: list[nn.Module]) -> list[nn.Parameter]:
-    return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
 
 
 def build(config: Config, backbone: Backbone) -> Dmue:
@@ -298,5 +283,4 @@ def build(config: Config, backbone: Backbone) -> Dmue:
             f"method.classes = {classes} and method.epoch_steps = {epoch_steps}, numbers wanted",
             hint="train on a dataset with classes of expression, or set both",
         )
-    width = backbone.neck.width if isinstance(backbone.neck, Split) else feature_widths(backbone.neck)[1]
-    return Dmue(config, backbone, width=width, classes=classes, epoch_steps=epoch_steps)
+    return Dmue(config, backbone, classes=classes, epoch_steps=epoch_steps)

@@ -1,33 +1,11 @@
-"""The branches of DMUE: one that stays, and one for each class that is dropped after training."""
+"""What DMUE drops after training: a branch for each class, and the module that scores uncertainty."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from elimctl.methods.classification import Head
 from elimctl.transport.precision import full_precision
-
-
-class Head(nn.Module):
-    """Features of the target branch to logits: normalised, scaled, and classified without a bias.
-
-    Args:
-        width: of the features.
-        classes: C.
-        bn: whether they are normalised.
-    """
-
-    def __init__(self, width: int, classes: int, *, bn: bool) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(width) if bn else None
-        if self.norm is not None:
-            self.norm.bias.requires_grad_(False)  # stays 0
-        self.classifier = nn.Linear(width, classes, bias=False)
-
-    def forward(self, features: Float[Tensor, "B d"]) -> Float[Tensor, "B C"]:
-        """Logits of features."""
-        normalised = features if self.norm is None else self.norm(features)
-        logits: Tensor = self.classifier(normalised)
-        return logits
 
 
 class Branch(nn.Module):

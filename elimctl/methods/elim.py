@@ -46,6 +46,7 @@ class Config(ShiftConfig, RegressionConfig):
     include_reference: bool = False  # add the references' own errors to L_main; A.10 row 15
     samples: Annotated[int, Field(ge=2)] = 10  # k, samples of an identity; A.10 row 19
     sampling: Sampling = "gumbel"  # how they are chosen; A.10 row 20
+    divide_spread: bool = True  # whether Eq. 4 divides by sigma, or subtracts mu alone; A.7
 
     @field_validator("include_reference")
     @classmethod
@@ -165,7 +166,8 @@ class Elim(Regressor):
         Source: Kim & Song 2022, Eq. 4.
         """
         z = gather(features, kept)
-        return remove_shift(z[self.config.first_target :], self.shifts(z, kept != PADDING))
+        shift = self.shifts(z, kept != PADDING)
+        return remove_shift(z[self.config.first_target :], shift, divide_spread=self.config.divide_spread)
 
     def shifts(self, features: Float[Tensor, "N k d"], mask: Bool[Tensor, "N k"]) -> Float[Tensor, "T k"]:
         """Identity shifts of the target samples: T = N - 1 with one reference, otherwise T = N.

@@ -32,6 +32,7 @@ KEPT = (
     "reference",
     "samples",
     "sampling",
+    "divide_spread",
 )
 
 

@@ -31,6 +31,7 @@ from elimctl.workspace import Workspace
 
 DATASET, SPLIT = "afew-va", "test"
 SHIFTS = (0.0, 0.5, 1.0)
+QUICK_SHIFTS = (0.0, 1.0)
 # Tables [method] of what is compared; equal in all else.
 METHODS: dict[str, Values] = {
     "erm": {"name": "erm"},
@@ -38,6 +39,11 @@ METHODS: dict[str, Values] = {
     "elim": {"name": "elim"},
     "elim-attention": {"name": "elim-attention"},
     "elim-all-references": {"name": "elim", "references": "all"},
+}
+# What tells which part of ELIM does what; only where asked for by name.
+PARTS: dict[str, Values] = {
+    "elim-unmatched": {"name": "elim", "lambda_main": 0.0},  # its batches alone
+    "elim-undivided": {"name": "elim", "divide_spread": False},
 }
 BASELINE = "erm"
 # Of twenty identities in a row, so many are in train, in val, and in test.
@@ -52,7 +58,7 @@ class Score:
 
     Args:
         shift: identity shift of the drawings.
-        method: key of `METHODS`.
+        method: key of `METHODS` or `PARTS`.
         seeds: number of seeds.
         ccc: mean over the seeds of the CCC (mean of both axes) on the test identities.
         by_seed: CCC of each seed.
@@ -95,21 +101,22 @@ def available(
 
     Args:
         tables: the benchmark's recipe.
-        methods: keys of `METHODS`; None for all.
+        methods: keys of `METHODS` and `PARTS`; None for all of `METHODS`.
 
     Raises:
         ConfigError: there is no such method in the benchmark.
     """
+    known = METHODS | PARTS
     for name in methods or ():
-        if name not in METHODS:
+        if name not in known:
             raise ConfigError(
-                f"no method {name!r} in the benchmark; there are: {', '.join(METHODS)}",
+                f"no method {name!r} in the benchmark; there are: {', '.join(known)}",
                 hint="choose one of these",
             )
     ready: dict[str, Values] = {}
     skipped: dict[str, str] = {}
     for name in methods or METHODS:
-        values = merge(tables, {"method": METHODS[name]})
+        values = merge(tables, {"method": known[name]})
         try:
             recipes.run_config(values)
         except ConfigError as error:
@@ -158,7 +165,7 @@ def jobs(name: str, recipe: str, shift: float, method: str, tables: Values, seed
         name: of the prepared dataset.
         recipe: name of the benchmark's recipe; runs are called after it.
         shift: identity shift of the drawings.
-        method: key of `METHODS`.
+        method: key of `METHODS` or `PARTS`.
         tables: the recipe with this method.
         seeds: number of runs.
     """

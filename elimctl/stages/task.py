@@ -112,7 +112,7 @@ def _require_valence(config: RunConfig, dataset: Dataset) -> None:
     if not (_has(dataset.table, "valence") and _has(dataset.table, "arousal")):
         raise DataError(
             f"{config.method_name} learns valence and arousal, and dataset {dataset.name} has none",
-            hint="train --method dmue, which learns classes of expression, or choose another dataset",
+            hint="train --method dmue or cross-entropy, which learn classes, or choose another dataset",
         )
 
 

@@ -112,7 +112,7 @@ def _of_method(config: RunConfig, task: Task) -> RunConfig:
     elif config.data.flip:
         raise ConfigError(
             f"data.flip with {config.method_name}, which learns no classes",
-            hint="leave data.flip out, or train --method dmue",
+            hint="leave data.flip out, or train --method dmue or cross-entropy",
         )
     if (neck := getattr(plugin, "NECK", None)) and "neck" not in config.model.model_fields_set:
         config = config.model_copy(update={"model": config.model.model_copy(update={"neck": neck})})

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from elimctl import plugins
 from elimctl.backbones.config import BackboneConfig
@@ -30,8 +30,16 @@ class DataConfig(Config):
     flip: Share = 0.0  # share of the training samples that get another class, to see what is made of it; E.4
 
 
+class Rates(Config):
+    """Learning rates from an epoch on; one that is None stays as it was."""
+
+    epoch: Positive  # number of the epoch, the first one being 0
+    backbone: Rate | None = None  # of trunk and neck
+    projector: Rate | None = None
+
+
 class TrainConfig(Config):
-    """Optimiser, schedule and batches. A.2, A.9 and A.10 are in docs/methods.md."""
+    """Optimiser, schedule and batches. A.2, A.9, A.10 and E.4 are in docs/methods.md."""
 
     steps: Positive | None = None  # optimisation steps; None: see `resolve`
     epochs: Positive = 10  # passes over the training split when `steps` is None
@@ -44,6 +52,8 @@ class TrainConfig(Config):
     betas: tuple[Beta, Beta] = (0.5, 0.9)  # Adam; A.10 row 9
     lr_decay: Rate = 0.8  # factor at each milestone; A.9
     milestones: tuple[Positive, ...] | None = None  # steps; None: 5,000, then every 20,000; A.10 row 11
+    rates: tuple[Rates, ...] = ()  # in place of milestones, epoch by epoch; E.4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0  # times a weight, added to its gradient; A.9, E.4
     clip_norm: Rate | None = None  # largest gradient norm of the backbone; None: off; A.10 row 18
     flip: Share = 0.5  # probability of a horizontal flip
     transforms: tuple[dict[str, Any], ...] = ()  # of albumentations, applied to each crop after that
@@ -61,6 +71,16 @@ class TrainConfig(Config):
     checkpoint_every: Positive | None = None  # steps between checkpoints; None: as `eval_every`
     patience: Positive | None = None  # validations without a better CCC after which a run ends; None: never
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()  # beside metrics.csv
+
+    @field_validator("rates")
+    @classmethod
+    def _one_schedule(cls, value: tuple[Rates, ...], info: ValidationInfo) -> tuple[Rates, ...]:
+        epochs = [entry.epoch for entry in value]
+        if epochs != sorted(set(epochs)):
+            raise ValueError(f"from epochs {epochs}, which should rise")
+        if value and info.data.get("milestones") is not None:
+            raise ValueError("beside train.milestones, one of them wanted")
+        return value
 
 
 class RunConfig(Config):

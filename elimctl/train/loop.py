@@ -59,7 +59,8 @@ def fit(session: Session, *, stop: Callable[[], bool] = lambda: False) -> Iterat
     started, images = time.perf_counter(), 0
     with closing(_trackers(session)) as tracker:
         for batch in session.batches.stream(session.progress.step, steps):
-            lr = optimiser.set_rates(session.optimizer, config, step=batch.step)
+            epoch = batch.step // session.batches.steps_per_epoch
+            lr = optimiser.set_rates(session.optimizer, config, step=batch.step, epoch=epoch)
             losses = take_step(session, batch)
             images += len(batch.target)
             session.progress = replace(session.progress, step=batch.step + 1)

@@ -1,6 +1,6 @@
-"""Adam with one group for the backbone and one for the projector, and the paper's schedule.
+"""Adam with one group for the backbone and one for the projector, and the schedule of their rates.
 
-Source: Kim & Song 2022; docs/methods.md, A.9 and A.10 rows 9 to 11.
+Source: Kim & Song 2022; docs/methods.md, A.9, A.10 rows 9 to 11, and E.4.
 """
 
 import torch
@@ -16,32 +16,51 @@ def build(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
 
     Args:
         model: a method's module; its `parameter_groups()` names the groups.
-        config: learning rates and betas. A group that is neither `backbone` nor `projector` learns
-            at the backbone's rate.
+        config: learning rates, betas and weight decay. A group that is neither `backbone` nor `projector`
+            learns at the backbone's rate.
     """
-    rates = {"projector": config.lr_projector}
     groups = [
-        {"params": parameters, "name": name, "base_lr": rates.get(name, config.lr_backbone)}
+        {"params": parameters, "name": name}
         for name, parameters in model.parameter_groups().items()  # type: ignore[operator]
         if parameters
     ]
     on_cuda = groups[0]["params"][0].is_cuda
     fused = on_cuda if config.fused is None else config.fused
-    optimizer = torch.optim.Adam(groups, lr=config.lr_backbone, betas=config.betas, fused=fused)
-    set_rates(optimizer, config, step=0)
+    optimizer = torch.optim.Adam(
+        groups, lr=config.lr_backbone, betas=config.betas, weight_decay=config.weight_decay, fused=fused
+    )
+    set_rates(optimizer, config, step=0, epoch=0)
     return optimizer
 
 
-def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *, step: int) -> float:
+def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *, step: int, epoch: int) -> float:
     """Set every group's learning rate for a step.
+
+    Args:
+        optimizer: as `build` makes it.
+        config: the rates, and when they change.
+        step: steps done before this one, >= 0.
+        epoch: number of the epoch that the step is in, from 0.
 
     Returns:
         The backbone's learning rate.
     """
-    factor = config.lr_decay ** milestones_passed(step, config.milestones)
+    backbone, projector = scheduled(config, step=step, epoch=epoch)
     for group in optimizer.param_groups:
-        group["lr"] = group["base_lr"] * factor
-    return config.lr_backbone * factor
+        group["lr"] = projector if group["name"] == "projector" else backbone
+    return backbone
+
+
+def scheduled(config: TrainConfig, *, step: int, epoch: int) -> tuple[float, float]:
+    """Learning rates of backbone and projector in a step, by the epoch where the settings have such rates."""
+    backbone, projector = config.lr_backbone, config.lr_projector
+    if not config.rates:
+        factor = config.lr_decay ** milestones_passed(step, config.milestones)
+        return backbone * factor, projector * factor
+    for change in config.rates:
+        if change.epoch <= epoch:
+            backbone, projector = change.backbone or backbone, change.projector or projector
+    return backbone, projector
 
 
 def milestones_passed(step: int, milestones: tuple[int, ...] | None = None) -> int:

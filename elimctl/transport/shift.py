@@ -69,19 +69,24 @@ def share(shift: Float[Tensor, "B m"], mask: Bool[Tensor, "B m"], *, among: Shar
 
 
 @full_precision
-def remove_shift(features: Float[Tensor, "B m d"], shift: Float[Tensor, "B m"]) -> Float[Tensor, "B m d"]:
+def remove_shift(
+    features: Float[Tensor, "B m d"], shift: Float[Tensor, "B m"], *, divide_spread: bool = True
+) -> Float[Tensor, "B m d"]:
     """Features with their shift subtracted and their spread around it divided out.
 
     Args:
         features: features of target samples; the gradient flows through the spread too.
         shift: mu, one per sample, subtracted from all its components.
+        divide_spread: False leaves the spread, and so how large each sample's features are, as it is.
 
     Returns:
-        Features whose root mean square is sigma / (sigma + 1e-6), about 1.
+        Features whose root mean square is sigma / (sigma + 1e-6), about 1, if their spread was divided out.
 
     Source: Kim & Song 2022, Eq. 4.
     """
     centred = features - shift.unsqueeze(-1)
+    if not divide_spread:
+        return centred
     # vector_norm has gradient 0 at 0, where the root of a mean of squares has NaN (padding, dead samples)
     sigma = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / math.sqrt(features.shape[-1])
     return centred / (sigma + SPREAD_EPS)

@@ -27,7 +27,8 @@ def method(request):
         trunk = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
         neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
         resolved = CLASSIFICATION if task(plugin) == "classification" else {}
-        return plugin.build(plugin.Config(**resolved), Backbone(trunk, neck))
+        asked = {key: value for key, value in resolved.items() if key in plugin.Config.model_fields}
+        return plugin.build(plugin.Config(**asked), Backbone(trunk, neck))
 
     build.outputs = CLASSIFICATION["classes"] if task(plugin) == "classification" else 2
     return build

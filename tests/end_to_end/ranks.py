@@ -1,6 +1,7 @@
 """A training step of a small network, run by one process or by several, its numbers written to files."""
 
 import sys
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
@@ -38,10 +39,15 @@ class Parts(elim.Elim):
         }
 
 
+CLASSES = 4
 CASES = {
     "elim": ("elim", {}, {}),
     "elim-alternate": ("elim", {"update": "alternate"}, {}),
+    "elim-attention": ("elim-attention", {}, {}),
+    "attention-alternate": ("elim-attention", {"update": "alternate"}, {}),
     "erm": ("erm", {}, {}),
+    "caf": ("caf", {"rho": 0.1}, {}),  # of the default's multiplier a step would show nothing
+    "cross-entropy": ("cross-entropy", {"classes": CLASSES, "dropout": 0.0}, {"sampler": "shuffle"}),
     "uneven": ("elim", {}, {"batch_size": 15}),
     "compiled": ("elim", {}, {"compile": True}),
     "partial": ("partial", {}, {}),
@@ -74,6 +80,9 @@ def session(name, ranks):
     model = plugin.build(plugin.Config(**settings), Backbone(trunk, neck))
     if method == "partial":
         model.__class__ = Parts
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0  # what it drops is drawn anew for another number of ranks
     config = TrainConfig(
         **{"steps": 1, "batch_size": 20, "sampler": plugin.SAMPLER, "device": "cpu", "precision": "float32"}
         | {"lr_backbone": 1e-12, "lr_projector": 1e-12}  # Adam makes a whole step of a rounding error
@@ -81,7 +90,13 @@ def session(name, ranks):
     )
     rng = np.random.default_rng(1)
     target = rng.uniform(-1, 1, (40, 2)).astype(np.float32)
-    samples = Samples(np.arange(40), target, np.repeat(np.arange(8), 5), tuple("abcdefgh"))
+    samples = Samples(
+        np.arange(40),
+        target,
+        np.repeat(np.arange(8), 5),
+        tuple("abcdefgh"),
+        classes=rng.integers(0, CLASSES, 40),
+    )
     plan = Plan(
         config.batch_size, config.sampler, identities=5, min_samples=2, crop_px=16, flip=0.5, seed=0,
         rank=ranks.rank, ranks=ranks.size,
@@ -90,15 +105,28 @@ def session(name, ranks):
     return Session(run, config, model, Batches(Noise(), samples, plan), None, ranks)
 
 
+def gradients(made):
+    """Fill a table with the gradients of each update, just before the optimiser takes it."""
+    found, updates = {}, count()
+
+    def keep(*_):
+        update = next(updates)
+        for key, parameter in made.model.named_parameters():
+            if parameter.grad is not None:  # what an update does not reach, Adam must leave alone
+                found[f"gradient.{update}.{key}"] = parameter.grad.contiguous().clone()
+
+    made.optimizer.register_step_pre_hook(keep)
+    return found
+
+
 def main(folder):
-    """Write losses, gradients and statistics of a step of every case."""
+    """Write losses, gradients of every update, and statistics of a step of every case."""
     with joined("cpu") as ranks:
         for name in CASES:
             made = session(name, ranks)
+            found = gradients(made)
             losses = take_step(made, made.batches.batch(0))
-            found = {f"loss.{key}": torch.tensor(value) for key, value in losses.items()}
-            for key, parameter in made.model.named_parameters():
-                found[f"gradient.{key}"] = parameter.grad.contiguous().clone()
+            found |= {f"loss.{key}": torch.tensor(value) for key, value in losses.items()}
             found |= {f"buffer.{key}": value.clone() for key, value in made.model.named_buffers()}
             save_file(found, Path(folder) / f"{name}.{ranks.size}.{ranks.rank}.safetensors")
 

@@ -202,8 +202,10 @@ def test_a_name_that_leads_elsewhere(refused, workspace, name):
     assert "cannot be the name of a folder" in refused("train", *TINY, "--run", name, *arguments)
 
 
-def test_an_unknown_recipe_lists_those_that_exist(refused, workspace):
-    assert "afew-va-paper, demo" in refused("train", "--recipe", "papr", "--workspace", workspace)
+def test_an_unknown_recipe_is_answered_with_the_nearest(refused, workspace):
+    said = refused("train", "--recipe", "afew-va-papr", "--workspace", workspace)
+    assert "near it are afew-va-paper" in said
+    assert "dmue" not in said
 
 
 @pytest.mark.parametrize("setting", ["train.betas=[1.0, 0.9]", "train.seed=-1", "train.milestones=[0]"])

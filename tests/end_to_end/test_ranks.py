@@ -13,7 +13,19 @@ import torch
 from safetensors.torch import load_file
 
 SCRIPT = Path(__file__).with_name("ranks.py")
-CASES = ("elim", "elim-alternate", "erm", "uneven", "compiled", "partial", "clipped")
+CASES = (
+    "elim",
+    "elim-alternate",
+    "elim-attention",
+    "attention-alternate",
+    "erm",
+    "caf",
+    "cross-entropy",
+    "uneven",
+    "compiled",
+    "partial",
+    "clipped",
+)
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
 TINY = [
     *("--batch-size", "16", "--steps", "8", "--set", "model.image_px=64", "--set", "model.neck=gap"),
@@ -67,6 +79,27 @@ def test_a_compiled_network_takes_the_step_of_the_eager_one(steps):
 def test_gradients_are_not_all_small(steps):
     found = load_file(steps / "elim.1.0.safetensors")
     assert max(value.abs().max() for name, value in found.items() if "gradient" in name) > 0.1
+
+
+def reached(found, update):
+    """Parts of the network that an update has a gradient for."""
+    keys = [name.split(".") for name in found if name.startswith(f"gradient.{update}.")]
+    return {part for _, _, part, *_ in keys}
+
+
+@pytest.mark.parametrize(
+    ("case", "parts"),
+    [
+        ("caf", ({"backbone", "projector"}, {"critic"}, {"backbone"})),
+        ("attention-alternate", ({"backbone", "projector"}, {"attention", "backbone", "projector"})),
+        ("partial", ({"projector"}, {"backbone", "projector"})),
+    ],
+)
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_what_an_update_does_not_reach_is_left_alone_by_any_number_of_ranks(steps, case, parts, ranks):
+    """A gradient of 0 in the place of none would let Adam move a weight by its momentum."""
+    found = load_file(steps / f"{case}.{ranks}.0.safetensors")
+    assert tuple(reached(found, update) for update in range(3) if reached(found, update)) == parts
 
 
 @pytest.fixture(scope="module")

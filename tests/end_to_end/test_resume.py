@@ -43,6 +43,22 @@ def test_a_run_killed_between_checkpoints_and_resumed_equals_an_uninterrupted_on
     assert content(workspace, "killed") == content(workspace, "whole")
 
 
+def test_rates_by_epoch_and_weight_decay_are_resumed_in_their_midst(workspace):
+    settings = {
+        "weight_decay": 0.01,
+        "rates": ({"epoch": 1, "backbone": 1e-3}, {"epoch": 2, "projector": 1e-3}),
+    }
+    list(fit(start(workspace, "whole", {"name": "erm"}, **settings)))
+    killed = fit(start(workspace, "killed", {"name": "erm"}, **settings))
+    for report in killed:
+        if report.step == 5:
+            break
+    list(fit(stage.resume(Workspace(workspace), name="killed")))
+    assert content(workspace, "killed") == content(workspace, "whole")
+    rates = {row.split(",")[2] for row in (workspace / "runs/whole/metrics.csv").read_text().splitlines()}
+    assert len(rates) > 2  # and the column's name
+
+
 def test_neither_workers_nor_their_kind_change_a_run_that_is_killed_and_resumed(workspace):
     transforms = ({"transform": "ColorJitter", "p": 0.5}, {"transform": "Blur", "p": 0.5})
     list(fit(start(workspace, "whole", workers=0, transforms=transforms)))

@@ -46,6 +46,19 @@ def test_an_unknown_key_names_the_nearest_known_one():
     assert caught.value.hint == "write inner.n_iter"
 
 
+def test_an_unknown_key_in_a_list_of_tables_is_named_with_its_place():
+    class Listed(Config):
+        entries: tuple[Inner, ...] = ()
+        perhaps: Inner | None = None
+
+    with pytest.raises(ConfigError, match=r"unknown key entries\.1\.n_itr; known there: .*n_iter") as caught:
+        validate(Listed, {"entries": [{}, {"n_itr": 3}]})
+    assert caught.value.hint == "write entries.1.n_iter"
+    with pytest.raises(ConfigError) as caught:
+        validate(Listed, {"perhaps": {"n_itr": 3}})
+    assert caught.value.hint == "write perhaps.n_iter"
+
+
 def test_a_value_that_does_not_fit_is_named_with_its_key_and_what_was_found():
     with pytest.raises(ConfigError, match=r"method\.inner\.reg: .*found 'warm'"):
         validate(Outer, {"inner": {"reg": "warm"}}, where="method")

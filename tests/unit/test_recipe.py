@@ -72,10 +72,29 @@ def test_what_is_extended_is_named(tmp_path, said):
         recipe.read(str(file))
 
 
-def test_a_packaged_recipe_is_found_by_name_and_an_unknown_one_is_named():
+def test_a_packaged_recipe_is_found_by_name():
     assert recipe.read("demo")["model"]["name"] == "al"
-    with pytest.raises(MissingError, match="afew-va-paper, demo"):
-        recipe.read("nothing")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("afew-va-papers", "afew-va-paper"),
+        ("elim-table2-r19", "elim-table2-r18"),
+        ("demo-tiny.tml", "demo-tiny"),
+        ("no/such/folder/elim-affectnet", "elim-affectnet"),
+    ],
+)
+def test_a_recipe_that_is_not_there_is_answered_with_the_nearest_few(wrong, near):
+    with pytest.raises(MissingError, match=f"no recipe {wrong}: .*near it are .*{near}") as caught:
+        recipe.read(wrong)
+    assert sum(name in caught.value.message for name in recipe.names()) < 8  # names within others count, too
+
+
+def test_a_recipe_that_is_like_no_other_is_answered_with_where_all_are():
+    with pytest.raises(MissingError, match=r"none that comes with elimctl has that name$") as caught:
+        recipe.read("qqqq")
+    assert str(recipe.path("demo").parent) in caught.value.hint
 
 
 @pytest.mark.parametrize("name", recipe.names())

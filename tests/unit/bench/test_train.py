@@ -107,7 +107,9 @@ def test_the_matching_that_is_measured_is_that_of_the_loss(session, monkeypatch)
     features = torch.randn(BATCH, 64, generator=torch.Generator().manual_seed(0)).relu().requires_grad_()
     seen = []
     real = elim.remove_shift
-    monkeypatch.setattr(elim, "remove_shift", lambda z, shift: seen.append((z, shift)) or real(z, shift))
+    monkeypatch.setattr(
+        elim, "remove_shift", lambda z, shift, **how: seen.append((z, shift)) or real(z, shift, **how)
+    )
     train._match(model, features, batch)
     model.matching_loss(features, torch.zeros(BATCH, 2), batch)
     measured, trained = seen

@@ -108,6 +108,13 @@ def test_sharing_the_shift_is_a_setting(backbone, among):
     torch.testing.assert_close(build(backbone, shift=among).shifts(z, mask), wanted.expand(-1, 4))
 
 
+def test_leaving_the_spread_in_is_a_setting(backbone):
+    z, kept = torch.rand(12, 8), torch.arange(12).view(3, 4)
+    model = build(backbone, divide_spread=False)
+    shift = model.shifts(z.view(3, 4, 8), torch.ones(3, 4).bool())
+    torch.testing.assert_close(model.shift_free(z, kept), z[4:].view(2, 4, 8) - shift[..., None])
+
+
 def test_the_number_of_iterations_is_a_setting(backbone):
     z, mask = torch.rand(2, 4, 8), torch.ones(2, 4).bool()
     shifts = [build(backbone, n_iter=n_iter).shifts(z, mask) for n_iter in (1, 5)]

@@ -6,15 +6,15 @@ from pydantic import ValidationError
 from torch.nn.functional import pad
 
 from elimctl.backbones import counts
-from elimctl.methods.temporal_head import TemporalConfig, TemporalHead
+from elimctl.methods.temporal_head import HeadOfFrames, TemporalConfig, TemporalHead
 
 KINDS = pytest.mark.parametrize("kind", ["gru", "conv"])
 CAUSAL = pytest.mark.parametrize("causal", [True, False])
 
 
-def build(kind, d=5, **settings):
+def build(kind, d=5, *, network=TemporalHead, **settings):
     torch.manual_seed(0)
-    return TemporalHead(d, TemporalConfig(kind=kind, **{"hidden": 8, **settings}))
+    return network(d, TemporalConfig(kind=kind, **{"hidden": 8, **settings}))
 
 
 def clips(count=2, frames=12, d=5, seed=0):
@@ -99,3 +99,32 @@ def test_it_computes_in_float32_under_autocast(kind):
 def test_an_odd_number_of_units_is_refused():
     with pytest.raises(ValidationError):
         TemporalConfig(hidden=7)
+
+
+@KINDS
+def test_features_are_seen_as_they_lie_among_those_of_training(kind):
+    features, mask = clips(), torch.ones(2, 12).bool()
+    plain, moved = build(kind), build(kind)
+    plain.standardise(features.flatten(0, 1))
+    moved.standardise(features.flatten(0, 1) * 1000 + 50)
+    # 50 +- 1000 in float32 carries seven digits
+    torch.testing.assert_close(moved(features * 1000 + 50, mask), plain(features, mask), rtol=1e-3, atol=1e-4)
+
+
+def test_features_that_never_vary_are_not_divided_by_zero():
+    model = build("gru")
+    model.standardise(torch.ones(7, 5))
+    assert model(torch.ones(1, 3, 5), torch.ones(1, 3).bool()).isfinite().all()
+
+
+@KINDS
+@CAUSAL
+def test_a_head_of_frames_is_the_same_network_that_sees_one_frame(kind, causal):
+    features, mask = clips(), torch.arange(12) < torch.tensor([[12], [7]])
+    head = build(kind, causal=causal)
+    found = build(kind, causal=causal, network=HeadOfFrames)(features, mask)
+    assert found.shape == (2, 12, 2)
+    for row, frame in ((0, 0), (0, 11), (1, 6)):
+        alone = head(features[row : row + 1, frame : frame + 1], torch.ones(1, 1).bool())
+        # products of other shapes may add in another order
+        torch.testing.assert_close(found[row, frame], alone[0, 0], rtol=1e-5, atol=1e-6)

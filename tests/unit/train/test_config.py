@@ -1,6 +1,6 @@
 import pytest
 
-from elimctl.config import validate
+from elimctl.config import read_toml, validate, write_toml
 from elimctl.errors import ConfigError
 from elimctl.train.config import RunConfig, resolve, to_values
 
@@ -58,3 +58,26 @@ def test_identities_of_one_image_cannot_be_matched():
         resolve(config(), samples=[1] * 40 + [2] * 10)
     assert "erm" in caught.value.hint
     assert resolve(config(method={"name": "erm"}), samples=[1] * 50).train.sampler == "shuffle"
+
+
+def test_rates_by_epoch_survive_the_runs_recipe(tmp_path):
+    given = {"rates": [{"epoch": 2, "projector": 1e-3}, {"epoch": 3, "backbone": 1e-2, "projector": 1e-4}]}
+    first = resolve(config(train=given), samples=[10] * 20)
+    write_toml(tmp_path / "recipe.toml", to_values(first))
+    assert validate(RunConfig, read_toml(tmp_path / "recipe.toml")).train == first.train
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({"rates": [{"epoch": 3}, {"epoch": 2}]}, r"epochs \[3, 2\], which should rise"),
+        ({"rates": [{"epoch": 3}, {"epoch": 3}]}, "which should rise"),
+        ({"rates": [{"epoch": 3}], "milestones": [5]}, "beside train.milestones"),
+        ({"rates": [{"epoch": 0}]}, "greater than 0"),
+        ({"rates": [{"epoch": 1, "critic": 1e-3}]}, r"unknown key train\.rates\.0\.critic"),
+        ({"weight_decay": -1e-4}, "weight_decay"),
+    ],
+)
+def test_a_schedule_that_contradicts_itself_is_refused(train, said):
+    with pytest.raises(ConfigError, match=said):
+        config(train=train)

@@ -85,6 +85,17 @@ def session(tmp_path):
     return make
 
 
+def test_rates_by_epoch_change_with_the_epochs(session):
+    """Eight samples in batches of four: two steps an epoch."""
+    made = session(lr_backbone=1e-3, rates=[{"epoch": 1, "backbone": 1e-4}, {"epoch": 2, "projector": 1e-2}])
+    rates = []
+    made.optimizer.register_step_pre_hook(
+        lambda optimizer, *_: rates.append([group["lr"] for group in optimizer.param_groups])
+    )
+    assert [report.lr for report in fit(made)] == [1e-3] * 2 + [1e-4] * 4
+    assert rates == [[1e-3, 1e-5]] * 2 + [[1e-4, 1e-5]] * 2 + [[1e-4, 1e-2]] * 2
+
+
 def test_every_step_is_reported_and_validations_and_checkpoints_come_when_due(session):
     reports = list(fit(session()))
     assert [report.step for report in reports] == [1, 2, 3, 4, 5, 6]

@@ -84,7 +84,8 @@ def assert_agree(found, wanted, *, rtol, atol):
 )
 def test_a_step_agrees_with_plain_float32(method, option, rtol):
     found, wanted = step(session(method=method, **option)), step(session(method=method))
-    assert_agree(found, wanted, rtol=rtol, atol=1e-6 if rtol else 0)
+    # gradients that are 0 in truth: 1.3e-6 at most was seen, with one thread, which sums up in another order
+    assert_agree(found, wanted, rtol=rtol, atol=3e-6 if rtol else 0)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -128,3 +128,10 @@ def test_transports_that_cost_nothing_are_averaged_too(by):
     found.sum().backward()
     assert (found == 0).all()
     assert shift.grad.isfinite().all()
+
+
+def test_the_spread_can_be_left_in():
+    features, shift = random(0, 2, 4, 6), random(1, 2, 4)
+    torch.testing.assert_close(
+        remove_shift(features, shift, divide_spread=False), features - shift[..., None]
+    )

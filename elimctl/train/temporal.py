@@ -1,0 +1,283 @@
+"""Training of a temporal head on cached features, and its file."""
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Int64
+from pydantic import Field, ValidationInfo, field_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from elimctl import atomic
+from elimctl.config import Values, validate
+from elimctl.errors import MissingError, StoreError, TrainingError
+from elimctl.evaluate.predict import Predictions
+from elimctl.evaluate.score import MetricOptions, accumulate, score
+from elimctl.loader.groups import PADDING
+from elimctl.methods.regression import RegressionConfig, batch_losses, batch_weights, with_total
+from elimctl.methods.temporal_head import Count, TemporalConfig, TemporalHead
+from elimctl.methods.temporal_windows import Rows, cut, padded
+from elimctl.train.checkpoint import HEADER
+from elimctl.train.step import step_seed
+
+FORMAT_VERSION = 1
+FRAMES = 8192  # predicted at once, padding included, unless one run is longer; bounds the memory
+EPOCHS, UPDATES = 30, 1000  # that training takes at least, unless its length is given
+PAIR = 2  # frames that time takes at least
+
+
+class TemporalSettings(TemporalConfig, RegressionConfig):
+    """A temporal head and how it is trained; the losses are those of Kim & Song 2022, appendix section 3."""
+
+    window: Annotated[int, Field(ge=PAIR)] = 32  # frames that are learned from at once
+    stride: Count | None = None  # frames from a window to the next; None: half a window
+    max_step: Count | None = None  # frame numbers that a run of frames may skip to; None: the usual interval
+    epochs: Count | None = None  # passes over the windows; None: 30, and 1,000 updates at least
+    batch_size: Annotated[int, Field(ge=2)] = 16  # windows in a batch, and less than twice as many
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3  # Adam
+    # epochs without a better CCC after which training ends; None: a quarter of all
+    patience: Count | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @field_validator("stride")
+    @classmethod
+    def _within_window(cls, value: int | None, others: ValidationInfo) -> int | None:
+        window = others.data.get("window")
+        if value is not None and window is not None and value > window:
+            raise ValueError(f"should be at most the window of {window}, or frames are left out")
+        return value
+
+
+def resolve(settings: TemporalSettings, *, windows: int) -> TemporalSettings:
+    """Fill in what follows from the number of windows that are learned from.
+
+    Args:
+        settings: of a training.
+        windows: their number.
+
+    Returns:
+        The same settings, with `epochs` and `patience` of a number.
+    """
+    epochs = settings.epochs or max(EPOCHS, -(-UPDATES // _count_batches(windows, settings)))
+    patience = settings.patience or -(-epochs // 4)
+    return settings.model_copy(update={"epochs": epochs, "patience": patience})
+
+
+def _count_batches(windows: int, settings: TemporalSettings) -> int:
+    # rounded down: a last batch of one window would have a correlation over few frames
+    return max(1, windows // settings.batch_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Frames of a split.
+
+    Args:
+        features: of each frame, finite.
+        target: (valence, arousal) of each frame.
+        runs: positions of consecutive frames; each frame is in one run.
+    """
+
+    features: Float32[Tensor, "n d"]
+    target: Float32[Tensor, "n 2"]
+    runs: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What happened in one epoch.
+
+    Args:
+        epoch: its number, from 1.
+        loss: mean of the batches' total loss.
+        ccc: mean CCC on the validation split after it.
+    """
+
+    epoch: int
+    loss: float
+    ccc: float
+
+
+def build(d: int, settings: TemporalSettings, *, network: type[TemporalHead] = TemporalHead) -> TemporalHead:
+    """A head whose fresh weights are a function of the seed.
+
+    Args:
+        d: width of the features.
+        settings: kind, size and seed.
+        network: its class.
+    """
+    torch.manual_seed(settings.seed)
+    return network(d, settings)
+
+
+def windows(runs: Rows, settings: TemporalSettings) -> list[Int64[np.ndarray, " _"]]:
+    """The windows that are learned from."""
+    return cut(runs, window=settings.window, stride=settings.stride or -(-settings.window // 2))
+
+
+def fit(head: TemporalHead, train: Frames, val: Frames, settings: TemporalSettings) -> Iterator[Report]:
+    """Train a head; at the end it has the weights of the epoch with the highest mean CCC.
+
+    Args:
+        head: on the device that trains it; it is changed.
+        train: frames to learn from.
+        val: frames to choose the epoch by.
+        settings: as `resolve` returns them.
+
+    Yields:
+        One report per epoch, until the last or until patience is at an end.
+
+    Raises:
+        TrainingError: a loss or a prediction is not finite.
+    """
+    head.standardise(train.features)
+    rows = windows(train.runs, settings)
+    optimizer = torch.optim.Adam(head.parameters(), lr=settings.lr)
+    best, best_epoch, weights = -np.inf, 0, head.state_dict()
+    for epoch in range(1, (settings.epochs or EPOCHS) + 1):
+        loss = _learn(head.train(), train, rows, optimizer, settings, epoch)
+        ccc = _validate(head, val, epoch)
+        if ccc > best:
+            best, best_epoch, weights = ccc, epoch, copy.deepcopy(head.state_dict())
+        yield Report(epoch, loss, ccc)
+        if settings.patience and epoch - best_epoch >= settings.patience:
+            break
+    head.load_state_dict(weights)
+
+
+def predict(head: TemporalHead, frames: Frames) -> Float32[np.ndarray, "n 2"]:
+    """Predictions of all frames, each with all the frames of its run that the head looks at.
+
+    Args:
+        head: on the device that is to predict.
+        frames: their labels are not looked at.
+    """
+    found = np.zeros((len(frames.features), 2), np.float32)
+    head.eval()
+    with torch.inference_mode():
+        for rows in _alike(frames.runs):
+            positions, mask = _positions(rows)
+            preds = _run(head, frames.features, positions, mask)
+            found[positions[mask].numpy()] = preds.cpu().numpy()
+    return found
+
+
+def save(path: Path, head: TemporalHead, *, facts: Values) -> None:
+    """Write a head atomically: weights as safetensors, the rest as JSON in the file's header.
+
+    Args:
+        path: file to write.
+        head: its weights are kept.
+        facts: `settings`, those of its training, and what it was trained on, as values for JSON.
+    """
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in head.state_dict().items()}
+    record = {"format_version": FORMAT_VERSION, **facts}
+    atomic.write_bytes(path, serialise(tensors, metadata={HEADER: json.dumps(record)}))
+
+
+def load(path: Path) -> tuple[TemporalHead, Values]:
+    """A head as `save` wrote it, ready for evaluation, and what its header says.
+
+    Raises:
+        MissingError: there is no such file.
+        StoreError: the file is damaged, of a newer version, or no temporal head.
+    """
+    if not path.is_file():
+        raise MissingError(f"no temporal head {path}", hint="train it with elimctl temporal")
+    again = "train it again with elimctl temporal"
+    try:
+        with safe_open(path, "pt") as file:
+            record: dict[str, Any] = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint=again) from None
+    if "settings" not in record or "centre" not in tensors:
+        raise StoreError(f"{path} is no temporal head of elimctl", hint=again)
+    if record["format_version"] > FORMAT_VERSION:
+        raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
+    settings = validate(TemporalSettings, record["settings"], where=f"{path}: settings")
+    head = TemporalHead(len(tensors["centre"]), settings)
+    try:
+        head.load_state_dict(tensors)
+    except RuntimeError:
+        raise StoreError(f"the weights in {path} are not those of its settings", hint=again) from None
+    return head.eval(), record
+
+
+def _learn(
+    head: TemporalHead,
+    frames: Frames,
+    rows: Rows,
+    optimizer: torch.optim.Optimizer,
+    settings: TemporalSettings,
+    epoch: int,
+) -> float:
+    """One pass over the windows, a function of the weights, the seed and the epoch; the mean loss."""
+    order = np.random.default_rng((settings.seed, epoch)).permutation(len(rows))
+    torch.manual_seed(step_seed(settings.seed, epoch))  # of dropout
+    weights, total = batch_weights(settings), 0.0
+    batches = np.array_split(order, _count_batches(len(rows), settings))
+    for batch in batches:
+        positions, mask = _positions([rows[number] for number in batch])
+        preds = _run(head, frames.features, positions, mask)
+        target = frames.target[positions[mask]].to(preds.device)
+        losses = with_total(batch_losses(preds, target), weights)
+        broken = [name for name, loss in losses.items() if not isfinite(loss.item())]
+        if broken:
+            raise _diverged(f"loss {', '.join(broken)} is not finite", epoch)
+        optimizer.zero_grad(set_to_none=True)
+        losses["total"].backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += losses["total"].item()
+    return total / len(batches)
+
+
+def _validate(head: TemporalHead, frames: Frames, epoch: int) -> float:
+    """Mean CCC."""
+    preds = predict(head, frames)
+    if not np.isfinite(preds).all():
+        raise _diverged("predictions are not finite", epoch)
+    everything = Predictions(np.arange(len(preds)), preds, frames.target.numpy())
+    return score(accumulate([everything]), MetricOptions(), split="val").best
+
+
+def _diverged(what: str, epoch: int) -> TrainingError:
+    return TrainingError(f"{what} in epoch {epoch} of the temporal head", hint="lower temporal.lr")
+
+
+def _alike(runs: Rows) -> Iterator[Sequence[Int64[np.ndarray, " _"]]]:
+    """Runs of like length together, of at most `FRAMES` frames with their padding, or one by one."""
+    batch: list[Int64[np.ndarray, " _"]] = []
+    for run in sorted(runs, key=len):
+        if batch and (len(batch) + 1) * len(run) > FRAMES:
+            yield batch
+            batch = []
+        batch.append(run)
+    if batch:
+        yield batch
+
+
+def _positions(rows: Rows) -> tuple[Int64[Tensor, "B T"], Bool[Tensor, "B T"]]:
+    """Positions of rows, and where they are no padding."""
+    positions = torch.from_numpy(padded(rows))
+    return positions.clamp(min=0), positions != PADDING
+
+
+def _run(
+    head: TemporalHead,
+    features: Float32[Tensor, "n d"],
+    positions: Int64[Tensor, "B T"],
+    mask: Bool[Tensor, "B T"],
+) -> Float[Tensor, "real 2"]:
+    """Predictions of the frames that are no padding, in the order of the rows."""
+    on = head.centre.device
+    mask = mask.to(on)
+    return head(features[positions].to(on), mask)[mask]
