@@ -119,7 +119,7 @@ class Batches:
         if plan.sampler == "class" and codes is None:
             raise ConfigError(
                 "train.sampler = 'class' for a method that learns no classes",
-                hint="choose train.sampler = 'identity' or 'shuffle', or a method of classes: dmue, cross-entropy",
+                hint="choose train.sampler = 'identity' or 'shuffle', or train --method dmue",
             )
         self._of_classes = [np.flatnonzero(codes == code) for code in range(len(names))]
         count = len(self._draw(0))
