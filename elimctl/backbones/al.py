@@ -9,7 +9,8 @@ from elimctl.errors import ConfigError
 
 # Kim & Song 2022, Table 1 prints 2.6M: this trunk and the projector, no neck
 PAPER_COUNTS = ("trunk", "projector")
-VARIANTS = ({"neck": "fc"}, {"neck": "gap"})  # the two to list
+NECKS = ("fc", "gap")  # the default first
+VARIANTS = tuple({"neck": neck} for neck in NECKS)  # both are listed
 
 CHANNELS = 256
 SMALLEST_PX = 63  # below it the last pooling layer has nothing left to pool
@@ -28,7 +29,7 @@ def build(config: BackboneConfig) -> Backbone:
         ConfigError: images too small for the network, or a neck that it does not have.
         DownloadError: pretrained weights that are neither cached nor within reach.
     """
-    known_neck(config, "fc", "gap")
+    known_neck(config, *NECKS)
     if config.image_px < SMALLEST_PX:
         raise ConfigError(
             f"model.image_px = {config.image_px}, but al needs images of {SMALLEST_PX} px or more",

@@ -7,6 +7,7 @@ from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, known_neck
 from elimctl.backbones.split import Split, assemble
 
+NECKS = ("fc", "split")  # the default first
 TIMM_NAME = "mobilenetv2_100.ra_in1k"
 WIDTH = 1280  # channels after the last convolution
 SHARED_STAGES = 5  # of seven; the others have 160 and 320 channels
@@ -27,7 +28,7 @@ def build(config: BackboneConfig) -> Backbone:
 
     Source: Sandler et al. 2018; She et al. 2021, supplement (where it is split).
     """
-    known_neck(config, "fc", "split")
+    known_neck(config, *NECKS)
     network = pretrained.timm_model(TIMM_NAME, num_classes=0, pretrained=config.pretrained)
     stages = list(network.get_submodule("blocks").children())
     parts = dict(network.named_children())

@@ -10,6 +10,8 @@ from elimctl.backbones.resnet_split import split_last_stage
 # Kim & Song 2022, Table 1 prints 11.7M: this trunk alone
 PAPER_COUNTS = ("trunk",)
 
+NECKS = ("fc", "split")  # the default first
+
 # torchvision's weights: the ones the released code starts from
 TIMM_NAME = "resnet18.tv_in1k"
 WIDTH = 512  # channels of the last stage
@@ -29,7 +31,7 @@ def build(config: BackboneConfig) -> Backbone:
         ConfigError: a neck that it does not have, or a width that a split network does not have.
         DownloadError: pretrained weights that are neither cached nor within reach.
     """
-    known_neck(config, "fc", "split")
+    known_neck(config, *NECKS)
     if config.neck == "split":
         network = pretrained.timm_model(TIMM_NAME, num_classes=0, pretrained=config.pretrained)
         return split_last_stage(config, network, width=WIDTH)

@@ -11,6 +11,7 @@ from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, known_neck
 from elimctl.backbones.resnet_split import split_last_stage
 
+NECKS = ("fc", "split")  # the default first
 TIMM_NAME = "resnet50"
 WIDTH = 2048  # channels of the last stage
 STAGES = ("layer1", "layer2", "layer3")  # those with instance normalisation
@@ -51,7 +52,7 @@ def build(config: BackboneConfig) -> Backbone:
 
     Source: Pan et al. 2018, Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net.
     """
-    known_neck(config, "fc", "split")
+    known_neck(config, *NECKS)
     pretrained.refuse(config.name, pretrained=config.pretrained)
     network = pretrained.timm_model(TIMM_NAME, num_classes=0, pretrained=False)
     for stage in STAGES:

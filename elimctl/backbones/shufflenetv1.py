@@ -9,6 +9,7 @@ from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.config import BackboneConfig, known_neck
 from elimctl.backbones.split import Split, assemble
 
+NECKS = ("fc", "split")  # the default first
 GROUPS = 3
 STEM = 48  # channels
 STAGES = ((4, 480), (8, 960), (4, 1920))  # blocks and channels
@@ -74,7 +75,7 @@ def build(config: BackboneConfig) -> Backbone:
 
     Source: Zhang et al. 2018, Table 1; She et al. 2021, supplement (where it is split).
     """
-    known_neck(config, "fc", "split")
+    known_neck(config, *NECKS)
     pretrained.refuse(config.name, pretrained=config.pretrained)
     trunk = nn.Sequential(
         nn.Conv2d(3, STEM, 3, 2, 1, bias=False),

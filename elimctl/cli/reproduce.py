@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from elimctl.cli import console, options
-from elimctl.errors import ConfigError
+from elimctl.errors import ConfigError, DataError, ElimctlError
 
 if TYPE_CHECKING:
     from elimctl.reproduce.drawn import Report
@@ -67,7 +67,7 @@ def _list(place: "Workspace", *, as_json: bool) -> None:
 
     found = []
     for name, source in tables.TABLES.items():
-        states = [tables.state(place, recipe) for recipe in tables.recipes_of(name)]
+        states = [tables.state(place, recipe, labels=False) for recipe in tables.recipes_of(name)]
         wanted = sorted({jobs.dataset_name(entry.recipe.tables) or "" for entry in states})
         found.append(
             {
@@ -108,13 +108,20 @@ def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, 
             f"no table {table!r}; there are: {', '.join([*tables.TABLES, DRAWN])}", hint="choose one of these"
         )
     states = [tables.state(place, recipe) for recipe in tables.recipes_of(table)]
+    failed: dict[str, str] = {}
     if not no_run:
         for entry in states:
-            for job in entry.jobs:
-                run.finish(place, replace(job, tables=merge(job.tables, {"train": {"device": device}})))
+            try:
+                for job in entry.jobs:
+                    run.finish(place, replace(job, tables=merge(job.tables, {"train": {"device": device}})))
+            except ElimctlError as error:  # the other recipes may do
+                failed[entry.recipe.name] = error.message
+                console.say(f"{entry.recipe.name} failed: {error.message}")
         states = [tables.state(place, entry.recipe) for entry in states]
     found, absent, others = tables.lines(table, states), tables.missing(states), tables.others(table)
+    obstacles = tables.obstacles(states) | failed
     notes = dict.fromkeys(entry.recipe.protocol.note for entry in states if entry.recipe.protocol.note)
+    notes |= dict.fromkeys(line.note for line in found if line.note)
     if as_json:
         console.show_json(
             {
@@ -122,18 +129,26 @@ def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, 
                 "source": tables.TABLES[table],
                 "lines": [asdict(line) for line in found],
                 "missing": absent,
+                "obstacles": obstacles,
                 "not_implemented": others,
                 "notes": list(notes),
             }
         )
-        return
-    _show(found, title=tables.TABLES[table])
-    for note in notes:
-        console.say(note)
-    if others:
-        console.say(f"not implemented here: {', '.join(others)}")
-    for name, reason in absent.items():
-        console.say(f"missing {name}: {reason}")
+    else:
+        _show(found, title=tables.TABLES[table])
+        for note in notes:
+            console.say(note)
+        if others:
+            console.say(f"not implemented here: {', '.join(others)}")
+        for name, reason in absent.items():
+            console.say(f"missing {name}: {reason}")
+        for name, reason in obstacles.items():
+            console.say(f"not run {name}: {reason}")
+    if failed:
+        raise DataError(
+            f"{len(failed)} of {len(states)} recipes failed: {', '.join(failed)}",
+            hint="mend what is said of each, then run the same command again; what is finished is kept",
+        )
 
 
 def _show(found: "list[Line]", *, title: str) -> None:
@@ -229,7 +244,8 @@ def _show_drawn(found: "Report") -> None:
         ccc.append((*key, _within(score.ccc), gain))
         chances = (invariance.probe, invariance.probe_chance)
         shares = (invariance.neighbours, invariance.neighbours_chance)
-        left.append((*key, *chances, *shares, f"{score.seconds:.0f}"))
+        seconds = "-" if score.seconds is None else f"{score.seconds:.0f}"
+        left.append((*key, *chances, *shares, seconds))
     seeds = max((score.seeds for score in found.scores), default=0)
     console.show_table(
         ("shift", "method", "CCC [95 %]", "over erm [95 %]"),

@@ -53,6 +53,8 @@ def run(
         for entry in summaries
     ]
     console.show_table(("variant", "metric", "mean", "spread", "seeds"), rows, title=Path(recipe).stem)
+    if note := jobs.protocol(tables).note:
+        console.say(note)
     console.say(
         "spread: standard deviation over the seeds"
         + ("; a seed is the mean of its folds" * _crossed(planned))

@@ -122,7 +122,7 @@ class Batches:
                 hint="choose train.sampler = 'identity' or 'shuffle', or train --method dmue",
             )
         self._of_classes = [np.flatnonzero(codes == code) for code in range(len(names))]
-        count = len(self._draw(0))
+        count = len(self.positions(0))
         unit = count // plan.identities if plan.sampler == "identity" else 1  # an identity stays on one rank
         self.shares = shares(count, plan.ranks, unit=unit)
         if count < plan.ranks:
@@ -136,7 +136,7 @@ class Batches:
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0 over the whole run."""
-        positions = self._draw(step)
+        positions = self.positions(step)
         rng = sampler.generator("crops", self.plan.seed, step)
         slack_px = self.reader.shape[1] - self.plan.crop_px
         # of the whole batch, so that what is drawn after them is the same on every rank
@@ -162,27 +162,8 @@ class Batches:
         )
         return batch.pin_memory() if self._buffers.memory == "pinned" else batch
 
-    def stream(self, start: int, stop: int) -> Iterator[Batch]:
-        """Batches of the steps `start` to `stop` - 1, made ahead by the workers."""
-        if self.processes and self.workers:
-            return prefetch_in_processes(
-                self.batch,
-                range(start, stop),
-                workers=self.workers,
-                pinned=self._buffers.memory == "pinned",
-            )
-        return prefetch(self.batch, range(start, stop), workers=self.workers)
-
-    def _gather(self, index: np.ndarray, crops: Crops, epoch: int) -> UInt8[Tensor, "b S S 3"]:
-        """The crops of images, transformed, in a buffer."""
-        pixels = self._buffers.take((len(index), self.plan.crop_px, self.plan.crop_px, 3))
-        cut(self.reader.views(index), crops, out=pixels.numpy())
-        if self.plan.transforms is not None:
-            self.plan.transforms(pixels.numpy(), index, seed=self.plan.seed, epoch=epoch)
-        return pixels
-
-    def _draw(self, step: int) -> np.ndarray:
-        """Positions in the split of a step's samples."""
+    def positions(self, step: int) -> np.ndarray:
+        """Positions in the split of the samples of a step's batch."""
         epoch, within = divmod(step, self.steps_per_epoch)
         plan = self.plan
         if plan.sampler == "shuffle":
@@ -206,6 +187,25 @@ class Batches:
             epoch=epoch,
             step=within,
         )
+
+    def stream(self, start: int, stop: int) -> Iterator[Batch]:
+        """Batches of the steps `start` to `stop` - 1, made ahead by the workers."""
+        if self.processes and self.workers:
+            return prefetch_in_processes(
+                self.batch,
+                range(start, stop),
+                workers=self.workers,
+                pinned=self._buffers.memory == "pinned",
+            )
+        return prefetch(self.batch, range(start, stop), workers=self.workers)
+
+    def _gather(self, index: np.ndarray, crops: Crops, epoch: int) -> UInt8[Tensor, "b S S 3"]:
+        """The crops of images, transformed, in a buffer."""
+        pixels = self._buffers.take((len(index), self.plan.crop_px, self.plan.crop_px, 3))
+        cut(self.reader.views(index), crops, out=pixels.numpy())
+        if self.plan.transforms is not None:
+            self.plan.transforms(pixels.numpy(), index, seed=self.plan.seed, epoch=epoch)
+        return pixels
 
 
 def _taken(values: np.ndarray | None, positions: np.ndarray) -> Tensor | None:

@@ -182,7 +182,7 @@ def build(config: Config, backbone: Backbone) -> Caf:
     if config.head == "caf":
         trunk = Backbone(backbone.trunk, nn.Identity())
         return Caf(config, trunk, _regressor(trunk_width), caf_critic.build(trunk_width))
-    # first: with a seed, the regressor starts as that of the other methods does
+    # first: with a seed and the library's weights, the regressor starts as that of the other methods does
     projector = Projector(d, bn=config.projector_bn == "shared")
     return Caf(config, backbone, projector, caf_critic.build(d))
 

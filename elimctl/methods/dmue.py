@@ -43,6 +43,7 @@ from elimctl.transport.precision import full_precision
 SAMPLER = "class"  # batches balanced over classes, two samples of each at least; E.4
 TASK = "classification"
 NECK = "split"  # what each branch has a copy of
+WHOLE_BATCHES = True  # a branch learns from what is left of a batch without its class; E.6
 PAIR = 2  # samples that a BatchNorm wants
 
 Positive = Annotated[float, Field(gt=0)]
@@ -116,7 +117,6 @@ class Dmue(Classifier):
             `total`, `wce`, `soft`, `sp` and `aux`.
 
         Raises:
-            ConfigError: the batch is spread over ranks or parts.
             DataError: it has no classes, or fewer than two samples outside one of them.
 
         Source: She et al. 2021, public code; E.3.
@@ -243,12 +243,6 @@ class Dmue(Classifier):
 
     def _require(self, batch: Batch) -> Int64[Tensor, " B"]:
         """Class codes of a batch that can be learnt from."""
-        if self.passes.ranks > 1 or self.passes.parts > 1:
-            raise ConfigError(
-                f"dmue on {self.passes.ranks} ranks with train.accumulate = {self.passes.parts}, 1 and 1 "
-                "wanted: each branch has its own part of a batch, which must be whole",
-                hint="train dmue with one process and train.accumulate = 1",
-            )
         classes = require_classes(batch, "dmue")
         outside = len(classes) - torch.bincount(classes, minlength=self.classes)
         if self.config.latent == "ld-n" and int(outside.min()) < PAIR:

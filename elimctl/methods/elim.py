@@ -33,6 +33,7 @@ from elimctl.transport.precision import full_precision
 from elimctl.transport.shift import remove_shift
 
 SAMPLER = "identity"  # batches of N identities; A.10 row 23
+MATCHES = "identities"
 
 
 class Config(ShiftConfig, RegressionConfig):

@@ -17,11 +17,13 @@ from elimctl.backbones.projector import Projector
 from elimctl.datasets.ages import GROUPS, Bins
 from elimctl.errors import ConfigError
 from elimctl.loader.batch import Batch
+from elimctl.loader.batches import Samples
 from elimctl.loader.groups import PADDING, matching_groups
 from elimctl.methods import elim
 from elimctl.methods.regression import feature_widths
 
 SAMPLER = "shuffle"  # plain batches, as in the reference code; C.2
+MATCHES = "groups of ages"
 NEEDS = ("age",)  # columns of the manifest without which there is nothing to learn from
 
 
@@ -98,17 +100,30 @@ def age_groups(age: Float32[np.ndarray, " B"], config: Config, *, seed: int) -> 
 
     Source: Kim & Song 2022, appendix section 4.4; decision C.2.
     """
-    bins = np.asarray(config.bins)
-    code = np.searchsorted(bins, age, side="right") - 1  # NaN sorts after all numbers
-    known = (code >= 0) & (code < len(bins) - 1) & (age != config.missing_age_value)
-    positions = np.flatnonzero(known)
+    codes = _codes(age, config)
+    positions = np.flatnonzero(codes != PADDING)
     groups = matching_groups(
-        code[positions],
-        identities=len(bins) - 1,
+        codes[positions],
+        identities=len(config.bins) - 1,
         min_samples=config.samples,
         rng=np.random.default_rng(seed),
     )
     return np.append(positions, PADDING)[groups]  # -1 picks the last
+
+
+def matched(samples: Samples, config: Config) -> Int64[np.ndarray, " n"]:
+    """The group of ages of each sample of a split, -1 where it is in none."""
+    if samples.age is None:
+        return np.full(len(samples), PADDING)
+    return _codes(samples.age, config)
+
+
+def _codes(age: Float32[np.ndarray, " n"], config: Config) -> Int64[np.ndarray, " n"]:
+    """Number of the group that each age is in, -1 for none."""
+    bins = np.asarray(config.bins)
+    codes = np.searchsorted(bins, age, side="right") - 1  # NaN sorts after all numbers
+    known = (codes >= 0) & (codes < len(bins) - 1) & (age != config.missing_age_value)
+    return np.where(known, codes, PADDING)
 
 
 def build(config: Config, backbone: Backbone) -> ElimAge:

@@ -18,7 +18,7 @@ from elimctl.methods.regression import feature_widths
 from elimctl.transport.precision import full_precision
 from elimctl.transport.shift import share
 
-SAMPLER = elim.SAMPLER
+SAMPLER, MATCHES = elim.SAMPLER, elim.MATCHES
 # the settings of ELIM that say something here; the others are about transport
 KEPT = (
     "lambda_va",
@@ -105,6 +105,7 @@ def build(config: Config, backbone: Backbone) -> ElimAttention:
             f"method.heads = {config.heads} does not divide features of width model.d = {d}",
             hint=f"set method.heads to a divisor of {d}",
         )
-    projector = Projector(d, bn=config.projector_bn != "none")  # first: with a seed, it starts as ELIM's does
+    # first: with a seed and the library's weights it starts as ELIM's does
+    projector = Projector(d, bn=config.projector_bn != "none")
     block = CrossAttention if config.attention == "cross" else ReferenceAttention
     return ElimAttention(config, backbone, projector, block(d, heads=config.heads))

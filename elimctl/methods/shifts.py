@@ -121,7 +121,8 @@ def shifts(
         )
         if config.references == "barycentre":
             reg, points = config.regularisation, source_mask[0]
-            a = barycentre(b, M, reg=reg, n_iter=config.n_iter, mask=points).expand_as(a)
+            centre = barycentre(b, M, reg=reg, n_iter=config.n_iter, mask=points)
+            a = centre * b.sum(dim=1, keepdim=True)  # of the same mass: nothing is to stay behind
         pairs = (len(sources), len(features) - first)
         plan = _plan(a, b, M, source_mask.repeat_interleave(pairs[1], dim=0), config, watch)
         shift = _average(identity_shift(M, plan).view(*pairs, -1), config)

@@ -23,7 +23,7 @@ from elimctl.prepare import build
 from elimctl.reproduce import invariance, runs
 from elimctl.reproduce.intervals import Interval, bootstrap, ccc_of, interval, sums
 from elimctl.reproduce.invariance import Invariance
-from elimctl.reproduce.jobs import Job, require_prepared
+from elimctl.reproduce.jobs import Job, difference
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.prepare import imitate_dataset, open_raw, planned
 from elimctl.train import hardware, run
@@ -44,10 +44,12 @@ METHODS: dict[str, Values] = {
 PARTS: dict[str, Values] = {
     "elim-unmatched": {"name": "elim", "lambda_main": 0.0},  # its batches alone
     "elim-undivided": {"name": "elim", "divide_spread": False},
+    "elim-warmup": {"name": "elim", "warmup": (200, 400)},
 }
 BASELINE = "erm"
 # Of twenty identities in a row, so many are in train, in val, and in test.
 SHARES = {"train": 13, "val": 2, "test": 5}
+DRAWING = "drawing.json"  # in a dataset's folder: how its faces were drawn and prepared
 INVARIANCE = "invariance.json"  # in a run's folder
 BATCH = 256  # images at once
 
@@ -64,7 +66,7 @@ class Score:
         by_seed: CCC of each seed.
         gain: CCC less that of the baseline; None for the baseline and where it was not run.
         invariance: mean over the seeds.
-        seconds: that a run took, mean over the seeds.
+        seconds: that a run took, mean over the seeds; None if one was stopped and taken up again.
     """
 
     shift: float
@@ -74,7 +76,7 @@ class Score:
     by_seed: list[float]
     gain: Interval | None
     invariance: Invariance
-    seconds: float
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +139,16 @@ def prepare(workspace: Workspace, name: str, tables: Values, shift: float) -> It
 
     Yields:
         What is being done.
+
+    Raises:
+        ConfigError: those that are there were drawn or prepared with other settings.
     """
     out = workspace.new_dataset(name)
-    if build.read_record(out):
-        require_prepared(tables, out)
-        return
     drawing = merge(tables["imitate"], {"identity_shift": shift})
+    wanted = {"imitate": drawing, "shares": SHARES} | {key: tables[key] for key in ("dataset", "prepare")}
+    if build.read_record(out):
+        _require_drawn(out, wanted)
+        return
     yield f"drawing faces with identity shift {shift:g}"
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent, prefix=".drawing.") as scratch:
@@ -156,6 +162,19 @@ def prepare(workspace: Workspace, name: str, tables: Values, shift: float) -> It
             yield f"preparing {len(plan.rows):,} frames"
             for _ in build.build(plan, out):
                 pass
+    atomic.write_text(out / DRAWING, json.dumps(wanted, indent=2) + "\n")
+
+
+def _require_drawn(dataset: Path, wanted: Values) -> None:
+    """Refuse faces that were drawn or prepared with other settings."""
+    file = dataset / DRAWING
+    noted = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if found := difference(wanted, noted, also_none=True):
+        key, want, have = found
+        raise ConfigError(
+            f"{dataset} was made with {key} = {have!r}, wanted {want!r}",
+            hint="remove that folder, and its runs with it",
+        )
 
 
 def jobs(name: str, recipe: str, shift: float, method: str, tables: Values, seeds: int) -> list[Job]:
@@ -189,10 +208,11 @@ def complete(workspace: Workspace, job: Job, follow: runs.Follow) -> bool:
     """
     if is_done(workspace, job):
         return False
+    begun = (workspace.runs / job.name).exists()
     started = time.perf_counter()
     runs.complete(workspace, job, follow)
     found = measure_run(workspace, job.name)
-    record = {**asdict(found), "seconds": time.perf_counter() - started}
+    record = {**asdict(found), "seconds": None if begun else time.perf_counter() - started}
     atomic.write_text(workspace.runs / job.name / INVARIANCE, json.dumps(record, indent=2) + "\n")
     return True
 
@@ -239,7 +259,9 @@ def report(
                 paired = method != BASELINE and base == {job.seed for job in found}
                 against = added[BASELINE] if paired else None
                 scores.append(_score(workspace, shift, method, found, added[method], against))
-    return Report(scores, skipped, tables, machine.name(torch.device("cpu")))
+    return Report(
+        scores, skipped, tables, machine.name(hardware.device(tables["train"].get("device", "auto")))
+    )
 
 
 def is_done(workspace: Workspace, job: Job) -> bool:
@@ -262,6 +284,7 @@ def _score(
         gain = interval(apart, resampled - bootstrap(base))
     records = [json.loads((workspace.runs / job.name / INVARIANCE).read_text()) for job in found]
     names = Invariance.__dataclass_fields__
+    seconds = [record["seconds"] for record in records]
     return Score(
         shift=shift,
         method=method,
@@ -270,7 +293,7 @@ def _score(
         by_seed=by_seed.tolist(),
         gain=gain,
         invariance=Invariance(**{name: mean(record[name] for record in records) for name in names}),
-        seconds=mean(record["seconds"] for record in records),
+        seconds=None if None in seconds else mean(seconds),
     )
 
 

@@ -13,6 +13,9 @@ from elimctl.reproduce.protocol import Protocol
 from elimctl.stages.prepare import settle
 from elimctl.workspace import Workspace
 
+# What decides who is scored on whom: compared whether a recipe names it or not.
+DEALT = dict.fromkeys(("identities", "splits", "seed", "folds"))
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -99,7 +102,7 @@ def require_prepared(tables: Values, dataset: Path) -> None:
     settings = recorded(validate(PrepareSettings, asked["prepare"], where="prepare"))
     compared = {
         "dataset": (asked["dataset"], record.get("options") or {}),
-        "prepare": (_among(settings, asked["prepare"]), record.get("settings") or {}),
+        "prepare": (_among(settings, {**DEALT, **asked["prepare"]}), record.get("settings") or {}),
     }
     for table, (want_all, have_all) in compared.items():
         if found := difference(want_all, have_all):
@@ -110,19 +113,22 @@ def require_prepared(tables: Values, dataset: Path) -> None:
             )
 
 
-def difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
+def difference(
+    wanted: Mapping[str, Any], found: Mapping[str, Any], *, also_none: bool = False
+) -> tuple[str, Any, Any] | None:
     """The first key at which values differ from those wanted: its dotted path, both values.
 
     Args:
-        wanted: what is None is not compared.
+        wanted: the values.
         found: may have more keys.
+        also_none: whether what is None in those wanted has to be None, or may be anything.
     """
     for key, value in wanted.items():
         other = found.get(key)
         if isinstance(value, Mapping) and isinstance(other, Mapping):
-            if below := difference(value, other):
+            if below := difference(value, other, also_none=also_none):
                 return f"{key}.{below[0]}", below[1], below[2]
-        elif value is not None and _plain(value) != _plain(other):
+        elif (also_none or value is not None) and _plain(value) != _plain(other):
             return key, value, other
     return None
 

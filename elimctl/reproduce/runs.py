@@ -15,7 +15,7 @@ from elimctl.evaluate.score import MetricOptions
 from elimctl.reproduce.jobs import Job, difference, protocol
 from elimctl.stages import evaluate, train
 from elimctl.train import checkpoint
-from elimctl.train.config import RunConfig, to_values
+from elimctl.train.config import RunConfig, asked
 from elimctl.train.ending import is_finished
 from elimctl.train.run import Run
 from elimctl.train.session import Session
@@ -135,13 +135,10 @@ def _session(workspace: Workspace, job: Job) -> Session | None:
 
 
 def _require_same(run: Run, config: RunConfig) -> None:
-    """Refuse a run that computes something else than a configuration asks for."""
-    wanted = to_values(config)
-    if "neck" not in config.model.model_fields_set:
-        del wanted["model"]["neck"]  # the method may have chosen another than the default
-    wanted["method"] = {"name": config.method_name, **to_values(config.method_config())}
+    """Refuse a run that was asked for something else than a configuration asks for."""
+    wanted = asked(config)
     wanted["train"] = {key: value for key, value in wanted["train"].items() if key not in PLACE}
-    if found := difference(wanted, to_values(run.config())):
+    if found := difference(wanted, run.facts().get("asked", {}), also_none=True):
         key, want, have = found
         raise ConfigError(
             f"run {run.name} has {key} = {_shown(have)}, wanted {_shown(want)}",

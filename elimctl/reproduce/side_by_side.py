@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from elimctl.errors import DataError
+from elimctl.errors import DataError, TrainingError
 from elimctl.processes import deaf, end_with
 from elimctl.reproduce.jobs import Job
 from elimctl.reproduce.runs import Follow
@@ -22,9 +22,9 @@ from elimctl.train.loop import fit
 from elimctl.train.session import Session
 from elimctl.workspace import Workspace
 
-Complete = Callable[
-    [Workspace, Job, Follow], bool
-]  # brings a run to its end; whether there was anything to do
+# Brings a run to its end; whether there was anything to do.
+Complete = Callable[[Workspace, Job, Follow], bool]
+Outcome = tuple[bool, str | None]  # the same, and why it failed if it did
 
 
 def complete_all(
@@ -42,20 +42,38 @@ def complete_all(
         Each run that there was anything to do for, once it is at its end.
 
     Raises:
+        TrainingError: runs failed, with losses that are not finite, say; the others are at their ends.
         DataError: a process died, of a lack of memory as a rule; what was finished is kept.
     """
+    failed: dict[str, str] = {}
+    for job, (done, failure) in _outcomes(complete, workspace, jobs, workers=workers):
+        if failure is not None:
+            failed[job.name] = failure
+        elif done:
+            yield job
+    if failed:
+        first, reason = next(iter(failed.items()))
+        raise TrainingError(
+            f"{len(failed)} of {len(jobs)} runs failed, {first}: {reason}",
+            hint="look at what the others came to with --no-run",
+        )
+
+
+def _outcomes(
+    complete: Complete, workspace: Workspace, jobs: Sequence[Job], *, workers: int
+) -> Iterator[tuple[Job, Outcome]]:
+    """What became of each run, as it ends."""
     if workers == 1:
-        yield from (job for job in jobs if complete(workspace, job, _train))
+        yield from ((job, _attempt(complete, workspace, job)) for job in jobs)
         return
     context = get_context("spawn")  # a fork of a process that has run torch may hang
     stop = context.RawValue(c_bool, False)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(stop, os.getpid()))
     try:
         with deaf():
-            waiting = {pool.submit(complete, workspace, job, _train): job for job in jobs}
+            waiting = {pool.submit(_attempt, complete, workspace, job): job for job in jobs}
         for future in as_completed(waiting):
-            if future.result():
-                yield waiting[future]
+            yield waiting[future], future.result()
     except BrokenProcessPool:
         raise DataError(
             "a process that trained a run died, perhaps of a lack of memory; what was finished is kept",
@@ -64,6 +82,13 @@ def complete_all(
     finally:
         stop.value = True  # runs in progress are saved after the step that they are in
         pool.shutdown(cancel_futures=True)
+
+
+def _attempt(complete: Complete, workspace: Workspace, job: Job) -> Outcome:
+    try:
+        return complete(workspace, job, _train), None
+    except TrainingError as error:  # of this run alone
+        return False, error.message
 
 
 _stop: Any = None  # of a process of the pool: whether to stop

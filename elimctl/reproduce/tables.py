@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from elimctl import recipe as recipes
 from elimctl.config import Values
-from elimctl.errors import ConfigError, MissingError
+from elimctl.errors import ElimctlError, MissingError
 from elimctl.reproduce import jobs, runs
 from elimctl.reproduce.jobs import Job
 from elimctl.reproduce.protocol import Protocol
 from elimctl.reproduce.published import Number, numbers
+from elimctl.stages.dataset import open_dataset
+from elimctl.stages.task import task_of
 from elimctl.workspace import Workspace
 
 FIGURE_6 = "ELIM Figure 6"
@@ -53,12 +55,14 @@ class State:
         jobs: its runs; none where its dataset cannot be used.
         found: what each of these found, None where it is not finished.
         obstacle: why it cannot be run, or why runs do not count.
+        missing: whether that is for its dataset is not prepared.
     """
 
     recipe: Recipe
     jobs: tuple[Job, ...] = ()
     found: tuple[Values | None, ...] = ()
     obstacle: str | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Line:
         difference: ours less the paper's.
         seeds: seeds finished.
         of: seeds wanted.
+        note: what to know about the paper's number.
     """
 
     recipe: str
@@ -92,6 +97,7 @@ class Line:
     difference: float | None
     seeds: int
     of: int
+    note: str
 
 
 def recipes_of(table: str) -> list[Recipe]:
@@ -105,14 +111,23 @@ def recipes_of(table: str) -> list[Recipe]:
     return found
 
 
-def state(workspace: Workspace, recipe: Recipe) -> State:
-    """What the runs of a recipe found so far, and what stands in the way of the others."""
+def state(workspace: Workspace, recipe: Recipe, *, labels: bool = True) -> State:
+    """What the runs of a recipe found so far, and what stands in the way of the others.
+
+    Args:
+        workspace: where the runs are.
+        recipe: the recipe.
+        labels: whether to look in the dataset for what the method learns from, which takes a moment.
+    """
     try:
-        recipes.run_config(recipe.tables)
-        planned = jobs.plan(recipe.name, recipe.tables, jobs.find_dataset(workspace, recipe.tables))
+        config = recipes.run_config(recipe.tables)
+        dataset = jobs.find_dataset(workspace, recipe.tables)
+        planned = jobs.plan(recipe.name, recipe.tables, dataset)
+        if labels:
+            task_of(config, open_dataset(dataset))
         found = tuple(runs.result(workspace, job) for job in planned)
-    except (ConfigError, MissingError) as error:
-        return State(recipe, obstacle=error.message)
+    except ElimctlError as error:
+        return State(recipe, obstacle=error.message, missing=isinstance(error, MissingError))
     return State(recipe, tuple(planned), found)
 
 
@@ -131,12 +146,21 @@ def others(table: str) -> list[str]:
 
 
 def missing(states: Iterable[State]) -> dict[str, str]:
-    """Datasets that recipes want and cannot use, each with the first reason met."""
-    found: dict[str, str] = {}
-    for entry in states:
-        if entry.obstacle is not None:
-            found.setdefault(jobs.dataset_name(entry.recipe.tables) or "", entry.obstacle)
-    return found
+    """Datasets that recipes want and that are not prepared, each with what was found in their place."""
+    return {
+        jobs.dataset_name(entry.recipe.tables) or "": entry.obstacle
+        for entry in states
+        if entry.missing and entry.obstacle is not None
+    }
+
+
+def obstacles(states: Iterable[State]) -> dict[str, str]:
+    """Recipes that cannot be run though their dataset is there, and why."""
+    return {
+        entry.recipe.name: entry.obstacle
+        for entry in states
+        if entry.obstacle is not None and not entry.missing
+    }
 
 
 def _lines(table: str, entry: State) -> list[Line]:
@@ -172,6 +196,7 @@ def _line(recipe: Recipe, variant: str, number: Number, found: list[tuple[Job, V
         difference=ours.mean - float(number.value) if ours and number.value else None,
         seeds=ours.seeds if ours else 0,
         of=recipe.protocol.seeds,
+        note=number.note,
     )
 
 

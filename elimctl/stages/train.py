@@ -14,9 +14,10 @@ from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import BATCH
+from elimctl.stages.matches import require_matches
 from elimctl.stages.task import AnyScores, Task, task_of, trained_task, training_samples
 from elimctl.train import hardware, run, trackers
-from elimctl.train.config import RunConfig, resolve
+from elimctl.train.config import RunConfig, asked, resolve
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.session import Session, Validate
 from elimctl.workspace import Workspace
@@ -35,11 +36,12 @@ def start(
 
     Raises:
         ConfigError: the settings contradict each other or the dataset, or the name is taken.
-        DataError: an empty split, or fewer identities than a batch wants.
+        DataError: an empty split, fewer identities than a batch wants, or never two groups to match in one.
         MissingError: no dataset is prepared, or it is not clear which is meant.
     """
     dataset = open_dataset(workspace.dataset(config.data.name))
     config = config.model_copy(update={"data": config.data.model_copy(update={"name": dataset.name})})
+    wanted = asked(config)
     task = task_of(config, dataset)
     config = _of_method(config, task)
     samples = _samples(config, dataset, task)
@@ -50,8 +52,9 @@ def start(
         hardware.require_compiler(hardware.device(config.train.device, local=ranks.local))
     folder = workspace.new_run(ranks.agree(name or run.new_name(workspace.runs, config)))
     session = _session(run.Run(folder), config, dataset, task, samples, ranks)
+    require_matches(config, session.batches)
     session.batches.batch(0)  # whatever forbids training is found before there is a run
-    facts = _facts(config, dataset, task, samples) | run.parameter_facts(session.model)
+    facts = _facts(config, dataset, task, samples) | run.parameter_facts(session.model) | {"asked": wanted}
     ranks.first_only(lambda: run.create(folder, config, facts=facts))
     return session
 
@@ -101,7 +104,7 @@ def _samples(config: RunConfig, dataset: Dataset, task: Task) -> Samples:
 
 
 def _of_method(config: RunConfig, task: Task) -> RunConfig:
-    """Fill in what a method wants to know of its task, and the part of a backbone that it wants.
+    """Fill in what a method wants to know of its task, and the neck that it wants where the backbone has it.
 
     Raises:
         ConfigError: `data.flip` for a method that learns no classes.
@@ -114,7 +117,8 @@ def _of_method(config: RunConfig, task: Task) -> RunConfig:
             f"data.flip with {config.method_name}, which learns no classes",
             hint="leave data.flip out, or train --method dmue or cross-entropy",
         )
-    if (neck := getattr(plugin, "NECK", None)) and "neck" not in config.model.model_fields_set:
+    neck, backbone = getattr(plugin, "NECK", None), plugins.find("backbones", config.model.name)
+    if neck in getattr(backbone, "NECKS", ()) and "neck" not in config.model.model_fields_set:
         config = config.model_copy(update={"model": config.model.model_copy(update={"neck": neck})})
     return config
 
@@ -131,6 +135,7 @@ def _session(
     made: run.Run, config: RunConfig, dataset: Dataset, task: Task, samples: Samples, ranks: Ranks
 ) -> Session:
     """A session at step 0."""
+    _require_whole(config, ranks)
     train, crop_px = config.train, config.model.image_px
     kept = getattr(config.method_config(), "samples", 2)  # k of methods that select samples
     plan = Plan(
@@ -155,6 +160,23 @@ def _session(
     )
     validate = _validation(config, dataset, task, ranks)
     return Session(made, train, run.build_model(config), batches, validate, ranks)
+
+
+def _require_whole(config: RunConfig, ranks: Ranks) -> None:
+    """Refuse to spread a batch where a method wants all of it in one place.
+
+    Raises:
+        ConfigError: there are several ranks, or parts.
+    """
+    parts = config.train.accumulate
+    if getattr(plugins.find("methods", config.method_name), "WHOLE_BATCHES", False) and (
+        ranks.size > 1 or parts > 1
+    ):
+        raise ConfigError(
+            f"{config.method_name} on {ranks.size} ranks with train.accumulate = {parts}, 1 and 1 wanted: "
+            "it cannot learn from parts of a batch",
+            hint=f"train {config.method_name} with one process and train.accumulate = 1",
+        )
 
 
 def _validation(config: RunConfig, dataset: Dataset, task: Task, ranks: Ranks) -> Validate:

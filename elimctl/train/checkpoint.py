@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from elimctl import atomic
 from elimctl.errors import MissingError, StoreError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 HEADER = "elimctl"  # entry of the file's metadata
 
 
@@ -114,6 +114,8 @@ def _progress(file: Any, path: Path) -> Progress:
         raise StoreError(f"{path} is no checkpoint of elimctl", hint="train the run again")
     if facts["format_version"] > FORMAT_VERSION:
         raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
+    if facts["format_version"] < FORMAT_VERSION:
+        raise StoreError(f"{path} was written by an elimctl before its release", hint="train the run again")
     return Progress(**facts["progress"])
 
 

@@ -155,6 +155,12 @@ def _batch_size(config: RunConfig, samples: list[int], *, balanced: bool) -> int
     return max(2, min(largest, sum(samples)))
 
 
+def asked(config: RunConfig) -> Values:
+    """Everything that was asked of a run, as values for JSON; None where it was left to be filled in."""
+    method = {"name": config.method_name, **config.method_config().model_dump(mode="json")}
+    return {**config.model_dump(mode="json"), "method": method}
+
+
 def to_values(config: Config) -> Values:
     """A configuration as plain values, ready for TOML."""
     return config.model_dump(mode="json", exclude_none=True)

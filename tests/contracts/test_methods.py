@@ -15,6 +15,8 @@ NAMES = plugins.names("methods")
 COUNTS = (5, 3, 6)
 # what a run resolves from the dataset for a method that classifies
 CLASSIFICATION = {"classes": 4, "epoch_steps": 1}
+# few enough for the batch: groups that are matched want as many
+SAMPLES = 3
 
 
 @pytest.fixture(params=NAMES)
@@ -26,10 +28,11 @@ def method(request):
         torch.manual_seed(0)
         trunk = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
         neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
-        resolved = CLASSIFICATION if task(plugin) == "classification" else {}
+        resolved = CLASSIFICATION if task(plugin) == "classification" else {"samples": SAMPLES}
         asked = {key: value for key, value in resolved.items() if key in plugin.Config.model_fields}
         return plugin.build(plugin.Config(**asked), Backbone(trunk, neck))
 
+    build.matches = hasattr(plugin, "MATCHES")
     build.outputs = CLASSIFICATION["classes"] if task(plugin) == "classification" else 2
     return build
 
@@ -53,7 +56,7 @@ def batch():
         seed=1,
         step=2,
         classes=torch.arange(total) % CLASSIFICATION["classes"],
-        age=torch.full((total,), 20.0),
+        age=torch.tensor([20.0, 35.0, 70.0])[torch.arange(total) % 3],
     )
 
 
@@ -61,6 +64,18 @@ def backward(model, batch):
     """Add up the gradients of all updates of an iteration."""
     for update in range(model.updates(batch)):
         model.losses(batch, update=update)["total"].backward()
+
+
+def iterate(model, batch, optimizer):
+    """One iteration, as in training: an optimiser step after each update; the total of each."""
+    totals = []
+    for update in range(model.updates(batch)):
+        total = model.losses(batch, update=update)["total"]
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        optimizer.step()
+        totals.append(total.item())
+    return totals
 
 
 def learning(model):
@@ -108,12 +123,7 @@ def test_the_total_is_the_weighted_sum_of_its_parts(method, batch):
 
 def test_each_update_can_be_stepped(method, batch):
     model = method()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for update in range(model.updates(batch)):
-        losses = model.losses(batch, update=update)
-        optimizer.zero_grad()
-        losses["total"].backward()
-        optimizer.step()
+    iterate(model, batch, torch.optim.Adam(model.parameters(), lr=1e-3))
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -144,15 +154,34 @@ def test_losses_are_a_function_of_weights_and_batch(method, batch):
 
 def test_it_learns(method, batch):
     model = method()
+    before = {
+        name: [weights.clone() for weights in group] for name, group in model.parameter_groups().items()
+    }
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    history = []
-    for _ in range(30):
-        total = model.losses(batch)["total"]
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-        history.append(total.item())
+    history = [iterate(model, batch, optimizer)[0] for _ in range(30)]
     assert history[-1] < 0.8 * history[0]  # 14 samples, thousands of weights
+    for name, group in model.parameter_groups().items():
+        assert not any(torch.equal(*pair) for pair in zip(before[name], group, strict=True)), name
+
+
+def test_what_is_matched_is_there_to_be_learned_from(method, batch):
+    model = method()
+    found = [model.losses(batch, update=update) for update in range(model.updates(batch))]
+    assert all(losses["main"] > 0 for losses in found if "main" in losses)
+    assert any("main" in losses for losses in found) == method.matches
+
+
+def test_an_iteration_leaves_what_is_frozen_and_constants_as_they_are(method, batch):
+    model = method()
+    saved = model.state_dict().keys()  # a constant is not: other buffers count, or are averages over batches
+    constants = {name: value for name, value in model.named_buffers() if name not in saved}
+    frozen = {name: value for name, value in model.named_parameters() if not value.requires_grad}
+    kept = {name: value.clone() for name, value in (constants | frozen).items()}
+    iterate(model, batch, torch.optim.Adam(model.parameters(), lr=1e-2))
+    now = dict(model.named_parameters()) | dict(model.named_buffers())
+    assert kept
+    assert all(torch.equal(now[name], value) for name, value in kept.items())
+    assert all(model.get_parameter(name).grad is None for name in frozen)
 
 
 def test_a_batch_without_groups_still_trains(method, batch):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 
 import pyarrow.parquet as pq
 import pytest
@@ -41,7 +42,8 @@ def datasets(call, tmp_path_factory):
             writer.writerow(["/".join(path.split("/")[-2:]), 20 + 10 * (number % 5)])
     arguments += ["--identity", "age-group", "--ages", ages]
     assert call("prepare", "affectnet", workspace / "raw" / "affectnet", *arguments) == 0
-    arguments = ["--detector", "annotation", "--size", "40", "--workspace", workspace]
+    # the smallest images that every backbone takes
+    arguments = ["--detector", "annotation", "--size", "64", "--workspace", workspace]
     assert call("prepare", "raf-db", workspace / "raw" / "raf-db", *arguments) == 0
     return workspace
 
@@ -50,15 +52,19 @@ def config(method):
     data = (
         "raf-db" if getattr(plugins.find("methods", method), "TASK", "") == "classification" else "affectnet"
     )
-    model = MODEL | ({"neck": "fc"} if data == "raf-db" else {})
-    return run_config({"data": {"name": data}, "model": model, "method": {"name": method}, "train": TRAIN})
+    settings = {"samples": 2} if method == "elim-age" else {}  # of each group of ages in a batch of 16
+    return run_config(
+        {"data": {"name": data}, "model": MODEL, "method": {"name": method, **settings}, "train": TRAIN}
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_is_trained_resumed_scored_and_exported(datasets, call, method):
     workspace = Workspace(datasets)
     whole = stage.start(workspace, config(method), name=f"{method}-whole")
-    list(fit(whole))
+    reports = list(fit(whole))
+    if hasattr(plugins.find("methods", method), "MATCHES"):
+        assert all(report.losses["main"] > 0 for report in reports)
     killed = fit(stage.start(workspace, config(method), name=f"{method}-killed"))
     assert next(killed).step == 1
     killed.close()
@@ -73,9 +79,31 @@ def test_a_method_is_trained_resumed_scored_and_exported(datasets, call, method)
     assert call("export", "onnx", *arguments) == 0
 
 
+@pytest.mark.parametrize(
+    ("method", "backbone", "image_px", "neck"),
+    [
+        # al is the default, and has no neck that is a part of it
+        ("dmue", [], 64, "fc"),
+        ("cross-entropy", [], 64, "fc"),
+        ("dmue", ["--backbone", "r18"], 32, "split"),
+    ],
+)
+def test_a_classifier_takes_the_part_of_a_network_that_there_is(
+    datasets, call, method, backbone, image_px, neck
+):
+    arguments = ["--data", "raf-db", "--method", method, *backbone, "--steps", "1", "--batch-size", "16"]
+    arguments += ["--set", f"model.image_px={image_px}"]
+    run = f"{method}-{neck}"
+    assert call("train", *arguments, "--run", run, "--workspace", datasets) == 0
+    with (datasets / "runs" / run / "recipe.toml").open("rb") as file:
+        assert tomllib.load(file)["model"]["neck"] == neck
+    assert call("eval", "--run", run, "--workspace", datasets) == 0
+    assert call("export", "onnx", "--run", run, "--workspace", datasets) == 0
+
+
 def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call):
     arguments = ["--data", "raf-db", "--method", "dmue", "--backbone", "timm/test_resnet", "--steps", "2"]
-    arguments += ["--batch-size", "16", "--set", "model.image_px=32", "--set", "model.neck=fc"]
+    arguments += ["--batch-size", "16", "--set", "model.image_px=32"]
     assert call("train", *arguments, "--set", "data.flip=0.2", "--run", "flips", "--workspace", datasets) == 0
     assert call("eval", "--split", "train", "--run", "flips", "--workspace", datasets) == 0
     found = json.loads((datasets / "runs" / "flips" / "eval" / "flips.json").read_text())
@@ -93,6 +121,19 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
         (["--method", "erm", "--data", "affectnet", "--set", "train.sampler=class"], "learns no classes"),
         (["--method", "dmue", "--data", "raf-db", "--batch-size", "4"], "batch of 4 for 7 classes"),
         (["--data", "affectnet", "--set", "train.max_identities=99"], "train.max_identities = 99"),
+        (
+            ["--method", "dmue", "--data", "raf-db", "--set", "train.accumulate=2"],
+            "dmue on 1 ranks with train.accumulate = 2, 1 and 1 wanted",
+        ),
+        (
+            ["--method", "elim-age", "--data", "affectnet", "--batch-size", "16"],
+            "elim-age matches groups of ages with 10 samples or more in a batch",
+        ),
+        (
+            ["--method", "elim", "--data", "affectnet", "--set", "train.sampler=shuffle"],
+            "elim matches identities with 10 samples or more in a batch",
+        ),
+        (["--data", "affectnet", "--set", "train.identities=1"], "train.identities = 1, and elim matches 2"),
     ],
 )
 def test_what_a_method_wants_and_has_not_got_is_said_before_there_is_a_run(

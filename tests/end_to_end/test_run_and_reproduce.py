@@ -119,10 +119,52 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(call, raw, recipes, f
         assert json.loads(ours.read_text()) == json.loads(theirs.read_text())
 
 
-def test_a_run_of_other_settings_is_not_taken_for_the_recipes(call, finished, recipes, capsys):
-    changed = ["--set", "method.samples=3", "--workspace", finished]
-    assert call("run", recipes / "tiny.toml", *changed) == 1
-    assert "run tiny-f0-s0 has method.samples = 10, wanted 3" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("method.samples", "3", "method.samples = 10, wanted 3"),
+        ("train.clip_norm", "1", "train.clip_norm = no value, wanted 1.0"),  # None in the recipe
+        ("method.tol", "0.1", "method.tol = no value, wanted 0.1"),
+        ("train.max_identities", "4", "train.max_identities = no value, wanted 4"),
+    ],
+)
+def test_a_run_of_other_settings_is_not_taken_for_the_recipes(
+    call, finished, recipes, capsys, key, value, said
+):
+    assert call("run", recipes / "tiny.toml", "--set", f"{key}={value}", "--workspace", finished) == 1
+    assert f"run tiny-f0-s0 has {said}" in capsys.readouterr().err
+
+
+def test_a_run_of_a_changed_recipe_is_not_taken_for_that_of_the_recipe(
+    call, packaged, recipes, finished, tmp_path, capsys
+):
+    (tmp_path / "data").symlink_to(finished / "data")
+    quick = ["--set", "run.seeds=1", "--set", "train.patience=9", "--workspace", tmp_path]
+    assert call("run", recipes / "tiny.toml", *quick) == 0
+    capsys.readouterr()
+    assert call("reproduce", "elim-2", "--no-run", "--json", "--workspace", tmp_path) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {line["ours"] for line in found["lines"]} == {None}
+    assert found["missing"] == {}
+    assert "run tiny-f0-s0 has train.patience = 9, wanted no value" in found["obstacles"]["tiny"]
+
+
+def test_what_fails_is_told_and_the_other_recipes_are_run(
+    call, recipes, packaged, finished, tmp_path, capsys
+):
+    (tmp_path / "data").symlink_to(finished / "data")
+    greedy = recipes / "greedy.toml"  # one that the data do not allow, which nobody knows before it is run
+    greedy.write_text(RECIPE.replace("steps = 2", "steps = 2\nmax_identities = 99"))
+    try:
+        assert call("reproduce", "elim-2", "--json", "--workspace", tmp_path) == 1
+    finally:
+        greedy.unlink()
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert list(found["obstacles"]) == ["greedy"]
+    assert "99" in found["obstacles"]["greedy"]
+    assert {line["seeds"] for line in found["lines"] if line["recipe"] == "tiny"} == {2}
+    assert "1 of 2 recipes failed: greedy" in err
 
 
 def test_without_the_dataset_a_recipe_asks_for_it(call, recipes, tmp_path, capsys):
@@ -197,6 +239,8 @@ def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
     assert said[0] == "drawing faces with identity shift 1"
     assert skipped == {}
     assert list(drawn.prepare(workspace, "drawn-shift1", tables, 1.0)) == []  # once is enough
+    with pytest.raises(ConfigError, match=r"imitate\.identity_shift = 1\.0, wanted 0\.5"):
+        list(drawn.prepare(workspace, "drawn-shift1", tables, 0.5))
     everything = [job for found in planned[1.0].values() for job in found]
     assert drawn.report(workspace, planned, tables, {}).scores == []
     done = complete_all(drawn.complete, workspace, everything[:1], workers=1)

@@ -13,7 +13,6 @@ from elimctl.errors import ConfigError, DataError
 from elimctl.loader.batch import Batch
 from elimctl.methods import dmue
 from elimctl.methods.dmue_losses import similarity_gap
-from elimctl.methods.passes import Passes
 
 COUNT, WIDTH = 4, 8
 # backbone: parameters of the split part, then with all branches and for inference, at 8 and at 7 classes
@@ -279,14 +278,6 @@ def test_losses_are_the_same_whenever_they_are_asked_for(batch):
         torch.manual_seed(3)
         found.append(model.losses(batch))
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
-
-
-@pytest.mark.parametrize("passes", [Passes(ranks=2), Passes(parts=2)])
-def test_a_batch_in_parts_is_refused(batch, passes):
-    model = build()
-    model.passes = passes
-    with pytest.raises(ConfigError, match="1 and 1 wanted"):
-        model.losses(batch)
 
 
 def test_samples_without_classes_are_refused(batch):

@@ -96,6 +96,15 @@ def test_the_barycentre_stands_in_for_the_reference(identities):
         )
 
 
+@pytest.mark.parametrize("norm", ["count", "unit"])
+def test_all_of_a_target_is_matched_to_the_barycentre_in_either_form(identities, norm):
+    settings = {"references": "barycentre", "solver": "qp", "weight_normalisation": norm}
+    partial, balanced = (found(identities, **settings, qp_form=form) for form in ("partial", "balanced"))
+    assert (balanced.sum(dim=1) > 0).all()
+    # two problems of one solution, each solved to 1e-12 of unit mass, times up to six
+    torch.testing.assert_close(partial, balanced, rtol=1e-8, atol=1e-10)
+
+
 @pytest.mark.parametrize("references", [1, 2, "all", "barycentre"])
 def test_the_gradient_passes_through_any_reference_on_request(identities, references):
     features, mask = identities

@@ -8,10 +8,11 @@ from elimctl.reproduce import jobs
 from elimctl.workspace import Workspace
 
 
-def prepared(folder, *, dataset="afew-va", identity="clip", folds=6):
+def prepared(folder, *, dataset="afew-va", identity="clip", **settings):
     """A dataset as far as planning looks at it."""
     folder.mkdir(parents=True)
-    record = {"dataset": dataset, "options": {"identity": identity}, "settings": {"folds": folds}}
+    settings = {"folds": 6, "seed": 0, "identities": "dataset", "splits": "official"} | settings
+    record = {"dataset": dataset, "options": {"identity": identity}, "settings": settings}
     (folder / "prepare.json").write_text(json.dumps(record))
     (folder / "manifest.parquet").touch()
     return folder
@@ -47,6 +48,10 @@ def test_a_sweep_is_in_the_names(tmp_path):
     ("otherwise", "said"),
     [
         ({"folds": 3}, r"prepare\.folds = 3, the recipe wants 6"),
+        # what decides who is scored on whom, though the recipe does not name it
+        ({"identities": "cluster"}, r"prepare\.identities = 'cluster', the recipe wants 'dataset'"),
+        ({"splits": "folds"}, r"prepare\.splits = 'folds', the recipe wants 'official'"),
+        ({"seed": 1}, r"prepare\.seed = 1, the recipe wants 0"),
         ({"identity": "actor"}, r"dataset\.identity = 'actor', the recipe wants 'clip'"),
         ({"dataset": "folder"}, "holds folder, the recipe wants afew-va"),
     ],
@@ -69,3 +74,4 @@ def test_values_differ_at_the_first_key_that_is_given():
     assert jobs.difference({"a": 1, "b": None, "c": (1, 2)}, {"a": 1, "b": 3, "c": [1, 2], "d": 4}) is None
     assert jobs.difference({"a": {"b": 1}}, {"a": {"b": 2}}) == ("a.b", 1, 2)
     assert jobs.difference({"a": 1}, {}) == ("a", 1, None)
+    assert jobs.difference({"a": {"b": None}}, {"a": {"b": 3}}, also_none=True) == ("a.b", None, 3)
