@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from elimctl.errors import MissingError, StoreError
-from elimctl.train.checkpoint import Progress, load, save
+from elimctl.train.checkpoint import FORMAT_VERSION, Progress, load, save
 
 
 def trained(seed=0):
@@ -63,9 +63,10 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         load(tmp_path / "c.safetensors", nn.Linear(3, 2))
 
 
-def test_a_checkpoint_of_a_newer_version_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("elimctl.train.checkpoint.FORMAT_VERSION", 2)
+@pytest.mark.parametrize(("apart", "said"), [(1, "newer elimctl"), (-1, "before its release")])
+def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch, apart, said):
+    monkeypatch.setattr("elimctl.train.checkpoint.FORMAT_VERSION", FORMAT_VERSION + apart)
     save(tmp_path / "c.safetensors", nn.Linear(2, 2), None, Progress())
     monkeypatch.undo()
-    with pytest.raises(StoreError, match="newer elimctl"):
+    with pytest.raises(StoreError, match=said):
         load(tmp_path / "c.safetensors", nn.Linear(2, 2))
