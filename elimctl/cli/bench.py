@@ -187,6 +187,35 @@ def train(
     )
 
 
+@app.command("eval")
+def evaluate(
+    rows: Annotated[int, Option(min=10_000, help="Rows to score.")] = 1_000_000,
+    identities: Annotated[int, Option(min=5, help="Identities that they are of.")] = 500,
+    resamples: Annotated[int, Option(min=100, help="Resamples of the intervals.")] = 10_000,
+    as_json: options.Json = False,
+) -> None:
+    """Measure the scoring of drawn predictions, and of their intervals."""
+    from dataclasses import asdict
+
+    from elimctl.bench import evaluate as measuring
+
+    found = _last(
+        lambda scratch: measuring.measure(scratch, rows=rows, identities=identities, resamples=resamples)
+    )
+    if as_json:
+        console.show_json(asdict(found))
+        return
+    console.show_table(
+        (f"{found.identities:,} identities, {found.resamples:,} resamples", ""),
+        [
+            (f"s, eval of {found.rows:,} rows", f"{found.eval_seconds:.1f}"),
+            ("MB, peak of this process", f"{found.peak_mb:.0f}"),
+            (f"s, intervals of {found.interval_rows:,} rows", f"{found.interval_seconds:.1f}"),
+            ("s, the same, an identity each", f"{found.lone_seconds:.1f}"),
+        ],
+    )
+
+
 def _last(measure: "Callable[[Path], Iterator[str | Found]]") -> "Found":
     """Say what a measurement does, in a folder that is removed afterwards, and return what it found."""
     from pathlib import Path

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
@@ -23,11 +23,12 @@ GRACE_S = 10.0  # that the others have to end by themselves when one has failed
 POLL_S = 0.1
 
 
-def launch(nproc: int) -> int:
-    """Run this command in several processes.
+def launch(nproc: int, arguments: Sequence[str] | None = None) -> int:
+    """Run a command in several processes.
 
     Args:
         nproc: number of processes, >= 2.
+        arguments: of `elimctl`; None for those of this process.
 
     Returns:
         The exit code: that of the first to fail.
@@ -38,7 +39,7 @@ def launch(nproc: int) -> int:
         environment = _environment(nproc)
         ranks = [
             subprocess.Popen(
-                [sys.executable, "-P", "-m", "elimctl", *sys.argv[1:]],
+                [sys.executable, "-P", "-m", "elimctl", *(sys.argv[1:] if arguments is None else arguments)],
                 env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
                 stdout=None if rank == 0 else subprocess.DEVNULL,
                 stderr=said[rank],

@@ -9,7 +9,9 @@ import typer
 from elimctl.cli import (
     audit,
     bench,
+    compare,
     console,
+    crossval,
     data,
     datasets,
     demo,
@@ -51,6 +53,8 @@ app.command("prepare")(prepare.prepare)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("temporal")(temporal.temporal)
+app.command("compare")(compare.compare)
+app.command("crossval")(crossval.crossval)
 app.command("export")(export.export)
 app.command("run")(run.run)
 app.command("reproduce")(reproduce.reproduce)

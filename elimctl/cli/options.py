@@ -20,6 +20,29 @@ Sets = Annotated[
     list[str] | None,
     Option("--set", metavar="KEY=VALUE", help="Any key of the recipe, e.g. method.reg=0.05; repeatable."),
 ]
+Backbone = Annotated[
+    str | None, Option(help="Backbone: al, r18, timm/NAME ...; elimctl models lists them [default: al].")
+]
+Method = Annotated[
+    str | None,
+    Option(help="Method: elim, erm, elim-attention, elim-age, caf, dmue, cross-entropy [default: elim]."),
+]
+Pretrained = Annotated[
+    bool | None, Option("--pretrained/--scratch", help="Start from ImageNet weights (downloaded).")
+]
+Steps = Annotated[
+    int | None, Option(min=1, help="Training steps [default: follows from the number of samples].")
+]
+BatchSize = Annotated[int | None, Option(min=2, help="Images in a batch.")]
+Seed = Annotated[int | None, Option(min=0, help="Seed of everything random [default: 0].")]
+Nproc = Annotated[
+    int | None, Option(min=1, help="Processes that share each batch, one for each GPU [default: 1].")
+]
+TimeLimit = Annotated[
+    str | None, Option(metavar="TIME", help="Stop after 45m, 2h or 1h30m, saved, to be gone on with later.")
+]
+Patience = Annotated[int | None, Option(min=1, help="Validations without a better CCC after which to end.")]
+Track = Annotated[list[str] | None, Option(help="tensorboard or wandb, beside metrics.csv; repeatable.")]
 Recipe = Annotated[
     str | None, Option(help="Recipe: a TOML file, or the name of one that comes with elimctl.")
 ]

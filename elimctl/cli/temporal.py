@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from elimctl.cli import console, options
+from elimctl.cli import console, evaluate, options
 
 if TYPE_CHECKING:
     from elimctl.stages.temporal import Comparison
@@ -53,13 +53,20 @@ def temporal(
 
 def _show(found: "Comparison", *, title: str) -> None:
     """The table of all heads' scores."""
+    ends = {(change.axis, change.metric): (change.low, change.high) for change in found.by_time}
     rows = []
-    for axis in ("valence", "arousal", "mean"):
-        for metric in ("rmse", "sagr", "pcc", "ccc"):
-            static, alone, temporal = (
-                getattr(getattr(scores, axis), metric)
-                for scores in (found.static, found.alone, found.temporal)
-            )
-            rows.append((axis, metric.upper(), static, alone, temporal, temporal - alone))
-    columns = (f"{found.static.count:,} frames", "", "static", "alone", "temporal", "by time")
+    for axis, cells in found.temporal.cells.items():
+        for metric, temporal in cells.items():
+            static, alone = (scores.cells[axis][metric] for scores in (found.static, found.alone))
+            interval = evaluate.ends(*ends.get((axis, metric), (None, None)))
+            rows.append((axis, evaluate.label(metric), static, alone, temporal, temporal - alone, interval))
+    columns = (
+        f"{found.static.count:,} frames",
+        "",
+        "static",
+        "alone",
+        "temporal",
+        "by time",
+        "95 % interval",
+    )
     console.show_table(columns, rows, title=title)

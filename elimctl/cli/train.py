@@ -25,38 +25,21 @@ LEARNED = 0.1
 
 
 def train(
-    backbone: Annotated[
-        str | None, Option(help="Backbone: al, r18, timm/NAME ...; elimctl models lists them [default: al].")
-    ] = None,
-    method: Annotated[
-        str | None,
-        Option(help="Method: elim, erm, elim-attention, elim-age, caf, dmue, cross-entropy [default: elim]."),
-    ] = None,
-    pretrained: Annotated[
-        bool | None, Option("--pretrained/--scratch", help="Start from ImageNet weights (downloaded).")
-    ] = None,
-    steps: Annotated[
-        int | None, Option(min=1, help="Training steps [default: follows from the number of samples].")
-    ] = None,
-    batch_size: Annotated[int | None, Option(min=2, help="Images in a batch.")] = None,
+    backbone: options.Backbone = None,
+    method: options.Method = None,
+    pretrained: options.Pretrained = None,
+    steps: options.Steps = None,
+    batch_size: options.BatchSize = None,
     fold: Annotated[int | None, Option(min=0, help="Fold to hold out as val [default: 0].")] = None,
-    seed: Annotated[int | None, Option(min=0, help="Seed of everything random [default: 0].")] = None,
+    seed: options.Seed = None,
     resume: Annotated[bool, Option("--resume", help="Continue a run from its last checkpoint.")] = False,
     run: Annotated[
         str | None, Option(help="Name for the new run, or the run to --resume [default: newest].")
     ] = None,
-    nproc: Annotated[
-        int | None, Option(min=1, help="Processes that share each batch, one for each GPU [default: 1].")
-    ] = None,
-    time_limit: Annotated[
-        str | None, Option(metavar="TIME", help="Stop after 45m, 2h or 1h30m, saved; --resume goes on.")
-    ] = None,
-    patience: Annotated[
-        int | None, Option(min=1, help="Validations without a better CCC after which to end.")
-    ] = None,
-    track: Annotated[
-        list[str] | None, Option(help="tensorboard or wandb, beside metrics.csv; repeatable.")
-    ] = None,
+    nproc: options.Nproc = None,
+    time_limit: options.TimeLimit = None,
+    patience: options.Patience = None,
+    track: options.Track = None,
     data: options.Data = None,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
@@ -64,7 +47,7 @@ def train(
     workspace: options.Workspace = None,
 ) -> None:
     """Train a model on a prepared dataset."""
-    limit_s = _seconds(time_limit)
+    limit_s = seconds_of(time_limit)
     if _starts_ranks(nproc):
         raise Exit(launch.launch(nproc or 1))
     launch.watch_launcher()
@@ -74,19 +57,19 @@ def train(
     from elimctl.train.ranks import joined
 
     place = workspaces.locate(workspace)
-    values: dict[str, dict[str, object]] = {
-        "data": {"name": data, "fold": fold},
-        "model": {"name": backbone, "pretrained": pretrained},
-        "method": {"name": method},
-        "train": {
-            "steps": steps,
-            "batch_size": batch_size,
-            "seed": seed,
-            "device": device,
-            "patience": patience,
-            "trackers": track or None,
-        },
-    }
+    values = settings(
+        data=data,
+        fold=fold,
+        backbone=backbone,
+        pretrained=pretrained,
+        method=method,
+        steps=steps,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        patience=patience,
+        track=track,
+    )
     if resume:
         _refuse_settings(values, recipe=recipe, sets=sets)
         chosen = stage.device_of(place, run)
@@ -99,6 +82,36 @@ def train(
         else:
             session = stage.start(place, config, name=run, ranks=ranks)
         follow(session, limit_s=limit_s)
+
+
+def settings(
+    *,
+    data: str | None,
+    backbone: str | None,
+    pretrained: bool | None,
+    method: str | None,
+    steps: int | None,
+    batch_size: int | None,
+    seed: int | None,
+    device: str | None,
+    patience: int | None,
+    track: list[str] | None,
+    fold: int | None = None,
+) -> dict[str, dict[str, object]]:
+    """The options of a training run as values of a recipe; None for those not given."""
+    return {
+        "data": {"name": data, "fold": fold},
+        "model": {"name": backbone, "pretrained": pretrained},
+        "method": {"name": method},
+        "train": {
+            "steps": steps,
+            "batch_size": batch_size,
+            "seed": seed,
+            "device": device,
+            "patience": patience,
+            "trackers": track or None,
+        },
+    }
 
 
 def _starts_ranks(nproc: int | None) -> bool:
@@ -116,7 +129,7 @@ def _starts_ranks(nproc: int | None) -> bool:
     )
 
 
-def _seconds(limit: str | None) -> float | None:
+def seconds_of(limit: str | None) -> float | None:
     """Seconds of a time such as 90m or 1h30m.
 
     Raises:

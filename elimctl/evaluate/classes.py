@@ -1,14 +1,15 @@
 """Scores of classes of expression."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int, Int64
 
 from elimctl.errors import DataError
 from elimctl.evaluate.predict import Predictions
+
+RATES = ("accuracy", "balanced_accuracy", "macro_f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,6 @@ class ClassScores:
             "macro_f1": self.macro_f1,
         }
 
-    def to_json(self) -> str:
-        """The scores as one JSON object, its keys in the order of the fields."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
-
 
 def confusion(batches: Iterable[Predictions], classes: int) -> Int64[np.ndarray, "C C"]:
     """Samples by true and predicted class; only one batch is held at a time.
@@ -83,16 +80,59 @@ def score_classes(table: Int64[np.ndarray, "C C"], names: tuple[str, ...], *, sp
     count = int(table.sum())
     if not count:
         raise DataError("no sample to score, at least one wanted", hint="choose a split that has samples")
-    right, true, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    recall = right[true > 0] / true[true > 0]
-    present = true + predicted > 0
-    f1 = 2 * right[present] / (true + predicted)[present]
+    accuracy, balanced_accuracy, macro_f1 = rates(marginals(table.astype(np.float64))).tolist()
     return ClassScores(
         split=split,
         count=count,
-        accuracy=float(right.sum() / count),
-        balanced_accuracy=float(recall.mean()),
-        macro_f1=float(f1.mean()),
+        accuracy=accuracy,
+        balanced_accuracy=balanced_accuracy,
+        macro_f1=macro_f1,
         classes=names,
         confusion=tuple(map(tuple, table.tolist())),
+    )
+
+
+def confusions(
+    target: Int64[np.ndarray, " n"],
+    preds: Int64[np.ndarray, " n"],
+    group: Int[np.ndarray, " n"],
+    *,
+    groups: int,
+    classes: int,
+) -> Float64[np.ndarray, "g C C"]:
+    """Confusion of each group of samples, as float64.
+
+    Args:
+        target: codes of the true classes.
+        preds: codes of the predicted ones.
+        group: code of each sample's group.
+        groups: number of groups.
+        classes: number of classes.
+    """
+    cell = (group * classes + target) * classes + preds
+    return np.bincount(cell, minlength=groups * classes**2).reshape(groups, classes, classes).astype(float)
+
+
+def marginals(confusion: Float64[np.ndarray, "*g C C"]) -> Float64[np.ndarray, "*g 3 C"]:
+    """What the rates are computed from: samples of each class that are right, true and predicted."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    return np.stack([right, confusion.sum(axis=-1), confusion.sum(axis=-2)], axis=-2)
+
+
+def rates(counts: Float64[np.ndarray, "*g 3 C"]) -> Float64[np.ndarray, "*g 3"]:
+    """Accuracy, balanced accuracy and macro F1 (`RATES`).
+
+    Args:
+        counts: of at least one sample, as `marginals` gives them, added and weighted at will.
+    """
+    right, true, predicted = np.moveaxis(counts, -2, 0)
+    found = true + predicted
+    recall, f1 = right / np.where(true > 0, true, 1), 2 * right / np.where(found > 0, found, 1)
+    return np.stack(
+        [
+            right.sum(axis=-1) / true.sum(axis=-1),
+            recall.sum(axis=-1) / (true > 0).sum(axis=-1),
+            f1.sum(axis=-1) / (found > 0).sum(axis=-1),
+        ],
+        axis=-1,
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +11,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elimctl import atomic
+from elimctl.config import Values
 from elimctl.evaluate.classes import ClassScores, confusion, score_classes
+from elimctl.evaluate.detail import AnyDetail, Resampling, detail
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions, Scores, accumulate, score
+from elimctl.evaluate.table import CLASS_SCHEMA, PROTOCOL, SCHEMA, read
 
-# One row per sample; `row` is its number in the manifest.
-SAMPLE = (
-    pa.field("row", pa.int64(), nullable=False),
-    pa.field("path", pa.string(), nullable=False),
-    pa.field("identity", pa.string(), nullable=False),
-    pa.field("clip", pa.string(), nullable=False),
-    pa.field("frame", pa.int64(), nullable=False),
-)
-SCHEMA = pa.schema(
-    [
-        *SAMPLE,
-        pa.field("valence", pa.float64(), nullable=False),
-        pa.field("arousal", pa.float64(), nullable=False),
-        pa.field("valence_pred", pa.float32(), nullable=False),
-        pa.field("arousal_pred", pa.float32(), nullable=False),
-    ]
-)
-CLASS_SCHEMA = pa.schema(
-    [
-        *SAMPLE,
-        pa.field("expression", pa.string(), nullable=False),
-        pa.field("expression_pred", pa.string(), nullable=False),
-        pa.field("probability", pa.float32(), nullable=False),  # of the predicted class
-    ]
-)
 GROUP_ROWS = 1 << 16  # rows gathered before they are written, about 10 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What an evaluation found.
+
+    Args:
+        scores: of all samples together.
+        detail: intervals, means over identities and clips.
+    """
+
+    scores: Scores | ClassScores
+    detail: AnyDetail
+
+    @property
+    def values(self) -> Values:
+        """All of it, as the file of scores has it."""
+        return asdict(self.scores) | asdict(self.detail)
 
 
 def evaluate(
@@ -51,7 +48,9 @@ def evaluate(
     classes: tuple[str, ...] = (),
     options: MetricOptions,
     protocol: Mapping[str, Any],
-) -> Scores | ClassScores:
+    resampling: Resampling,
+    reference: bool = False,
+) -> Evaluated:
     """Score a split, and write `<path>.parquet` (every prediction) and `<path>.json` (the scores).
 
     Args:
@@ -62,24 +61,31 @@ def evaluate(
         classes: names of the classes that were predicted; none: valence and arousal were.
         options: the form of each metric.
         protocol: what was scored on what, kept in the Parquet file's metadata as JSON, with the options.
+        resampling: how intervals are made.
+        reference: whether to add the scores by the formulas of the published code.
 
     Returns:
-        The scores that `<path>.json` holds. Both files appear whole, or are left as they were.
+        What `<path>.json` holds. Each file appears whole, or is left as it was.
 
     Raises:
         DataError: there is no batch.
     """
-    facts = json.dumps({**protocol, "split": split, "metrics": options.model_dump()})
-    schema = (CLASS_SCHEMA if classes else SCHEMA).with_metadata({"protocol": facts})
+    facts = {**protocol, "split": split, "metrics": options.model_dump()}
+    if classes:
+        facts["classes"] = list(classes)
+    schema = (CLASS_SCHEMA if classes else SCHEMA).with_metadata({PROTOCOL: json.dumps(facts)})
     scores: Scores | ClassScores
-    with atomic.replacing(path.with_name(f"{path.name}.parquet")) as beside:
+    file = path.with_name(f"{path.name}.parquet")
+    with atomic.replacing(file) as beside:
         recorded = _recorded(batches, table, beside, schema, classes)
         if classes:
             scores = score_classes(confusion(recorded, len(classes)), classes, split=split)
         else:
             scores = score(accumulate(recorded), options, split=split)
-    atomic.write_text(path.with_name(f"{path.name}.json"), scores.to_json())
-    return scores
+    found = Evaluated(scores, detail(read(file), options, resampling, reference=reference))
+    text = json.dumps(found.values, indent=2, allow_nan=False) + "\n"
+    atomic.write_text(path.with_name(f"{path.name}.json"), text)
+    return found
 
 
 def _recorded(

@@ -1,6 +1,5 @@
 """Scores of a split: every metric per axis and their mean."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -9,6 +8,7 @@ import numpy as np
 from elimctl.config import Config
 from elimctl.evaluate.predict import Predictions
 from elimctl.metrics.ccc import ccc
+from elimctl.metrics.mae import mae
 from elimctl.metrics.moments import Moments, counted, empty, update
 from elimctl.metrics.pcc import MomentsForm, pcc
 from elimctl.metrics.rmse import RmseForm, rmse
@@ -32,12 +32,14 @@ class AxisScores:
         sagr: share of agreeing signs, in [0, 1].
         pcc: Pearson correlation, in [-1, 1].
         ccc: concordance correlation, in [-1, 1].
+        mae: mean absolute error, labels' unit, >= 0.
     """
 
     rmse: float
     sagr: float
     pcc: float
     ccc: float
+    mae: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ class Scores:
             "ccc": self.mean.ccc,
         }
 
-    def to_json(self) -> str:
-        """The scores as one JSON object, its keys in the order of the fields."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+    @property
+    def cells(self) -> dict[str, dict[str, float]]:
+        """The metrics by axis and name."""
+        return {"valence": asdict(self.valence), "arousal": asdict(self.arousal), "mean": asdict(self.mean)}
 
 
 def score(moments: Moments, options: MetricOptions, *, split: str) -> Scores:
@@ -97,6 +100,7 @@ def score(moments: Moments, options: MetricOptions, *, split: str) -> Scores:
             sagr(moments, zero=options.sagr_zero),
             pcc(moments, moments_form=options.moments),
             ccc(moments, moments_form=options.moments),
+            mae(moments),
         ]
     )
     valence, arousal, mean = (

@@ -27,6 +27,7 @@ class Moments:
         spread: (2, 2) sum of squared deviations from the mean.
         cross: (2,) sum of products of the deviations of predictions and labels.
         squared_error: (2,) sum of squared differences between prediction and label.
+        absolute_error: (2,) sum of absolute differences between prediction and label.
         agreements: (2,) samples whose prediction and label have the same sign, where sign(0) = 0.
         zero_agreements: (2,) samples whose prediction and label are both exactly 0.
         zero_labels: (2,) samples whose label is exactly 0.
@@ -40,6 +41,7 @@ class Moments:
     spread: Float64[np.ndarray, "2 2"]
     cross: Float64[np.ndarray, "2"]
     squared_error: Float64[np.ndarray, "2"]
+    absolute_error: Float64[np.ndarray, "2"]
     agreements: Int64[np.ndarray, "2"]
     zero_agreements: Int64[np.ndarray, "2"]
     zero_labels: Int64[np.ndarray, "2"]
@@ -62,6 +64,7 @@ def empty() -> Moments:
         spread=quad,
         cross=pair,
         squared_error=pair,
+        absolute_error=pair,
         agreements=counts,
         zero_agreements=counts,
         zero_labels=counts,
@@ -103,6 +106,7 @@ def merge(a: Moments, b: Moments) -> Moments:
         spread=a.spread + b.spread + step**2 * weight,
         cross=a.cross + b.cross + step[0] * step[1] * weight,
         squared_error=a.squared_error + b.squared_error,
+        absolute_error=a.absolute_error + b.absolute_error,
         agreements=a.agreements + b.agreements,
         zero_agreements=a.zero_agreements + b.zero_agreements,
         zero_labels=a.zero_labels + b.zero_labels,
@@ -137,6 +141,7 @@ def _of_batch(preds: Float64[np.ndarray, "B 2"], target: Float64[np.ndarray, "B 
         spread=(deviations**2).sum(axis=1),
         cross=(deviations[0] * deviations[1]).sum(axis=0),
         squared_error=squared_error,
+        absolute_error=np.abs(preds - target).sum(axis=0),
         agreements=agree.sum(axis=0, dtype=np.int64),
         zero_agreements=(agree & (target == 0)).sum(axis=0, dtype=np.int64),
         zero_labels=(target == 0).sum(axis=0, dtype=np.int64),

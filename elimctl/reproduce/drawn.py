@@ -18,11 +18,11 @@ from elimctl import recipe as recipes
 from elimctl.bench import machine
 from elimctl.config import Values, merge
 from elimctl.errors import ConfigError
+from elimctl.evaluate.invariance import Invariance, measure
 from elimctl.loader.crop import centre
 from elimctl.prepare import build
-from elimctl.reproduce import invariance, runs
+from elimctl.reproduce import runs
 from elimctl.reproduce.intervals import Interval, bootstrap, ccc_of, interval, sums
-from elimctl.reproduce.invariance import Invariance
 from elimctl.reproduce.jobs import Job, difference
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.prepare import imitate_dataset, open_raw, planned
@@ -233,7 +233,7 @@ def measure_run(workspace: Workspace, name: str) -> Invariance:
         with torch.inference_mode():
             features.append(model.encode(images.to(device)).flatten(1).float().cpu().numpy())  # type: ignore[operator]
     clip = dataset.table["clip"].take(samples.index).to_numpy(zero_copy_only=False).astype(str)
-    return invariance.measure(np.concatenate(features), samples.target, samples.identity, clip)
+    return measure(np.concatenate(features), samples.target, samples.identity, clip)
 
 
 def report(

@@ -1,69 +1,49 @@
-"""Intervals of CCC by resampling seeds and identities.
-
-Frames of an identity are alike, so identities are drawn, not frames. What is resampled are sums, which is
-exact and takes no more memory than (seeds, identities, 6, 2) numbers.
-"""
-
-from dataclasses import dataclass
+"""Intervals of the mean CCC of several runs, by resampling their seeds and their identities together."""
 
 import numpy as np
+from jaxtyping import Float, Float64, Int
+
+from elimctl.evaluate import sums as groups
+from elimctl.evaluate.intervals import Interval, interval, weighted
+from elimctl.evaluate.studentised import draws
+
+__all__ = ["Interval", "bootstrap", "ccc_of", "interval", "sums"]
 
 RESAMPLES = 2000
-LEVEL = 0.95
-CHUNK = 250  # resamples computed at once
+CCC, MEAN = groups.METRICS.index("ccc"), groups.AXES.index("mean")
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate and the interval that holds it.
-
-    Args:
-        estimate: of the sample itself.
-        low: lower end of the 95 % interval.
-        high: upper end.
-    """
-
-    estimate: float
-    low: float
-    high: float
-
-
-def sums(preds: np.ndarray, target: np.ndarray, identity: np.ndarray, *, identities: int) -> np.ndarray:
+def sums(
+    preds: Float[np.ndarray, "n 2"],
+    target: Float[np.ndarray, "n 2"],
+    identity: Int[np.ndarray, " n"],
+    *,
+    identities: int,
+) -> Float64[np.ndarray, "i 11 2"]:
     """What CCC is computed from, identity by identity.
 
     Args:
-        preds: (n, 2) predicted (valence, arousal).
-        target: (n, 2) labels.
-        identity: (n,) codes, 0 to `identities` - 1.
+        preds: predicted (valence, arousal).
+        target: labels.
+        identity: codes, 0 to `identities` - 1.
         identities: number of identities.
-
-    Returns:
-        (identities, 6, 2) float64: count, sums of x, y, x x, y y and x y, on each axis.
     """
-    x, y = preds.astype(np.float64), target.astype(np.float64)
-    terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
-    added = np.zeros((identities, 6, 2))
-    np.add.at(added, identity, terms)
-    return added
+    return groups.sums(preds, target, identity, groups=identities)
 
 
-def ccc_of(added: np.ndarray) -> np.ndarray:
-    """CCC, mean of both axes, from sums (..., 6, 2) over the samples; population moments."""
-    count, x, y, xx, yy, xy = np.moveaxis(added, -2, 0)
-    covariance = xy / count - x / count * (y / count)
-    spread = xx / count - (x / count) ** 2 + yy / count - (y / count) ** 2
-    apart = (x - y) / count
-    return (2 * covariance / (spread + apart**2)).mean(axis=-1)
+def ccc_of(added: Float64[np.ndarray, "*s 11 2"]) -> Float64[np.ndarray, "*s"]:
+    """CCC, mean of both axes, from sums over the samples; population moments."""
+    return groups.scores_of(added)[..., CCC, MEAN]
 
 
-def bootstrap(added: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def bootstrap(added: Float64[np.ndarray, "s i 11 2"], *, seed: int = 0) -> Float64[np.ndarray, " r"]:
     """Mean CCC over seeds, for resampled seeds and identities.
 
     Seeds and identities are each drawn with replacement, the same identities for all drawn seeds. The draws
     depend on nothing but their numbers, so that two methods are compared draw by draw.
 
     Args:
-        added: (seeds, identities, 6, 2), as `sums` gives it.
+        added: of each seed and identity, as `sums` gives it.
         seed: of the draws.
 
     Returns:
@@ -72,15 +52,6 @@ def bootstrap(added: np.ndarray, *, seed: int = 0) -> np.ndarray:
     seeds, identities = added.shape[:2]
     rng = np.random.default_rng(seed)
     of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
-    of_identities = rng.multinomial(identities, np.full(identities, 1 / identities), RESAMPLES)
-    found = [
-        ccc_of(np.einsum("bi,sica->bsca", of_identities[start : start + CHUNK], added))
-        for start in range(0, RESAMPLES, CHUNK)
-    ]
+    by_identity = np.moveaxis(added, 0, 1)
+    found = [ccc_of(weighted(drawn, by_identity)) for drawn in draws(identities, RESAMPLES, rng)]
     return (np.concatenate(found) * of_seeds).sum(axis=1)
-
-
-def interval(estimate: float, resampled: np.ndarray) -> Interval:
-    """The percentile interval of resampled values."""
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(estimate), float(low), float(high))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from elimctl.config import Config, Values, parse_set
-from elimctl.reproduce.published import Number, numbers
+from elimctl.evaluate.published import Number, numbers
 
 Count = Annotated[int, Field(gt=0)]
 Fold = Annotated[int, Field(ge=0)]

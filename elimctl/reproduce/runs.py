@@ -130,8 +130,12 @@ def _session(workspace: Workspace, job: Job) -> Session | None:
     run = Run(workspace.new_run(job.name))
     if not (run.folder / "run.json").exists():
         return train.start(workspace, recipes.run_config(job.tables), name=job.name)
-    finished = run.last.exists() and is_finished(checkpoint.read_progress(run.last), run.config().train)
-    return None if finished else train.resume(workspace, name=job.name)
+    return None if is_trained(run) else train.resume(workspace, name=job.name)
+
+
+def is_trained(run: Run) -> bool:
+    """Whether a run that was begun has all its steps."""
+    return run.last.exists() and is_finished(checkpoint.read_progress(run.last), run.config().train)
 
 
 def _require_same(run: Run, config: RunConfig) -> None:
@@ -142,7 +146,7 @@ def _require_same(run: Run, config: RunConfig) -> None:
         key, want, have = found
         raise ConfigError(
             f"run {run.name} has {key} = {_shown(have)}, wanted {_shown(want)}",
-            hint=f"remove or rename {_short(run.folder)}, or give the recipe another name",
+            hint=f"remove or rename {_short(run.folder)}, or choose another name for the new one",
         )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from elimctl import recipe as recipes
 from elimctl.config import Values
 from elimctl.errors import ElimctlError, MissingError
+from elimctl.evaluate.published import Number, numbers
 from elimctl.reproduce import jobs, runs
 from elimctl.reproduce.jobs import Job
 from elimctl.reproduce.protocol import Protocol
-from elimctl.reproduce.published import Number, numbers
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.task import task_of
 from elimctl.workspace import Workspace

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from elimctl import atomic
-from elimctl.evaluate.evaluate import evaluate
+from elimctl.evaluate.detail import AnyDetail, Resampling
+from elimctl.evaluate.evaluate import Evaluated, evaluate
 from elimctl.evaluate.predict import Predictions, predictions
 from elimctl.evaluate.score import MetricOptions
 from elimctl.stages.dataset import Dataset, open_dataset
@@ -32,7 +33,7 @@ class Evaluation:
         run: name of the run.
         dataset: name of the dataset.
         step: training steps behind the checkpoint that was scored.
-        scores: the scores.
+        evaluated: scores, intervals, and means over identities and clips.
         predictions: the Parquet file that holds every prediction.
         flips: what became of labels that were flipped on purpose, on the split that has them.
     """
@@ -40,9 +41,19 @@ class Evaluation:
     run: str
     dataset: str
     step: int
-    scores: AnyScores
+    evaluated: Evaluated
     predictions: Path
     flips: Flips | None = None
+
+    @property
+    def scores(self) -> AnyScores:
+        """The scores of all samples together."""
+        return self.evaluated.scores
+
+    @property
+    def detail(self) -> AnyDetail:
+        """What goes with them."""
+        return self.evaluated.detail
 
 
 def evaluate_run(
@@ -53,6 +64,8 @@ def evaluate_run(
     split: str = "val",
     fold: int | None = None,
     options: MetricOptions | None = None,
+    resampling: Resampling | None = None,
+    reference: bool = False,
     device: str | None = None,
     track: Track = lambda batches, _: batches,
 ) -> Evaluation:
@@ -65,6 +78,8 @@ def evaluate_run(
         split: the split to score.
         fold: the fold that is `val`; None for the one held out in training.
         options: the form of each metric.
+        resampling: how intervals are made.
+        reference: whether to add the scores by the formulas of the published code.
         device: None for the one it was trained on.
         track: wraps the batches of predictions, told their number.
 
@@ -93,7 +108,7 @@ def evaluate_run(
         device=on,
     )
     path = found.folder / "eval" / _stem(split, dataset.name, fold, trained=config.data)
-    scores = evaluate(
+    evaluated = evaluate(
         track(batches, count),
         dataset.table,
         split=split,
@@ -107,6 +122,8 @@ def evaluate_run(
             "manifest": dataset.digest,
             "fold": fold,
         },
+        resampling=resampling or Resampling(),
+        reference=reference,
     )
     flips = None
     if split == "train" and data is None:
@@ -114,7 +131,7 @@ def evaluate_run(
         if flips is not None:
             atomic.write_text(path.with_name("flips.json"), json.dumps(asdict(flips), indent=2) + "\n")
     predictions = path.with_name(f"{path.name}.parquet")
-    return Evaluation(found.name, dataset.name, progress.step, scores, predictions, flips)
+    return Evaluation(found.name, dataset.name, progress.step, evaluated, predictions, flips)
 
 
 def _stem(split: str, dataset: str, fold: int, *, trained: DataConfig) -> str:

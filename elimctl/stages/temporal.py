@@ -14,9 +14,12 @@ from torch import Tensor, nn
 
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError
+from elimctl.evaluate.compare import Change, compare
+from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.evaluate import evaluate
 from elimctl.evaluate.predict import known_predictions
 from elimctl.evaluate.score import MetricOptions, Scores
+from elimctl.evaluate.table import read
 from elimctl.loader.batches import Samples
 from elimctl.methods.network import Network
 from elimctl.methods.temporal_head import HeadOfFrames, TemporalHead
@@ -52,6 +55,8 @@ class Comparison:
         alone: scores on the same frames of the temporal head's network, trained alike, which sees each frame
             by itself: what it is better than the run's head is not due to time.
         temporal: scores of the temporal head.
+        by_time: how the temporal head's scores differ from those of `alone`, with paired intervals; empty
+            where another form than the usual was asked of a metric.
         head: the file of the temporal head.
         predictions: the Parquet file of its predictions.
     """
@@ -65,6 +70,7 @@ class Comparison:
     static: Scores
     alone: Scores
     temporal: Scores
+    by_time: list[Change]
     head: Path
     predictions: Path
 
@@ -153,9 +159,14 @@ def temporal_run(
     path = job.run.folder / "temporal" / "head.safetensors"
     training.save(path, temporal, facts=facts)
 
-    def scores(preds: np.ndarray, stem: str) -> Scores:
-        return _score(job, preds, split, path.with_name(stem), options or MetricOptions(), facts)
+    options = options or MetricOptions()
 
+    def scores(preds: np.ndarray, stem: str) -> Scores:
+        return _score(job, preds, split, path.with_name(stem), options, facts)
+
+    static = scores(_project(model.to(job.device), scored.features, job.device), f"{split}-static")
+    by_frame = scores(training.predict(alone, scored), f"{split}-alone")
+    by_window = scores(training.predict(temporal, scored), split)
     return Comparison(
         run=job.run.name,
         dataset=job.dataset.name,
@@ -163,9 +174,10 @@ def temporal_run(
         windows=job.windows,
         epochs=len(reports),
         best_epoch=max(reports, key=lambda report: report.ccc).epoch,  # the first of several, as in `fit`
-        static=scores(_project(model.to(job.device), scored.features, job.device), f"{split}-static"),
-        alone=scores(training.predict(alone, scored), f"{split}-alone"),
-        temporal=scores(training.predict(temporal, scored), split),
+        static=static,
+        alone=by_frame,
+        temporal=by_window,
+        by_time=_changes(path, split) if options == MetricOptions() else [],
         head=path,
         predictions=path.with_name(f"{split}.parquet"),
     )
@@ -259,9 +271,22 @@ def _score(
 ) -> Scores:
     """Score predictions of the frames that are scored, and write them as `elimctl eval` does."""
     samples = job.scored.samples
-    batches = known_predictions(preds, samples.index, samples.target, batch_size=BATCH)
-    scores = evaluate(batches, job.dataset.table, split=split, path=path, options=options, protocol=facts)
-    return cast(Scores, scores)  # no classes were named
+    evaluated = evaluate(
+        known_predictions(preds, samples.index, samples.target, batch_size=BATCH),
+        job.dataset.table,
+        split=split,
+        path=path,
+        options=options,
+        protocol=facts,
+        resampling=Resampling(),
+    )
+    return cast(Scores, evaluated.scores)  # no classes were named
+
+
+def _changes(path: Path, split: str) -> list[Change]:
+    """How the predictions of the temporal head differ in their scores from those of single frames."""
+    alone, temporal = (read(path.with_name(f"{stem}.parquet")) for stem in (f"{split}-alone", split))
+    return compare(alone, temporal, Resampling()).changes
 
 
 def _project(model: nn.Module, values: Float32[Tensor, "n d"], on: torch.device) -> np.ndarray:

@@ -52,7 +52,7 @@ def test_the_scores_are_those_of_the_stored_predictions(finished):
     folder = finished / "runs" / "elim-al-1" / "eval"
     scores = json.loads((folder / "val.json").read_text())
     table = pq.read_table(folder / "val.parquet")
-    assert list(scores) == ["split", "count", "valence", "arousal", "mean"]
+    assert list(scores)[:5] == ["split", "count", "valence", "arousal", "mean"]
     assert scores["count"] == len(table)
     for axis in ("valence", "arousal"):
         y, x = (table[name].to_numpy().astype(np.float64) for name in (axis, f"{axis}_pred"))

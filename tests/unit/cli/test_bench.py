@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from elimctl.bench import loader, memory, prepare, train, transport
+from elimctl.bench import evaluate, loader, memory, prepare, train, transport
 from elimctl.cli import main as cli
 
 SECONDS = {"ours": 0.001, "loop": 0.5, "pot_loop": 0.02, "pot_batch": 0.0015, "emd": 0.01, "qp": None}
@@ -185,3 +185,25 @@ def test_memory_shows_peaks(run, finding):
     rows = cells(run("memory")[1])
     assert ["MB, largest worker", "170"] in rows
     assert ["rows/s", "1000"] in rows
+
+
+def test_eval_shows_seconds_and_memory(run, finding):
+    found = evaluate.Measured(
+        rows=20_000,
+        identities=50,
+        resamples=500,
+        eval_seconds=1.5,
+        peak_mb=700,
+        interval_rows=100_000,
+        interval_seconds=0.5,
+        lone_seconds=2.25,
+    )
+    asked = finding(evaluate, found)
+    arguments = ["--rows", "20000", "--identities", "50", "--resamples", "500"]
+    code, out, _ = run("eval", *arguments, "--json")
+    assert code == 0
+    assert asked[0][1] == {"rows": 20_000, "identities": 50, "resamples": 500}
+    assert json.loads(out)["peak_mb"] == 700
+    rows = cells(run("eval")[1])
+    assert ["s, eval of 20,000 rows", "1.5"] in rows
+    assert ["MB, peak of this process", "700"] in rows

@@ -41,6 +41,20 @@ def test_every_process_is_told_who_it_is(run, tmp_path):
     assert {e[launch.LAUNCHER] for e in environments} == {str(os.getpid())}
 
 
+def test_another_command_than_this_one_can_be_run(monkeypatch):
+    real, seen = subprocess.Popen, []
+
+    def popen(arguments, **options):
+        seen.append(arguments[4:])
+        return real([sys.executable, "-c", ""], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr(sys, "argv", ["elimctl", "crossval"])
+    assert launch.launch(2, ["train", "--resume"]) == 0
+    assert launch.launch(2) == 0
+    assert seen == [["train", "--resume"]] * 2 + [["crossval"]] * 2
+
+
 def test_only_one_is_heard_when_all_fail(run, capfd):
     assert run("sys.exit('failed')") == 1
     assert capfd.readouterr().err.count("failed") == 1

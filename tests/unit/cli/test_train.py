@@ -8,14 +8,14 @@ from elimctl.errors import ConfigError
     ("limit", "seconds"), [("45m", 2700), ("2h", 7200), ("1h30m", 5400), (" 10S ", 10), ("1h1m1s", 3661)]
 )
 def test_time_limits_have_units(limit, seconds):
-    assert train._seconds(limit) == seconds
-    assert train._seconds(None) is None
+    assert train.seconds_of(limit) == seconds
+    assert train.seconds_of(None) is None
 
 
 @pytest.mark.parametrize("limit", ["", "45", "m", "0m", "1.5h", "h2", "soon", "-5m"])
 def test_what_is_no_time_is_refused(limit):
     with pytest.raises(ConfigError, match="is no time"):
-        train._seconds(limit)
+        train.seconds_of(limit)
 
 
 @pytest.mark.parametrize(

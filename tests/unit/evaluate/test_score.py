@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from elimctl.config import validate
 from elimctl.errors import ConfigError, DataError
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions, accumulate, score
+from elimctl.evaluate.sums import METRICS
 from elimctl.metrics.moments import empty, update
 
 
@@ -18,18 +20,24 @@ def moments():
 
 
 def test_the_json_has_exactly_the_keys_that_readers_rely_on(moments):
-    found = json.loads(score(moments, MetricOptions(), split="val").to_json())
+    found = json.loads(json.dumps(asdict(score(moments, MetricOptions(), split="val")), allow_nan=False))
     assert list(found) == ["split", "count", "valence", "arousal", "mean"]
     assert found["split"] == "val"
     assert found["count"] == 30
     for axis in ("valence", "arousal", "mean"):
-        assert list(found[axis]) == ["rmse", "sagr", "pcc", "ccc"]
+        assert list(found[axis]) == list(METRICS)
         assert all(type(value) is float for value in found[axis].values())
+
+
+def test_cells_are_the_scores_by_axis(moments):
+    scores = score(moments, MetricOptions(), split="val")
+    assert scores.cells["arousal"]["mae"] == scores.arousal.mae
+    assert list(scores.cells) == ["valence", "arousal", "mean"]
 
 
 def test_the_mean_is_taken_metric_by_metric(moments):
     scores = score(moments, MetricOptions(), split="val")
-    for metric in ("rmse", "sagr", "pcc", "ccc"):
+    for metric in METRICS:
         valence, arousal = getattr(scores.valence, metric), getattr(scores.arousal, metric)
         assert getattr(scores.mean, metric) == pytest.approx((valence + arousal) / 2, rel=1e-15)
 
@@ -45,9 +53,7 @@ def test_the_mean_is_taken_metric_by_metric(moments):
 def test_each_option_reaches_its_metric_and_no_other(moments, options, changed):
     more = update(moments, np.array([[0.5, 0.5]]), np.array([[0.25, 0.0]]))
     plain, other = (score(more, chosen, split="val").valence for chosen in (MetricOptions(), options))
-    differing = {
-        name for name in ("rmse", "sagr", "pcc", "ccc") if getattr(plain, name) != getattr(other, name)
-    }
+    differing = {name for name in METRICS if getattr(plain, name) != getattr(other, name)}
     assert differing == changed
 
 

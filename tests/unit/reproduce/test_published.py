@@ -1,8 +1,8 @@
 import pytest
 
 from elimctl import recipe
+from elimctl.evaluate.published import numbers
 from elimctl.reproduce import jobs
-from elimctl.reproduce.published import numbers
 from elimctl.reproduce.tables import FIGURE_6, TABLES
 
 

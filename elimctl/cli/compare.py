@@ -1,0 +1,75 @@
+"""`elimctl compare`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from elimctl.cli import console, evaluate, options
+
+if TYPE_CHECKING:
+    from elimctl.evaluate.compare import Change, Comparison
+
+
+def compare(
+    first: Annotated[str, Argument(help="Run to compare with.")],
+    second: Annotated[str, Argument(help="Run that is compared.")],
+    split: Annotated[str, Option(help="Split: train, val, all, or one of the dataset's.")] = "val",
+    resamples: evaluate.Resamples = None,
+    seed: evaluate.Seed = 0,
+    device: options.Device = None,
+    as_json: options.Json = False,
+    workspace: options.Workspace = None,
+) -> None:
+    """Tell whether two runs differ on the same samples, with 95 % intervals over identities."""
+    from dataclasses import asdict
+
+    from elimctl import workspace as workspaces
+    from elimctl.stages.compare import compare_runs
+
+    found = compare_runs(
+        workspaces.locate(workspace),
+        first,
+        second,
+        split=split,
+        resampling=evaluate.resampling(resamples, seed),
+        device=device,
+        track=lambda batches, count: console.track(batches, split, total=count),
+    )
+    if as_json:
+        changes = [asdict(change) | {"real": change.real} for change in found.changes]
+        console.show_json(asdict(found) | {"changes": changes})
+        return
+    console.show_table(
+        ("metric", "", "a", "b", "b - a", "95 % interval", "real"),
+        [
+            (
+                evaluate.label(change.metric),
+                change.axis or "",
+                change.a,
+                change.b,
+                change.difference,
+                evaluate.ends(change.low, change.high),
+                change.real,
+            )
+            for change in found.changes
+        ],
+        title=f"a: {found.a}, b: {found.b} on {found.dataset}, {found.split}: {found.count:,} samples, "
+        f"{found.identities:,} identities",
+    )
+    for change in found.changes:
+        if change.axis in (None, "mean"):
+            console.say(sentence(found, change))
+
+
+def sentence(found: "Comparison", change: "Change") -> str:
+    """Whether two runs differ in one score, in one sentence."""
+    name = evaluate.label(change.metric)
+    said = f"{name}: {found.b} has {change.b:.3f}, {found.a} has {change.a:.3f}"
+    if found.no_interval:
+        return f"{said}; whether that is real cannot be said ({found.no_interval})"
+    if change.low is None or change.high is None:
+        return f"{said}; no identity differs"
+    between = f"95 % interval of the difference {change.low:+.3f} to {change.high:+.3f}"
+    if not change.real:
+        return f"{said}; no difference is shown ({between})"
+    return f"{said}; {found.b if change.better else found.a} is better, the difference is real ({between})"

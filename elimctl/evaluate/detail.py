@@ -1,0 +1,207 @@
+"""What goes with the scores of a split: how sure they are, and what they are clip by clip."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from elimctl.evaluate.class_intervals import class_intervals
+from elimctl.evaluate.classes import RATES, confusions
+from elimctl.evaluate.groups import GroupScores, group_scores
+from elimctl.evaluate.intervals import intervals
+from elimctl.evaluate.score import MetricOptions, score
+from elimctl.evaluate.studentised import FEWEST, RESAMPLES
+from elimctl.evaluate.sums import AXES, METRICS, sums, undefined
+from elimctl.evaluate.table import PredictionTable
+from elimctl.metrics.moments import empty, update
+
+# The forms of the published code, and the size of its evaluation batches (methods.md A.10 rows 26 to 28; its
+# second version has 64).
+REFERENCE = MetricOptions(rmse="batch_mean", sagr_zero="never", moments="reference")
+REFERENCE_BATCH = 512
+
+# A value for each axis and metric, by name; None where there is none.
+Cells = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are made.
+
+    Args:
+        resamples: number of resamples, >= 1.
+        seed: of the draws.
+    """
+
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMeans:
+    """Means of scores that identities or clips have alone.
+
+    Args:
+        groups: number of groups.
+        left_out: groups that do not count, by axis and metric; see `groups.GroupScores`.
+        means: over those that count; None where none does.
+    """
+
+    groups: int
+    left_out: Cells
+    means: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What goes with scores of valence and arousal.
+
+    Args:
+        identities: number of identities.
+        clips: number of clips; what two identities have in one are two.
+        undefined: scores that are 0 because they are not defined, as `valence.pcc`.
+        no_interval: why there are no intervals at all, None where there are.
+        resampling: how intervals were made.
+        intervals: [low, high] by axis and metric; None where there is none.
+        per_identity: means over identities.
+        per_clip: means over clips.
+        reference: scores by the formulas of the published code, with the size of its batches; None unless
+            they were asked for.
+    """
+
+    identities: int
+    clips: int
+    undefined: list[str]
+    no_interval: str | None
+    resampling: Resampling
+    intervals: Cells
+    per_identity: GroupMeans
+    per_clip: GroupMeans
+    reference: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassDetail:
+    """What goes with scores of classes.
+
+    Args:
+        identities: number of identities.
+        clips: number of clips.
+        no_interval: why there are no intervals at all, None where there are.
+        resampling: how intervals were made.
+        intervals: [low, high] of each rate; None where there is none.
+    """
+
+    identities: int
+    clips: int
+    no_interval: str | None
+    resampling: Resampling
+    intervals: dict[str, list[float] | None]
+
+
+AnyDetail = Detail | ClassDetail
+
+
+def detail(
+    table: PredictionTable,
+    options: MetricOptions,
+    resampling: Resampling,
+    *,
+    reference: bool = False,
+) -> AnyDetail:
+    """Intervals and means over groups of saved predictions.
+
+    Args:
+        table: the predictions.
+        options: the forms of the scores that this goes with. Intervals and means over groups are of RMSE of
+            all samples and of population moments; where another form was chosen there are none.
+        resampling: how intervals are made.
+        reference: whether to add the scores by the formulas of the published code; of classes it has none.
+    """
+    of = table.identities
+    if table.classes:
+        return ClassDetail(
+            identities=len(of),
+            clips=len(table.clips),
+            no_interval=no_interval(len(of)),
+            resampling=resampling,
+            intervals=_class_intervals(table, resampling),
+        )
+    added = sums(table.preds, table.target, of.code, groups=len(of), zero=options.sagr_zero)
+    ends = intervals(added, resamples=resampling.resamples, seed=resampling.seed)
+    shown = _has_intervals(options)
+    lacking = undefined(added.sum(axis=0))
+    ends[:, lacking | ~shown[:, None]] = np.nan
+    per_identity, per_clip = (
+        _means(group_scores(table.preds, table.target, groups, zero=options.sagr_zero), shown)
+        for groups in (of, table.clips)
+    )
+    return Detail(
+        identities=len(of),
+        clips=len(table.clips),
+        no_interval=no_interval(len(of)),
+        resampling=resampling,
+        undefined=[f"{AXES[axis]}.{METRICS[metric]}" for axis, metric in np.argwhere(lacking.T)],
+        intervals=cells(np.moveaxis(ends, 0, -1)),
+        per_identity=per_identity,
+        per_clip=per_clip,
+        reference=reference_scores(table) if reference else None,
+    )
+
+
+def reference_scores(table: PredictionTable) -> dict[str, Any]:
+    """Scores by the formulas of the published code, with what its RMSE depends on: the size of its batches.
+
+    The batches are of rows in the order of the manifest; the published code shuffles them.
+    """
+    moments = empty()
+    for start in range(0, len(table), REFERENCE_BATCH):
+        part = slice(start, start + REFERENCE_BATCH)
+        moments = update(moments, table.preds[part], table.target[part])
+    found = score(moments, REFERENCE, split="").cells
+    return {"batch_size": REFERENCE_BATCH, **REFERENCE.model_dump(), **found}
+
+
+def no_interval(identities: int) -> str | None:
+    """Why there is no interval over so many identities, None where there is one."""
+    if identities >= FEWEST:
+        return None
+    if identities == 1:
+        return "one identity: no interval"
+    return f"{identities} identities: no interval, at least {FEWEST} wanted"
+
+
+def cells(values: Num[np.ndarray, "5 3 *v"]) -> Cells:
+    """Numbers by axis and metric, None for those that are NaN."""
+    return {
+        axis: {
+            metric: None if np.isnan(values[line, column]).any() else values[line, column].tolist()
+            for line, metric in enumerate(METRICS)
+        }
+        for column, axis in enumerate(AXES)
+    }
+
+
+def _class_intervals(table: PredictionTable, resampling: Resampling) -> dict[str, list[float] | None]:
+    of = table.identities
+    counted = confusions(table.target, table.preds, of.code, groups=len(of), classes=len(table.classes))
+    ends = class_intervals(counted, resamples=resampling.resamples, seed=resampling.seed)
+    return {
+        name: None if np.isnan(found).any() else found.tolist()
+        for name, found in zip(RATES, ends.T, strict=True)
+    }
+
+
+def _means(scores: GroupScores, shown: np.ndarray) -> GroupMeans:
+    left_out = cells(scores.left_out)
+    means = cells(np.where(shown[:, None], scores.means, np.nan))
+    return GroupMeans(len(scores.names), {axis: left_out[axis] for axis in AXES[:2]}, means)
+
+
+def _has_intervals(options: MetricOptions) -> np.ndarray:
+    """Which metrics are of the form that intervals are of."""
+    other = {"rmse"} if options.rmse != "global" else set()
+    if options.moments != "population":
+        other |= {"pcc", "ccc"}
+    return np.array([metric not in other for metric in METRICS])

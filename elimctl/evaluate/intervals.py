@@ -1,0 +1,163 @@
+"""95 % intervals of the metrics of valence and arousal, by drawing identities.
+
+Frames of an identity are alike: what is drawn are identities, whole. Intervals of frames would be far too
+narrow.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from elimctl.evaluate.studentised import LEVEL, RESAMPLES, Slopes, Values, bundled, draws, studentised
+from elimctl.evaluate.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of
+
+LOWEST = np.array([0.0, 0, -1, -1, 0])[:, None]  # of each metric
+HIGHEST = np.array([np.inf, 1, 1, 1, np.inf])[:, None]
+OF_ONE = np.array([[1, 0], [0, 1], [0.5, 0.5]])  # valence, arousal and their mean, of the axes of one run
+OF_TWO = np.hstack([OF_ONE, -OF_ONE])  # the same of a run less those of another
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate and the interval that holds it.
+
+    Args:
+        estimate: of the sample itself.
+        low: lower end of the 95 % interval.
+        high: upper end.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+def intervals(
+    sums: Float64[np.ndarray, "g 11 2"], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Float64[np.ndarray, "2 5 3"]:
+    """Ends of the intervals of every metric of all groups together.
+
+    Args:
+        sums: of each identity, as `sums.sums` gives them.
+        resamples: number of resamples.
+        seed: of the draws.
+
+    Returns:
+        Low and high ends in the order of `sums.METRICS` and `sums.AXES`; NaN where there is no interval, as
+        `studentised` says.
+    """
+    bounds = np.tile(LOWEST, 3).ravel(), np.tile(HIGHEST, 3).ravel()
+    return _of(sums, OF_ONE, bounds, resamples=resamples, seed=seed)
+
+
+def difference(
+    sums_a: Float64[np.ndarray, "g 11 2"],
+    sums_b: Float64[np.ndarray, "g 11 2"],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Float64[np.ndarray, "5 3"], Float64[np.ndarray, "2 5 3"]]:
+    """Scores of b less those of a on the same samples, and the intervals of these differences.
+
+    The same identities are drawn for both, so what makes an identity hard for both does not count.
+
+    Args:
+        sums_a: of each identity.
+        sums_b: of the same identities in the same order.
+        resamples: number of resamples.
+        seed: of the draws.
+
+    Returns:
+        The differences, and the ends as `intervals` gives them.
+    """
+    both = np.concatenate([sums_b, sums_a], axis=-1)
+    widest = np.tile(HIGHEST - LOWEST, 3).ravel()
+    ends = _of(both, OF_TWO, (-widest, widest), resamples=resamples, seed=seed)
+    return scores_of(sums_b.sum(axis=0)) - scores_of(sums_a.sum(axis=0)), ends
+
+
+def bootstrap(
+    sums: Float64[np.ndarray, "g 11 2"], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Float64[np.ndarray, "r 5 3"]:
+    """Scores of resampled identities, as `sums.scores_of` gives them.
+
+    The draws depend on nothing but the seed and the number of identities.
+    """
+    rng = np.random.default_rng(seed)
+    sums = bundled(sums, rng)
+    return np.concatenate([scores_of(weighted(drawn, sums)) for drawn in draws(len(sums), resamples, rng)])
+
+
+def interval(estimate: float, resampled: Float[np.ndarray, " r"]) -> Interval:
+    """The percentile interval of resampled values, for what `intervals` does not cover."""
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(estimate), float(low), float(high))
+
+
+def weighted(drawn: np.ndarray, sums: Float64[np.ndarray, "g ..."]) -> np.ndarray:
+    """Totals of drawn groups, one per resample."""
+    flat = drawn.astype(np.float64) @ sums.reshape(len(sums), -1)
+    return flat.reshape(len(drawn), *sums.shape[1:])
+
+
+def _of(
+    sums: Float64[np.ndarray, "g 11 A"],
+    contrasts: Float[np.ndarray, "3 A"],
+    bounds: tuple[Float[np.ndarray, " 15"], Float[np.ndarray, " 15"]],
+    *,
+    resamples: int,
+    seed: int,
+) -> Float64[np.ndarray, "2 5 3"]:
+    """Ends of the intervals of combinations of the axes' scores."""
+
+    def statistics(totals: np.ndarray) -> tuple[Values, Slopes]:
+        by_axis = totals.reshape(len(totals), *sums.shape[1:])
+        slopes = np.einsum("oa,cmta->cmota", contrasts, slopes_of(by_axis))
+        combined = np.einsum("oa,cma->cmo", contrasts, axis_scores(by_axis))
+        return combined.reshape(len(totals), -1), slopes.reshape(len(totals), -1, totals.shape[1])
+
+    columns = sums.reshape(len(sums), -1)
+    ends = studentised(columns, statistics, bounds=bounds, resamples=resamples, seed=seed)
+    return ends.reshape(2, len(METRICS), 3)
+
+
+def slopes_of(sums: Float64[np.ndarray, "*g 11 A"]) -> Float64[np.ndarray, "*g 5 11 A"]:
+    """Derivatives of `sums.axis_scores` by the sums; 0 where a score is not defined or has none."""
+    spreads, scores = spreads_of(sums), axis_scores(sums)
+    count, (x, y) = spreads.count, np.moveaxis(sums[..., 1:3, :], -2, 0) / spreads.count
+    rmse, sagr, pcc, ccc, mae = np.moveaxis(scores, -2, 0)
+    signs = np.maximum(sums[..., 10, :], 1)
+    half = ratio(np.ones(rmse.shape), 2 * rmse * count, where=rmse > 0)
+    # derivatives of the spreads by (count, x, y, xx, yy, xy), times those of the scores by the spreads
+    own_x, own_y = (
+        ratio(pcc, 2 * spreads.x, where=spreads.vary),
+        ratio(pcc, 2 * spreads.y, where=spreads.vary),
+    )
+    shared = ratio(np.ones(x.shape), np.sqrt(spreads.x) * np.sqrt(spreads.y), where=spreads.vary)
+    whole = ratio(np.ones(x.shape), spreads.scale, where=spreads.vary)
+    by = {
+        ("rmse", "error2"): half,
+        ("rmse", "count"): -half * rmse**2,
+        ("sagr", "agreeing"): 1 / signs,
+        ("sagr", "signs"): -sagr / signs,
+        ("mae", "absolute"): 1 / count,
+        ("mae", "count"): -mae / count,
+        ("pcc", "xy"): shared,
+        ("pcc", "xx"): -own_x,
+        ("pcc", "yy"): -own_y,
+        ("pcc", "x"): -shared * y + 2 * own_x * x,
+        ("pcc", "y"): -shared * x + 2 * own_y * y,
+        ("pcc", "count"): shared * x * y - own_x * x**2 - own_y * y**2,
+        ("ccc", "xy"): 2 * whole,
+        ("ccc", "xx"): -ccc * whole,
+        ("ccc", "yy"): -ccc * whole,
+        ("ccc", "x"): whole * (2 * ccc * x - 2 * y),
+        ("ccc", "y"): whole * (2 * ccc * y - 2 * x),
+        ("ccc", "error"): -2 * ccc * whole * spreads.bias,
+        ("ccc", "count"): whole * (2 * x * y - ccc * (x**2 + y**2 - spreads.bias**2)),
+    }
+    slopes = np.zeros((*sums.shape[:-2], len(METRICS), len(TERMS), sums.shape[-1]))
+    for (metric, term), values in by.items():
+        slopes[..., METRICS.index(metric), TERMS.index(term), :] = values
+    return slopes

@@ -1,0 +1,173 @@
+"""Predictions of clips, smoothed over time by a window that was chosen on training clips."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from elimctl.errors import DataError
+from elimctl.evaluate.detail import Cells, Resampling, cells
+from elimctl.evaluate.intervals import difference, intervals
+from elimctl.evaluate.sums import METRICS, scores_of, sums
+from elimctl.evaluate.table import PredictionTable
+from elimctl.methods.temporal_windows import Rows, clip_runs, usual_step
+
+# Frames that are averaged, odd so that a window has a middle; at 30 frames a second up to 4 s.
+WINDOWS = (1, 3, 5, 9, 15, 25, 41, 71, 121)
+CCC = METRICS.index("ccc")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A window that was tried on the training clips.
+
+    Args:
+        window: frames, 1 for predictions as they are.
+        ccc: mean CCC of valence and arousal on the training clips.
+    """
+
+    window: int
+    ccc: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Scores of predictions, and how sure they are.
+
+    Args:
+        scores: by axis and metric.
+        intervals: [low, high] by axis and metric; None where there is none.
+    """
+
+    scores: Cells
+    intervals: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """What smoothing does to the scores of a split.
+
+    Args:
+        window: frames that were averaged, that of the best `candidates`, the smallest of several.
+        step: difference of frame numbers up to which frames follow each other.
+        candidates: the windows tried, on the training clips.
+        runs: runs of consecutive frames in the split.
+        longest: frames of the longest of them.
+        before: scores of the predictions as they are.
+        after: scores of the smoothed predictions.
+        difference: after less before, intervals by drawing the same identities for both.
+    """
+
+    window: int
+    step: int
+    candidates: list[Candidate]
+    runs: int
+    longest: int
+    before: Stage
+    after: Stage
+    difference: Stage
+
+
+def smoothing(
+    table: PredictionTable,
+    training: PredictionTable,
+    resampling: Resampling,
+    *,
+    windows: Sequence[int] = WINDOWS,
+) -> Smoothing:
+    """Choose a window on training clips, and score the predictions of a split before and after it.
+
+    Args:
+        table: predictions of the split, of valence and arousal.
+        training: those of the training clips, by the same model.
+        resampling: how intervals are made.
+        windows: odd numbers of frames to choose from, ascending, 1 among them.
+
+    Raises:
+        DataError: clips of the split were trained on, or no frame has a neighbour in time.
+    """
+    _require_apart(table, training)
+    step = usual_step(training.clips.code, training.frame)
+    runs, learned = (clip_runs(part.clips.code, part.frame, max_step=step or 1) for part in (table, training))
+    for part, found in ((table, runs), (training, learned)):
+        if max(map(len, found)) == 1:
+            raise DataError(
+                f"no clip in split {part.protocol.get('split')!r} of {part.protocol.get('dataset')} has two "
+                f"consecutive frames (up to {step or 1} apart): over still images there is nothing to smooth",
+                hint="leave --smooth out, or choose a dataset of videos",
+            )
+    tried = [Candidate(window, _ccc(training, learned, window)) for window in windows]
+    window = max(tried, key=lambda candidate: (candidate.ccc, -candidate.window)).window
+    added = [_sums(table, preds) for preds in (table.preds, moving_average(table.preds, runs, window=window))]
+    drawn = asdict(resampling)
+    gain, ends = difference(*added, **drawn)
+    before, after = (Stage(cells(scores_of(of.sum(axis=0))), _ends(intervals(of, **drawn))) for of in added)
+    return Smoothing(
+        window=window,
+        step=step or 1,
+        candidates=tried,
+        runs=len(runs),
+        longest=max(map(len, runs)),
+        before=before,
+        after=after,
+        difference=Stage(cells(gain), _ends(ends)),
+    )
+
+
+def moving_average(
+    values: Float[np.ndarray, "n c"], runs: Rows, *, window: int
+) -> Float64[np.ndarray, "n c"]:
+    """Means over windows around each sample, cut off where its run of frames ends.
+
+    Args:
+        values: of each sample.
+        runs: positions of consecutive frames, as `temporal_windows.clip_runs` gives them.
+        window: frames in a window, odd.
+
+    Returns:
+        In the order of `values`: for sample i of a run the mean of its samples i - h to i + h, h being
+        (window - 1) / 2, as far as the run has them; near its ends these are fewer.
+    """
+    if window == 1:
+        return values.astype(np.float64)  # the same to the last bit, so that no difference is told of
+    order = np.concatenate(runs)
+    lengths = np.array([len(run) for run in runs])
+    ends = np.repeat(np.cumsum(lengths), lengths)
+    starts = ends - np.repeat(lengths, lengths)
+    place, half = np.arange(len(order)), window // 2
+    low, high = np.maximum(place - half, starts), np.minimum(place + half + 1, ends)
+    # about the mean, so that what the totals of many samples lose to rounding stays far below a float32
+    centre = values.mean(axis=0, dtype=np.float64)
+    totals = np.zeros((len(order) + 1, values.shape[1]))
+    np.cumsum(values[order] - centre, axis=0, out=totals[1:])
+    smoothed = np.empty(values.shape, np.float64)
+    smoothed[order] = (totals[high] - totals[low]) / (high - low)[:, None] + centre
+    return smoothed
+
+
+def _require_apart(table: PredictionTable, training: PredictionTable) -> None:
+    """Refuse a split with clips that the window would be chosen on."""
+    if table.protocol.get("dataset") != training.protocol.get("dataset"):
+        return
+    own = set(table.clips.names)
+    if shared := own & set(training.clips.names):
+        raise DataError(
+            f"{len(shared):,} of the {len(own):,} clips of split {table.protocol.get('split')!r} were "
+            "trained on, and it is on these that a window is chosen",
+            hint="score a split that was held out, such as --split val",
+        )
+
+
+def _ccc(table: PredictionTable, runs: Rows, window: int) -> float:
+    smoothed = moving_average(table.preds, runs, window=window)
+    everything = sums(smoothed, table.target, np.zeros(len(table), np.int64), groups=1)
+    return float(scores_of(everything[0])[CCC, 2])
+
+
+def _sums(table: PredictionTable, preds: Float[np.ndarray, "n 2"]) -> Float64[np.ndarray, "g 11 2"]:
+    return sums(preds, table.target, table.identities.code, groups=len(table.identities))
+
+
+def _ends(ends: Float64[np.ndarray, "2 5 3"]) -> Cells:
+    return cells(np.moveaxis(ends, 0, -1))

@@ -1,0 +1,119 @@
+"""The studentised bootstrap of statistics that are functions of sums over groups.
+
+Groups are drawn with replacement as often as there are groups. Each resample's statistic is measured in units
+of its own standard error, and the quantiles of that ratio, not those of the statistic, give the interval.
+Percentiles of the statistic itself are too narrow with the 20 to 80 identities that test sets have: of 20
+identities they hold the true RMSE in 88 % of cases, of 80 in 94 % (docs/evaluation.md).
+
+The standard error is that of the sandwich: on a statistic f of totals T a group with sums s has the influence
+f'(T) . s, and the variance is the sum of their squares, which is again a function of sums, now of products.
+
+Source: Efron & Tibshirani 1993, sections 12.5 and 22.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from jaxtyping import Float, Float64, Int64
+
+LEVEL = 0.95  # share of intervals that are to hold the true value
+RESAMPLES = 10_000
+FEWEST = 5  # groups; of fewer a standard error is hardly known, and resamples without any are common
+MOST = 2000  # groups that are drawn one by one
+# Resamples without spread have no ratio; where more than this share of them have none percentiles are taken.
+SPREADLESS = 0.005
+ROUNDING = 1e-12  # a variance of less than this share of the squares it is left over from is rounding
+CHUNK = 250  # resamples computed at once
+
+Totals = Float64[np.ndarray, "c K"]
+Values = Float64[np.ndarray, "c m"]
+Slopes = Float64[np.ndarray, "c m K"]
+# Values of statistics and their derivatives by the totals. A statistic does not change if all totals are
+# multiplied by the same number.
+Statistics = Callable[[Totals], tuple[Values, Slopes]]
+
+
+def draws(groups: int, resamples: int, rng: np.random.Generator) -> Iterator[Int64[np.ndarray, "c g"]]:
+    """How often each group is drawn, some resamples at a time.
+
+    Args:
+        groups: number of groups, which is also that of draws.
+        resamples: number of resamples in all.
+        rng: draws the same whatever the size of the parts.
+    """
+    for start in range(0, resamples, CHUNK):
+        yield rng.multinomial(groups, np.full(groups, 1 / groups), min(CHUNK, resamples - start))
+
+
+def bundled(
+    columns: Float64[np.ndarray, "g ..."], rng: np.random.Generator, *, most: int = MOST
+) -> Float64[np.ndarray, "b ..."]:
+    """Sums of at most `most` bundles of groups, dealt at random; groups as they are where they are no more.
+
+    Bundles of independent groups are independent, so an interval from bundles is as true as one from groups;
+    the standard error that it rests on is known to 1.6 % with 2,000 of them.
+    """
+    if len(columns) <= most:
+        return columns
+    starts = np.linspace(0, len(columns), most, endpoint=False).astype(np.int64)
+    return np.add.reduceat(columns[rng.permutation(len(columns))], starts, axis=0)
+
+
+def studentised(
+    columns: Float64[np.ndarray, "g K"],
+    statistics: Statistics,
+    *,
+    bounds: tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Float64[np.ndarray, "2 m"]:
+    """Ends of the 95 % intervals of some statistics.
+
+    Args:
+        columns: sums of each group.
+        statistics: of totals of the columns.
+        bounds: lowest and highest value that each statistic can have; intervals end there at the latest.
+        resamples: number of resamples, >= 1.
+        seed: of the draws, which depend on nothing else but the number of groups.
+
+    Returns:
+        Low and high ends; NaN where there is no interval: there are fewer than `FEWEST` groups, or the groups
+        do not differ in the statistic at all.
+    """
+    found = np.full((2, len(bounds[0])), np.nan)
+    if len(columns) < FEWEST:
+        return found
+    rng = np.random.default_rng(seed)
+    columns = bundled(columns, rng)
+    spread = _Spread(columns, statistics)
+    value, error = (part[0] for part in spread(np.ones((1, len(columns)))))
+    parts = [spread(drawn) for drawn in draws(len(columns), resamples, rng)]
+    values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
+    tails = np.array([1 - LEVEL, 1 + LEVEL]) / 2
+    for number in np.flatnonzero(error > 0):
+        usable = errors[:, number] > 0
+        if usable.mean() < 1 - SPREADLESS:
+            found[:, number] = np.quantile(values[:, number], tails)
+            continue
+        ratios = (values[usable, number] - value[number]) / errors[usable, number]
+        found[:, number] = value[number] - np.quantile(ratios, tails)[::-1] * error[number]
+    return np.clip(found, *bounds)
+
+
+class _Spread:
+    """Values and standard errors of statistics of drawn groups; holds the products of the groups' sums."""
+
+    def __init__(self, columns: Float64[np.ndarray, "g K"], statistics: Statistics) -> None:
+        self.columns, self.statistics = columns, statistics
+        self.rows, self.lines = np.triu_indices(columns.shape[1])
+        self.products = columns[:, self.rows] * columns[:, self.lines]
+
+    def __call__(self, drawn: np.ndarray) -> tuple[Values, Values]:
+        weights = drawn.astype(np.float64)
+        values, slopes = self.statistics(weights @ self.columns)
+        added = weights @ self.products
+        squares = np.empty((len(weights), *2 * self.columns.shape[1:]))
+        squares[:, self.rows, self.lines] = squares[:, self.lines, self.rows] = added
+        variance = ((slopes @ squares) * slopes).sum(axis=-1)
+        largest = (slopes**2 * np.diagonal(squares, axis1=1, axis2=2)[:, None]).sum(axis=-1)
+        return values, np.sqrt(np.where(variance > ROUNDING * largest, variance, 0))

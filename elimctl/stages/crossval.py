@@ -1,0 +1,234 @@
+"""Cross-validation: which folds a dataset has, and what the runs that held them out found together."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from elimctl import atomic
+from elimctl.config import Values
+from elimctl.errors import ConfigError, DataError
+from elimctl.evaluate.detail import Resampling
+from elimctl.evaluate.evaluate import Evaluated
+from elimctl.evaluate.pool import evaluate_table, pool
+from elimctl.evaluate.score import MetricOptions
+from elimctl.evaluate.sums import AXES
+from elimctl.manifest import audit, parquet
+from elimctl.manifest.audit import Leak
+from elimctl.stages.compare import predicted
+from elimctl.train.run import Run
+from elimctl.workspace import Workspace
+
+SPLIT = "val"  # that a fold held out is called
+POOLED = "folds"  # and all of them together
+NAME = "crossval.json"  # in the folder that is called after the cross-validation
+AGAIN = "prepare the dataset again with --split folds"
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """The folds of a dataset that are held out in turn.
+
+    Args:
+        numbers: of the folds.
+        leaks: what two folds share besides identities: actors or clips under several identities.
+    """
+
+    numbers: tuple[int, ...]
+    leaks: tuple[Leak, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What a run found on the fold that it did not see.
+
+    Args:
+        fold: number of the fold.
+        run: name of the run.
+        step: training steps behind its checkpoint.
+        evaluated: scores and intervals.
+    """
+
+    fold: int
+    run: str
+    step: int
+    evaluated: Evaluated
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """What a cross-validation found.
+
+    Args:
+        name: of the cross-validation.
+        dataset: name of the dataset.
+        manifest: sha256 of its manifest.
+        leaks: see `Folds`.
+        folds: fold by fold.
+        pooled: scores of all folds together, every sample predicted by a run that did not see its identity.
+        predictions: the Parquet file that holds them.
+    """
+
+    name: str
+    dataset: str
+    manifest: str
+    leaks: tuple[Leak, ...]
+    folds: tuple[Fold, ...]
+    pooled: Evaluated
+    predictions: Path
+
+    @property
+    def over_folds(self) -> dict[str, Any]:
+        """Mean and standard deviation (over n - 1) of the folds' scores, each fold counting the same."""
+        return _over([_scores(fold.evaluated.values) for fold in self.folds])
+
+    @property
+    def values(self) -> Values:
+        """All of it, as crossval.json has it."""
+        return {
+            "name": self.name,
+            "dataset": self.dataset,
+            "manifest": self.manifest,
+            "leaks": [
+                {"kind": leak.kind, "count": leak.count, "rows": leak.rows, "examples": leak.examples}
+                for leak in self.leaks
+            ],
+            "pooled": self.pooled.values,
+            "over_folds": self.over_folds,
+            "folds": [
+                {"fold": fold.fold, "run": fold.run, "step": fold.step, **fold.evaluated.values}
+                for fold in self.folds
+            ],
+        }
+
+
+def folds(folder: Path, wanted: Sequence[int] | None = None) -> Folds:
+    """The folds of a prepared dataset, fit for cross-validation.
+
+    Args:
+        folder: the dataset's.
+        wanted: numbers of those to hold out; None for all.
+
+    Raises:
+        ConfigError: a fold is wanted that the dataset has not.
+        DataError: the dataset has official splits or fewer than two folds, a fold has no kept sample, or an
+            identity is in two folds.
+        StoreError: the manifest is missing or damaged.
+    """
+    table = parquet.read(folder)
+    kept = audit.kept_rows(table)
+    _require_folds(folder.name, table)
+    count = int(np.nanmax(table["fold"].to_numpy())) + 1
+    numbers = tuple(range(count)) if wanted is None else tuple(dict.fromkeys(wanted))
+    if unknown := [number for number in numbers if not 0 <= number < count]:
+        raise ConfigError(
+            f"no fold {unknown[0]} in {folder.name}; there are folds 0 to {count - 1}",
+            hint="choose among these with --folds",
+        )
+    samples = np.bincount(kept["fold"].drop_null().to_numpy(), minlength=count)
+    if not samples.all():
+        raise DataError(
+            f"fold {samples.argmin()} of {folder.name} has no identity: none of its samples can be used",
+            hint="prepare the dataset again with fewer folds (--set prepare.folds=...)",
+        )
+    parts = audit.codes(kept["fold"])
+    shared = [audit.shared_names(kept, name, parts, between="fold") for name in audit.NAMES]
+    leaks = tuple(leak for leak in shared if leak is not None and leak.count)
+    _refuse_identities(folder.name, leaks)
+    return Folds(numbers, leaks)
+
+
+def _require_folds(name: str, table: pa.Table) -> None:
+    """Refuse a dataset that was not dealt into folds."""
+    official = sorted(set(table["split"].drop_null().to_pylist()))
+    if official:
+        raise DataError(
+            f"dataset {name} has official splits ({', '.join(official)}), which stand in the place of folds",
+            hint=f"train on these with elimctl train, or {AGAIN}",
+        )
+    found = set(table["fold"].drop_null().to_pylist())
+    if len(found) < 2:
+        raise DataError(f"dataset {name} has {len(found)} folds, at least 2 wanted", hint=AGAIN)
+
+
+def _refuse_identities(name: str, leaks: Sequence[Leak]) -> None:
+    """Refuse folds that share identities: what is held out would have been trained on."""
+    for leak in leaks:
+        if leak.kind == "identity":
+            raise DataError(
+                f"{leak.count:,} identities of {name} are in two folds ({', '.join(leak.examples[:3])} ...): "
+                "they would be trained on and scored",
+                hint=f"see elimctl data audit {name}, and prepare it again",
+            )
+
+
+def summarise(
+    workspace: Workspace,
+    name: str,
+    folder: Path,
+    runs: dict[int, str],
+    *,
+    leaks: Sequence[Leak] = (),
+    options: MetricOptions | None = None,
+    resampling: Resampling | None = None,
+    reference: bool = False,
+    device: str | None = None,
+) -> CrossValidation:
+    """Pool the predictions of finished runs, and write `crossval.parquet` and `crossval.json`.
+
+    Args:
+        workspace: where the runs are.
+        name: of the cross-validation: the folder under `runs/` that the files go to.
+        folder: the prepared dataset's.
+        runs: name of the run that held each fold out.
+        leaks: what the folds share, see `Folds`.
+        options: the form of each metric.
+        resampling: how intervals are made.
+        reference: whether to add the scores by the formulas of the published code.
+        device: where a run predicts that has no current predictions.
+
+    Raises:
+        ConfigError: the dataset was prepared anew since a run began.
+    """
+    options, resampling = options or MetricOptions(), resampling or Resampling()
+    digest = parquet.digest(folder / parquet.NAME)
+    found, files = [], []
+    for fold, run in runs.items():
+        Run(workspace.run(run)).require_manifest(digest)
+        table = predicted(workspace, run, split=SPLIT, device=device)
+        files.append(workspace.runs / run / "eval" / f"{SPLIT}.parquet")
+        evaluated = evaluate_table(table, options, resampling, split=SPLIT, reference=reference)
+        found.append(Fold(fold, run, table.protocol["step"], evaluated))
+    out = workspace.new_run(name)
+    facts = {"run": name, "dataset": folder.name, "manifest": digest, "split": POOLED, "fold": None}
+    file = (out / NAME).with_suffix(".parquet")
+    together = pool(files, file, protocol={**facts, "metrics": options.model_dump()})
+    made = CrossValidation(
+        name=name,
+        dataset=folder.name,
+        manifest=digest,
+        leaks=tuple(leaks),
+        folds=tuple(found),
+        pooled=evaluate_table(together, options, resampling, split=POOLED, reference=reference),
+        predictions=file,
+    )
+    atomic.write_text(out / NAME, json.dumps(made.values, indent=2, allow_nan=False) + "\n")
+    return made
+
+
+def _scores(values: Values) -> Values:
+    """The numbers among scores: by axis and metric, or by rate."""
+    axes = {axis: values[axis] for axis in AXES if axis in values}
+    return axes or {name: value for name, value in values.items() if isinstance(value, float)}
+
+
+def _over(found: Sequence[Any]) -> Any:
+    """Mean and standard deviation of numbers that are nested alike."""
+    if isinstance(found[0], dict):
+        return {key: _over([one[key] for one in found]) for key in found[0]}
+    return {"mean": mean(found), "spread": stdev(found) if len(found) > 1 else None}

@@ -1,0 +1,172 @@
+"""`elimctl crossval` on a tiny imitation."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from elimctl.train.loop import fit
+
+from .conftest import TINY
+
+QUICK = ["--steps", "2", "--batch-size", "16", "--set", "train.lr_backbone=1e-3", "--resamples", "100"]
+FOLDS = ["--folds", "0,2"]
+
+
+def settings(workspace):
+    return [*TINY, *QUICK, *FOLDS, "--workspace", workspace]
+
+
+@pytest.fixture(scope="module")
+def finished(call, _prepared, tmp_path_factory):
+    """A workspace in which two folds were held out in turn."""
+    folder = tmp_path_factory.mktemp("crossval") / "workspace"
+    shutil.copytree(_prepared, folder)
+    assert call("crossval", *settings(folder)) == 0
+    return folder
+
+
+def record(workspace):
+    return json.loads((workspace / "runs" / "elim-al-cv" / "crossval.json").read_text())
+
+
+def test_every_fold_is_predicted_by_the_run_that_did_not_see_it(finished):
+    assert {path.name for path in (finished / "runs").iterdir()} == {
+        "elim-al-cv",
+        "elim-al-cv-f0",
+        "elim-al-cv-f2",
+    }
+    manifest = pq.read_table(finished / "data" / "afew-va" / "manifest.parquet").to_pydict()
+    pooled = pq.read_table(finished / "runs" / "elim-al-cv" / "crossval.parquet")
+    protocol = json.loads(pooled.schema.metadata[b"protocol"])
+    rows = pooled["row"].to_pylist()
+    assert len(rows) == len(set(rows)) == 16
+    for source in protocol["pooled"]:
+        own = rows[slice(*source["rows"])]
+        assert {manifest["fold"][row] for row in own} == {source["fold"]}
+        facts = json.loads((finished / "runs" / source["run"] / "run.json").read_text())
+        assert facts["fold"] == source["fold"]
+    assert [source["run"] for source in protocol["pooled"]] == ["elim-al-cv-f0", "elim-al-cv-f2"]
+
+
+def test_scores_are_told_fold_by_fold_pooled_and_over_the_folds(finished):
+    found = record(finished)
+    parts = found["folds"]
+    assert [part["fold"] for part in parts] == [0, 2]
+    for part in parts:
+        alone = json.loads((finished / "runs" / part["run"] / "eval" / "val.json").read_text())
+        for axis in ("valence", "arousal", "mean"):
+            assert part[axis] == pytest.approx(alone[axis])
+    assert found["pooled"]["count"] == 16
+    assert found["pooled"]["identities"] == 4
+    assert found["pooled"]["split"] == "folds"
+    values = [part["mean"]["rmse"] for part in parts]
+    over = found["over_folds"]["mean"]["rmse"]
+    assert over["mean"] == pytest.approx(np.mean(values))
+    assert over["spread"] == pytest.approx(np.std(values, ddof=1))
+    saved = pq.read_table(finished / "runs" / "elim-al-cv" / "crossval.parquet").to_pydict()
+    error = np.subtract(saved["valence_pred"], saved["valence"])
+    assert found["pooled"]["valence"]["rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
+
+
+def test_actors_in_two_folds_are_told_of(call, finished, capsys):
+    assert call("crossval", *settings(finished)) == 0
+    told = capsys.readouterr()
+    assert "LEAK: 4 actors are in two folds" in told.err
+    assert record(finished)["leaks"][0]["kind"] == "actor"
+    assert "pooled" in told.out
+
+
+def test_what_is_finished_is_not_done_again(call, finished, capsys):
+    runs = {path: path.stat().st_mtime_ns for path in finished.glob("runs/*-f?/**/*") if path.is_file()}
+    before = record(finished)
+    assert call("crossval", *settings(finished), "--json") == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out) == record(finished) == before
+    assert "run elim-al-cv-f2 is finished already" in told.err
+    assert {path: path.stat().st_mtime_ns for path in runs} == runs
+
+
+def test_what_was_stopped_goes_on_to_the_same_result(call, finished, workspace, monkeypatch):
+    from elimctl.cli import train
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(session, **_):
+        if session.run.name.endswith("f2"):
+            next(fit(session))
+            raise StoppedError
+        for _ in fit(session):
+            pass
+
+    once = ["--set", "train.checkpoint_every=1"]
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "follow", stop)
+        with pytest.raises(StoppedError):
+            call("crossval", *settings(workspace), *once)
+    assert not (workspace / "runs" / "elim-al-cv").exists()
+    assert call("crossval", *settings(workspace), *once) == 0
+    assert record(workspace)["pooled"] == record(finished)["pooled"]
+
+
+def test_other_settings_are_not_mixed_with_finished_folds(call, finished, capsys):
+    assert call("crossval", *settings(finished), "--set", "method.samples=3") == 1
+    told = capsys.readouterr().err
+    assert "run elim-al-cv-f0 has method.samples = 10, wanted 3" in told
+    assert "choose another name" in told
+
+
+def test_a_time_limit_stops_and_the_same_command_goes_on(call, workspace, capsys, monkeypatch):
+    from elimctl.cli import crossval
+
+    monkeypatch.setattr(crossval, "_deadline", lambda limit: lambda: 0.0)
+    once = ["--set", "train.checkpoint_every=1"]
+    assert call("crossval", *settings(workspace), *once, "--time-limit", "1s") == 0
+    assert "stopped and saved at step 1" in capsys.readouterr().err
+    assert not (workspace / "runs" / "elim-al-cv").exists()
+    monkeypatch.undo()
+    assert call("crossval", *settings(workspace), *once) == 0
+    assert record(workspace)["pooled"]["count"] == 16
+
+
+def test_a_dataset_that_was_prepared_anew_is_refused(call, finished, tmp_path, capsys):
+    from elimctl.manifest import parquet
+
+    folder = tmp_path / "workspace"
+    shutil.copytree(finished, folder)
+    data = folder / "data" / "afew-va"
+    parquet.write(data / parquet.NAME, parquet.read(data), metadata={"anew": "yes"})
+    assert call("crossval", *settings(folder)) == 1
+    assert "the dataset of run elim-al-cv-f0 was prepared anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--folds", "0,9"], "no fold 9 in afew-va; there are folds 0 to 5"),
+        (["--folds", "first"], "--folds 'first' are no folds"),
+        (["--folds", "0,"], "--folds '0,' are no folds"),
+        (["--time-limit", "soon"], "--time-limit 'soon' is no time"),
+        (["--run", "../up"], "'../up-f0' cannot be the name of a folder"),
+    ],
+)
+def test_bad_arguments_are_refused(call, finished, capsys, arguments, message):
+    assert call("crossval", *TINY, *QUICK, *arguments, "--workspace", finished) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_one_of_several_processes_does_not_cross_validate(call, finished, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert call("crossval", *settings(finished)) == 1
+    assert "start it once, with --nproc" in capsys.readouterr().err
+
+
+def test_folds_are_trained_in_several_processes(call, workspace, finished):
+    arguments = [*TINY, *QUICK, "--folds", "0", "--workspace", workspace, "--nproc", "2"]
+    assert call("crossval", *arguments) == 0
+    found = record(workspace)
+    assert found["folds"][0]["step"] == record(finished)["folds"][0]["step"]
+    assert found["over_folds"]["mean"]["ccc"]["spread"] is None
