@@ -19,6 +19,7 @@ from elimctl.cli import (
     evaluate,
     export,
     features,
+    figures,
     imitate,
     models,
     prepare,
@@ -55,6 +56,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("temporal")(temporal.temporal)
 app.command("compare")(compare.compare)
 app.command("crossval")(crossval.crossval)
+app.command("figures")(figures.figures)
 app.command("export")(export.export)
 app.command("run")(run.run)
 app.command("reproduce")(reproduce.reproduce)

@@ -124,7 +124,7 @@ def shifts(
             centre = barycentre(b, M, reg=reg, n_iter=config.n_iter, mask=points)
             a = centre * b.sum(dim=1, keepdim=True)  # of the same mass: nothing is to stay behind
         pairs = (len(sources), len(features) - first)
-        plan = _plan(a, b, M, source_mask.repeat_interleave(pairs[1], dim=0), config, watch)
+        plan = plans(a, b, M, source_mask.repeat_interleave(pairs[1], dim=0), config, watch=watch)
         shift = _average(identity_shift(M, plan).view(*pairs, -1), config)
         return share(shift, mask[first:], among=config.shift)
 
@@ -139,15 +139,25 @@ def _sources(
     return features.flatten(0, 1).unsqueeze(0), mask.flatten().unsqueeze(0)
 
 
-def _plan(
+def plans(
     a: Float[Tensor, "P n"],
     b: Float[Tensor, "P m"],
     M: Float[Tensor, "P n m"],
     mask: Bool[Tensor, "P n"],
     config: ShiftConfig,
+    *,
     watch: Watch,
 ) -> Float[Tensor, "P n m"]:
-    """Plans of the solver that is set."""
+    """Plans of the solver that is set.
+
+    Args:
+        a: weights of the reference samples.
+        b: weights of the target samples.
+        M: cosine costs.
+        mask: True at real reference samples.
+        config: which solver, and how.
+        watch: told about solvers that did not converge.
+    """
     if config.solver == "qp":
         return qp(a, b, M, gamma=config.qp_gamma, form=config.qp_form, watch=watch)
     log_domain = {"auto": None, "always": True, "never": False}[config.log_domain]

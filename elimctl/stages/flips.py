@@ -6,13 +6,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from elimctl.loader import subset
-from elimctl.loader.crop import centre
+from elimctl.stages import latents
 from elimctl.stages.dataset import Dataset
-from elimctl.stages.task import Task, training_samples
+from elimctl.stages.task import Task
 from elimctl.train.config import RunConfig
-
-BATCH = 128  # images at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +46,11 @@ def original_first(
     """
     if not (config.data.flip and hasattr(model, "latent")):
         return None
-    samples = training_samples(config, dataset, task)
-    flipped = subset.flipped(samples, config.data.flip, seed=config.train.seed)
-    assert samples.classes is not None
-    assert flipped.classes is not None
-    changed = np.flatnonzero(samples.classes != flipped.classes)
-    right = 0
-    for start in range(0, len(changed), BATCH):
-        part = changed[start : start + BATCH]
-        images = centre(dataset.reader.read(samples.index[part]), config.model.image_px)
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        with torch.inference_mode():
-            annotated = torch.from_numpy(flipped.classes[part]).to(device)
-            latent = model.latent(pixels.to(device), annotated)  # type: ignore[operator]
-        right += int((latent.argmax(dim=1).cpu().numpy() == samples.classes[part]).sum())
+    everything = latents.annotated(dataset, task, config)
+    flipped = everything.take(np.flatnonzero(everything.annotated != everything.original))
+    crop_px, right = config.model.image_px, 0
+    if len(flipped):
+        latent = latents.distributions(model, dataset, flipped, crop_px=crop_px, device=device)
+        right = int((latent.argmax(axis=1) == flipped.original).sum())
     # the annotated class has no share in it
-    return Flips(len(changed), right / max(len(changed), 1), 1 / (len(task.classes) - 1))
+    return Flips(len(flipped), right / max(len(flipped), 1), 1 / (len(task.classes) - 1))

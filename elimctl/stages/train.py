@@ -12,6 +12,7 @@ from elimctl.loader import subset
 from elimctl.loader.batches import Batches, Plan, Samples
 from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
+from elimctl.stages import latents
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import BATCH
 from elimctl.stages.matches import require_matches
@@ -158,8 +159,18 @@ def _session(
         processes=train.worker_kind == "process",
         pinned=hardware.device(train.device, local=ranks.local).type == "cuda",
     )
-    validate = _validation(config, dataset, task, ranks)
-    return Session(made, train, run.build_model(config), batches, validate, ranks)
+    validate, model = _validation(config, dataset, task, ranks), run.build_model(config)
+    if not train.latents:
+        return Session(made, train, model, batches, validate, ranks)
+    if not hasattr(model, "latent"):
+        raise ConfigError(
+            f"train.latents with {config.method_name}, which mines no latent distributions",
+            hint="leave train.latents out, or train --method dmue",
+        )
+    watched = latents.some(latents.annotated(dataset, task, config), train.latents)
+    path, device = made.folder / latents.NAME, hardware.device(train.device, local=ranks.local)
+    probe = latents.probe(path, dataset, watched, crop_px=crop_px, device=device)
+    return Session(made, train, model, batches, validate, ranks, probe=probe, logs=(path,))
 
 
 def _require_whole(config: RunConfig, ranks: Ranks) -> None:

@@ -69,6 +69,7 @@ class TrainConfig(Config):
     seed: Annotated[int, Field(ge=0)] = 0
     eval_every: Positive | None = None  # steps between validations; None: see `resolve`
     checkpoint_every: Positive | None = None  # steps between checkpoints; None: as `eval_every`
+    latents: Annotated[int, Field(ge=0)] = 0  # samples whose latent distributions validations log; DMUE alone
     patience: Positive | None = None  # validations without a better CCC after which a run ends; None: never
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ()  # beside metrics.csv
 

@@ -71,6 +71,8 @@ def fit(session: Session, *, stop: Callable[[], bool] = lambda: False) -> Iterat
                 # the log first: rows after the last checkpoint are forgotten on resuming, a missing one
                 # stays missing
                 log.append(session.run.log, report, steps_per_epoch=session.batches.steps_per_epoch)
+                if session.probe is not None and report.scores is not None:
+                    session.probe(session.model, report.step)
                 tracker.log(report.step, trackers.values(report))
                 report = _save(session, report, stopping=stopping)
             yield report

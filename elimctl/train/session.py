@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.run import Run
 
 Validate = Callable[[nn.Module], Scores | ClassScores]
+Probe = Callable[[nn.Module, int], None]  # looks at a model in evaluation mode after a step
 
 
 @dataclass
@@ -37,6 +39,8 @@ class Session:
         validate: scores a model; called on every rank.
         ranks: the processes that train it.
         progress: how far it has come.
+        probe: called on rank 0 after every validation; it may add rows, which begin with the step, to `logs`.
+        logs: files of such rows, beside metrics.csv.
     """
 
     run: Run
@@ -46,6 +50,8 @@ class Session:
     validate: Validate
     ranks: Ranks = ALONE
     progress: Progress = field(default_factory=Progress)
+    probe: Probe | None = None
+    logs: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         config, model = self.config, self.model
@@ -94,7 +100,8 @@ class Session:
             self.ranks.require_same(self.progress.step, "a checkpoint")
             if self.progress.scaler:
                 self.scaler.load_state_dict(self.progress.scaler)
-        self.ranks.first_only(lambda: log.rewind(self.run.log, self.progress.step))
+        for path in (self.run.log, *self.logs):
+            self.ranks.first_only(partial(log.rewind, path, self.progress.step))
 
     def save(self) -> None:
         """Write the checkpoint to go on from."""

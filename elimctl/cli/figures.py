@@ -1,0 +1,62 @@
+"""`elimctl figures`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from elimctl.cli import console, options
+
+
+def figures(
+    runs: Annotated[
+        list[str] | None, Argument(metavar="[RUN]...", help="Runs [default: the newest].")
+    ] = None,
+    split: Annotated[str, Option(help="Split that was scored.")] = "val",
+    out: Annotated[
+        Path | None, Option(help="Folder for the figures [default: figures/ in each run's].", file_okay=False)
+    ] = None,
+    faces: Annotated[
+        bool, Option("--faces", help="Show faces; most licences forbid to pass them on.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, Option(metavar="NAME", help="Draw this figure alone; repeatable.")
+    ] = None,
+    dark: Annotated[bool, Option("--dark", help="Light lines on a dark ground.")] = False,
+    device: options.Device = None,
+    as_json: options.Json = False,
+    workspace: options.Workspace = None,
+) -> None:
+    """Draw the figures of runs, as PNG and SVG: those that apply, with the reason for those that do not."""
+    from dataclasses import asdict
+
+    from elimctl import workspace as workspaces
+    from elimctl.errors import DataError
+    from elimctl.figures.style import DARK, LIGHT
+    from elimctl.stages.figures import draw_runs
+
+    drawn = list(
+        draw_runs(
+            workspaces.locate(workspace),
+            runs or (),
+            split=split,
+            out=out,
+            faces=faces,
+            only=only or (),
+            look=DARK if dark else LIGHT,
+            device=device,
+            track=lambda batches, count: console.track(batches, "features", total=count),
+        )
+    )
+    if as_json:
+        console.show_json([asdict(folder) for folder in drawn])
+    else:
+        for folder in drawn:
+            rows = [(made.name, made.title) for made in folder.made]
+            rows += [(name, f"not drawn: {why}") for name, why in folder.skipped.items()]
+            console.show_table(("figure", "what"), rows, title=", ".join(folder.runs))
+            counted = "1 figure" if len(folder.made) == 1 else f"{len(folder.made)} figures"
+            console.say(f"{counted} in {folder.folder}")
+    if not any(folder.made for folder in drawn):
+        reasons = dict.fromkeys(why for folder in drawn for why in folder.skipped.values())
+        raise DataError(f"no figure could be drawn: {'; '.join(reasons)}", hint="run elimctl eval first")

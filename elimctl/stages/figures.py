@@ -1,0 +1,163 @@
+"""From runs to their figures."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from elimctl import atomic
+from elimctl.errors import ConfigError, ElimctlError
+from elimctl.figures.save import save
+from elimctl.figures.style import DARK, LIGHT, Drawing, Look
+from elimctl.stages import features
+from elimctl.stages.figure_material import Material
+from elimctl.stages.figures_of_run import OF_RUN
+from elimctl.stages.figures_of_runs import OF_RUNS
+from elimctl.workspace import Workspace
+
+FOLDER = "figures"  # in a run's folder; in the workspace for figures of several runs
+INDEX = "index.json"  # what is in such a folder
+Source = TypeVar("Source")
+NAMES = (*OF_RUN, *OF_RUNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A figure on disk.
+
+    Args:
+        name: of the figure.
+        title: what it is.
+        alt: what it shows, in words.
+        files: its files' names.
+    """
+
+    name: str
+    title: str
+    alt: str
+    files: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The figures of a run, or of several together.
+
+    Args:
+        runs: names of the runs.
+        folder: where the figures are.
+        command: that makes them again.
+        made: those that apply.
+        skipped: why others do not, by name.
+    """
+
+    runs: list[str]
+    folder: str
+    command: str
+    made: list[Made] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def draw_runs(
+    workspace: Workspace,
+    names: Sequence[str] = (),
+    *,
+    split: str = "val",
+    out: Path | None = None,
+    faces: bool = False,
+    only: Sequence[str] = (),
+    look: Look = LIGHT,
+    device: str | None = None,
+    track: features.Track = lambda batches, _: batches,
+) -> Iterator[Folder]:
+    """Draw all figures that apply to each run, and those of all runs together.
+
+    Args:
+        workspace: where the runs are.
+        names: of the runs; none for the newest.
+        split: that was scored; also the stem of another file in the runs' `eval/`.
+        out: where figures go; those of one of several runs into a folder of its name there. None for
+            `figures/` in each run's folder, and in the workspace for figures of several runs.
+        faces: whether faces may be shown; licences of most datasets forbid to pass them on.
+        only: names of the figures to draw; none for all.
+        look: colours.
+        device: where models run; None for where they were trained.
+        track: wraps batches of features.
+
+    Yields:
+        What was drawn and what not, once for each run and once for all together.
+
+    Raises:
+        ConfigError: there is no such figure, or it takes several runs.
+        MissingError: there is no such run.
+    """
+    _require_known(only, runs=max(len(names), 1))
+    chosen = [
+        Material(workspace, name, split, faces=faces, device=device, track=track)
+        for name in names or [workspace.run().name]
+    ]
+    flags = f" --split {split}{' --faces' if faces else ''}{' --dark' if look is DARK else ''}"
+    for material in chosen if _wanted(OF_RUN, only) else []:
+        run = material.run
+        where = out if len(chosen) == 1 else out / run.name if out else None
+        folder = Folder([run.name], str(where or run.folder / FOLDER), f"elimctl figures {run.name}{flags}")
+        _draw(folder, OF_RUN, material, only, look=look)
+        yield folder
+    if len(chosen) > 1 and _wanted(OF_RUNS, only):
+        found = [material.run.name for material in chosen]
+        together = str(out or workspace.root / FOLDER)
+        folder = Folder(found, together, f"elimctl figures {' '.join(found)}{flags}")
+        _draw(folder, OF_RUNS, chosen, only, look=look)
+        yield folder
+
+
+def _draw(
+    folder: Folder,
+    figures: Mapping[str, Callable[[Source, Look], Drawing]],
+    source: Source,
+    only: Sequence[str],
+    *,
+    look: Look,
+) -> None:
+    """Draw and write figures, and the index of their folder."""
+    for name in _wanted(figures, only):
+        try:
+            drawing = figures[name](source, look)
+        except ElimctlError as error:
+            folder.skipped[name] = error.message
+            continue
+        files = save(drawing, Path(folder.folder) / name, command=folder.command, look=look)
+        folder.made.append(Made(name, drawing.title, drawing.alt, [file.name for file in files]))
+    _write_index(folder)
+
+
+def _wanted(figures: Iterable[str], only: Sequence[str]) -> list[str]:
+    """The figures to draw of some."""
+    return [name for name in figures if not only or name in only]
+
+
+def _write_index(folder: Folder) -> None:
+    """Write what is in a folder: what was drawn now, and what the same command drew there before."""
+    path = Path(folder.folder) / INDEX
+    values = asdict(folder) | {"folder": "."}
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before["command"] == folder.command:
+            now = {*(made.name for made in folder.made), *folder.skipped}
+            values["made"] += [made for made in before["made"] if made["name"] not in now]
+            values["skipped"] = {
+                name: why for name, why in before["skipped"].items() if name not in now
+            } | folder.skipped
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # there is none, or it is damaged: what is drawn now is known all the same
+    atomic.write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def _require_known(only: Sequence[str], *, runs: int) -> None:
+    for name in only:
+        if name not in NAMES:
+            raise ConfigError(
+                f"no figure {name!r}; there are: {', '.join(NAMES)}", hint="choose one of these with --only"
+            )
+    if runs == 1 and only and not _wanted(OF_RUN, only):
+        raise ConfigError(f"{', '.join(only)}: drawn of several runs together", hint="name these runs")

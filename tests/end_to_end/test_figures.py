@@ -1,0 +1,242 @@
+"""`elimctl figures` on small runs of an imitation."""
+
+import json
+import shutil
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from elimctl.recipe import run_config
+from elimctl.stages import latents
+from elimctl.stages import train as stage
+from elimctl.train.loop import fit
+from elimctl.workspace import Workspace
+
+OF_AXES = {
+    "va_plane",
+    "error_map",
+    "identity_ccc",
+    "calibration",
+    "training_curves",
+    "timeline_median",
+    "timeline_worst",
+    "identity_cases",
+    "tsne",
+    "shift_bars",
+    "plan_map",
+}
+OF_CLASSES = {
+    "calibration",
+    "confusion_matrix",
+    "training_curves",
+    "latent_rows",
+    "latent_history",
+    "uncertainty_rank",
+}
+DMUE = ["--method", "dmue", "--data", "raf-db", "--backbone", "timm/test_resnet", "--steps", "4"]
+DMUE += [
+    "--batch-size",
+    "16",
+    "--set",
+    "model.image_px=32",
+    "--set",
+    "model.neck=fc",
+    "--set",
+    "data.flip=0.2",
+]
+DMUE += ["--set", "train.latents=4", "--set", "train.eval_every=2"]
+
+
+@pytest.fixture(scope="module")
+def finished(call, tmp_path_factory):
+    """Two runs of elim that differ in their identities, and two of dmue that differ in gamma."""
+    workspace = tmp_path_factory.mktemp("figures")
+    there = ["--detector", "annotation", "--size", "40", "--workspace", workspace]
+    drawn = ["--identities", "6", "--clips", "12", "--frames", "6", "--set", "imitate.width_px=120"]
+    raw = workspace / "raw"
+    assert call("imitate", "afew-va", raw / "afew-va", *drawn, "--set", "imitate.height_px=96") == 0
+    assert call("prepare", "afew-va", raw / "afew-va", "--identity", "actor", *there) == 0
+    assert (
+        call("imitate", "raf-db", raw / "raf-db", "--identities", "24", "--clips", "24", "--frames", "3") == 0
+    )
+    assert call("prepare", "raf-db", raw / "raf-db", *there) == 0
+    place = ["--workspace", workspace]
+    quick = ["--data", "afew-va", "--backbone", "timm/test_resnet", "--steps", "4", "--batch-size", "12"]
+    quick += ["--set", "model.image_px=32", "--set", "train.identities=4"]
+    quick += ["--set", "train.lr_backbone=1e-3"]
+    for name, count in (("few", 4), ("many", 5)):
+        most = ["--set", f"train.max_identities={count}"]
+        assert call("train", *quick, *most, "--run", name, *place) == 0
+    for name, gamma in (("with", 1000), ("without", 0)):
+        assert call("train", *DMUE, "--set", f"method.gamma={gamma}", "--run", name, *place) == 0
+    for name in ("few", "many", "with", "without"):
+        assert call("eval", "--run", name, "--split", "all", *place) == 0
+    return workspace
+
+
+def index(folder):
+    return json.loads((folder / "index.json").read_text())
+
+
+def test_every_figure_of_valence_and_arousal_is_drawn_and_says_what_it_shows(call, finished, capsys):
+    assert call("figures", "few", "--split", "all", "--workspace", finished) == 0
+    folder = finished / "runs" / "few" / "figures"
+    found = index(folder)
+    assert {made["name"] for made in found["made"]} == OF_AXES
+    assert found["command"] == "elimctl figures few --split all"
+    assert found["skipped"]["confusion_matrix"] == "the run learns valence and arousal, not classes"
+    assert "mines no latent distributions" in found["skipped"]["latent_rows"]
+    for made in found["made"]:
+        png, svg = (folder / file for file in made["files"])
+        with Image.open(png) as image:
+            assert image.text["Description"] == made["alt"]
+            assert min(image.size) > 200
+        assert ElementTree.parse(svg).getroot().attrib["role"] == "img"
+    said = capsys.readouterr()
+    assert "not drawn" in said.out
+    assert f"{len(OF_AXES)} figures in" in said.err
+
+
+def test_every_figure_of_classes_is_drawn(call, finished):
+    assert call("figures", "with", "--split", "all", "--workspace", finished) == 0
+    found = index(finished / "runs" / "with" / "figures")
+    assert {made["name"] for made in found["made"]} == OF_CLASSES
+    assert found["skipped"]["va_plane"] == "the run learns classes, not valence and arousal"
+
+
+def test_several_runs_are_drawn_one_by_one_and_together(call, finished, tmp_path):
+    runs = ["few", "many", "with", "without"]
+    wanted = ["--only", "loss_comparison", "--only", "identity_sweep", "--only", "training_curves"]
+    call("figures", *runs, "--split", "all", "--out", tmp_path, *wanted, "--workspace", finished)
+    assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == set(runs)
+    assert (tmp_path / "many" / "training_curves.png").is_file()
+    together = index(tmp_path)
+    assert [made["name"] for made in together["made"]] == ["loss_comparison"]
+    assert "learns classes" in together["skipped"]["identity_sweep"]
+    call("figures", "few", "many", "--split", "all", "--only", "identity_sweep", "--workspace", finished)
+    [made] = index(finished / "figures")["made"]
+    assert made["name"] == "identity_sweep"
+    assert "with 4" in made["alt"]
+    assert "with 5" in made["alt"]
+
+
+def test_the_index_keeps_what_the_same_command_drew_before(call, finished, tmp_path):
+    arguments = ["figures", "few", "--split", "all", "--out", tmp_path, "--workspace", finished, "--only"]
+    for name in ("va_plane", "confusion_matrix", "error_map", "va_plane"):
+        call(*arguments, name)
+    assert [made["name"] for made in index(tmp_path)["made"]] == ["va_plane", "error_map"]
+    assert set(index(tmp_path)["skipped"]) == {"confusion_matrix"}
+    (tmp_path / "index.json").write_text("{")
+    call(*arguments, "error_map", "--dark")
+    assert [made["name"] for made in index(tmp_path)["made"]] == ["error_map"]
+    assert index(tmp_path)["command"].endswith("--dark")
+
+
+def test_figures_drawn_again_are_the_same_bytes(call, finished, tmp_path):
+    for folder in ("first", "second"):
+        names = ["--only", "tsne", "--only", "plan_map", "--only", "va_plane"]
+        arguments = ["figures", "few", "--split", "all", *names, "--workspace", finished]
+        assert call(*arguments, "--out", tmp_path / folder) == 0
+    files = sorted(file.name for file in (tmp_path / "first").iterdir())
+    assert len(files) == 7
+    for file in files:
+        assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes(), file
+
+
+def test_smoothed_predictions_are_in_the_timelines_once_a_window_was_chosen(call, finished, tmp_path):
+    eval_folder = finished / "runs" / "few" / "eval"
+    noted = {"protocol": json.loads(pq.read_schema(eval_folder / "all.parquet").metadata[b"protocol"])}
+    noted["smoothing"] = {"window": 3, "step": 1}
+    arguments = ["figures", "few", "--split", "all", "--only", "timeline_median", "--workspace", finished]
+    sizes = {}
+    for window in (1, 3):
+        noted["smoothing"]["window"] = window
+        (eval_folder / "all.smoothing.json").write_text(json.dumps(noted))
+        assert call(*arguments, "--out", tmp_path) == 0
+        sizes[window] = len((tmp_path / "timeline_median.svg").read_bytes())
+    (eval_folder / "all.smoothing.json").unlink()
+    assert sizes[3] > sizes[1]
+
+
+def test_faces_are_shown_only_where_that_is_asked_for(call, finished, tmp_path):
+    for flags in ([], ["--faces"]):
+        arguments = ["figures", "few", "--split", "all", "--only", "plan_map", "--workspace", finished]
+        assert call(*arguments, *flags, "--out", tmp_path) == 0
+        images = (tmp_path / "plan_map.svg").read_text().count("<image")
+        # the heat map is one image, each row of faces another
+        assert images == (3 if flags else 1)
+    assert index(tmp_path)["command"].endswith("--faces")
+
+
+def test_what_a_run_lacks_is_said_and_the_rest_is_drawn(call, finished, tmp_path):
+    workspace = tmp_path / "workspace"
+    shutil.copytree(finished / "runs" / "few", workspace / "runs" / "few")
+    shutil.copytree(finished / "data" / "afew-va", workspace / "data" / "afew-va")
+    run = workspace / "runs" / "few"
+    shutil.rmtree(run / "checkpoints")
+    shutil.rmtree(workspace / "data" / "afew-va" / "features", ignore_errors=True)
+    assert call("figures", "few", "--split", "all", "--workspace", workspace) == 0
+    found = index(run / "figures")
+    assert {made["name"] for made in found["made"]} == OF_AXES - {"tsne", "shift_bars", "plan_map"}
+    assert "no checkpoint yet" in found["skipped"]["tsne"]
+    table = pq.read_table(run / "eval" / "all.parquet")
+    broken = table["valence_pred"].to_numpy().copy()
+    broken[3] = np.nan
+    place = table.schema.get_field_index("valence_pred")
+    pq.write_table(
+        table.set_column(place, table.schema.field(place), pa.array(broken)), run / "eval" / "all.parquet"
+    )
+    assert call("figures", "few", "--split", "all", "--workspace", workspace) == 0
+    found = index(run / "figures")
+    assert {made["name"] for made in found["made"]} == {"training_curves"}
+    assert "not finite" in found["skipped"]["va_plane"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["few", "--only", "nose"], "no figure 'nose'; there are: va_plane"),
+        (["nobody"], "no run 'nobody'"),
+        (["few", "--only", "identity_sweep"], "identity_sweep: drawn of several runs together"),
+        (["few", "--only", "va_plane"], "no predictions"),  # of val: only all was scored
+        (["with", "--split", "all", "--only", "va_plane"], "the run learns classes"),
+    ],
+)
+def test_what_cannot_be_drawn_is_an_error(call, finished, tmp_path, capsys, arguments, said):
+    assert call("figures", *arguments, "--out", tmp_path, "--workspace", finished) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_resumed_run_has_watched_what_an_uninterrupted_one_has(finished):
+    workspace = Workspace(finished)
+    values = {
+        "data": {"name": "raf-db", "flip": 0.2},
+        "model": {"name": "timm/test_resnet", "image_px": 32, "neck": "fc"},
+        "method": {"name": "dmue"},
+        "train": {"steps": 4, "batch_size": 16, "eval_every": 1, "checkpoint_every": 2, "latents": 4},
+    }
+    whole = stage.start(workspace, run_config(values), name="watched-whole")
+    list(fit(whole))
+    killed = fit(stage.start(workspace, run_config(values), name="watched-killed"))
+    assert [next(killed).step for _ in range(3)] == [1, 2, 3]  # one step after the last checkpoint
+    killed.close()
+    resumed = stage.resume(workspace, name="watched-killed")
+    list(fit(resumed))
+    for file in (latents.NAME, "metrics.csv"):
+        assert (resumed.run.folder / file).read_bytes() == (whole.run.folder / file).read_bytes()
+    history = latents.read(whole.run.folder / latents.NAME)
+    assert history.step.tolist() == [1, 2, 3, 4]
+    np.testing.assert_allclose(history.latent.sum(axis=2), 1, rtol=1e-5)
+
+
+def test_watching_a_method_without_latent_distributions_is_refused(call, finished, capsys):
+    arguments = ["--data", "afew-va", "--set", "train.latents=2", "--backbone", "timm/test_resnet"]
+    arguments += ["--set", "model.image_px=32", "--set", "train.identities=4"]
+    arguments += ["--run", "refused", "--workspace", finished]
+    assert call("train", *arguments) == 1
+    assert "train.latents with elim, which mines no latent distributions" in capsys.readouterr().err
+    assert not (finished / "runs" / "refused" / "run.json").exists()

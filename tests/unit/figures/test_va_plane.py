@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Ellipse
+
+from elimctl.errors import DataError
+from elimctl.figures.style import LIGHT
+from elimctl.figures.va_plane import SHOWN, va_plane
+
+from .conftest import samples
+
+
+def test_all_points_are_there_and_each_quadrant_has_its_mean(drawn):
+    found = va_plane(drawn.preds, drawn.target, drawn.identity)
+    clouds, quadrants = found.figure.axes
+    true, predicted = (entry.get_offsets() for entry in clouds.collections)
+    np.testing.assert_allclose(true, drawn.target)
+    np.testing.assert_allclose(predicted, drawn.preds)
+    own = (drawn.target >= 0).all(axis=1)
+    marks = {line.get_label(): np.ravel(line.get_data()) for line in quadrants.lines}
+    np.testing.assert_allclose(marks["valence +, arousal +"], drawn.preds[own].mean(axis=0))
+    assert "120 samples" in found.alt
+    assert f"labels (+{drawn.target[own, 0].mean():.2f}" in found.alt
+
+
+def test_the_interval_of_a_mean_is_narrower_than_the_predictions_spread(drawn):
+    quadrants = va_plane(drawn.preds, drawn.target, drawn.identity).figure.axes[1]
+    of_first = [
+        patch
+        for patch in quadrants.patches
+        if isinstance(patch, Ellipse)
+        and LIGHT.groups[0] in map(_hex, (patch.get_edgecolor(), patch.get_facecolor()))
+    ]
+    spread, interval = of_first
+    assert 0 < interval.width < spread.width
+
+
+def _hex(colour):
+    return next((name for name in LIGHT.groups if to_rgba(name)[:3] == tuple(colour[:3])), None)
+
+
+def test_one_identity_has_no_interval_and_constants_no_ellipse():
+    one = samples(identities=1)
+    assert len(va_plane(one.preds, one.target, one.identity).figure.axes[1].patches) == 4
+    same = np.full((9, 2), 0.25)
+    found = va_plane(same, same, np.arange(9) % 3)
+    assert not found.figure.axes[0].patches
+    assert "deviations (0.00, 0.00) of the labels" in found.alt
+
+
+def test_of_many_points_some_are_drawn(drawn):
+    many = samples(count=2 * SHOWN)
+    found = va_plane(many.preds, many.target, many.identity)
+    assert len(found.figure.axes[0].collections[0].get_offsets()) == SHOWN
+    assert f"{2 * SHOWN:,} samples" in found.alt
+
+
+def test_predictions_beyond_the_plane_widen_it(drawn):
+    preds = drawn.preds.copy()
+    preds[0] = 1.8
+    assert va_plane(preds, drawn.target, drawn.identity).figure.axes[0].get_xlim()[1] > 1.8
+
+
+def test_nan_is_refused(drawn):
+    with pytest.raises(DataError, match="120 of 120 predictions"):
+        va_plane(drawn.preds * np.nan, drawn.target, drawn.identity)
