@@ -20,16 +20,19 @@ def demo(
         Literal["full", "tiny"], Option(help="full: a model worth scoring; tiny: every step once, fast.")
     ] = "full",
     method: Annotated[str | None, Option(help="Method: elim or erm [default: elim].")] = None,
+    report: Annotated[bool, Option("--report", help="End with a page about the run.")] = False,
     sets: options.Sets = None,
     workspace: options.Workspace = None,
 ) -> None:
     """Go the whole way on drawn faces, in an empty folder.
 
-    Draws a small dataset, prepares it, trains on it, scores identities never seen in training, and exports.
+    Draws a small dataset, prepares it, trains on it, scores identities never seen in training, and exports;
+    with --report a page shows it all.
     """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
     from elimctl.cli import evaluate, export, prepare, train
+    from elimctl.cli import report as reporting
     from elimctl.stages import evaluate as evaluating
     from elimctl.stages import export as exporting
     from elimctl.stages import prepare as preparing
@@ -42,20 +45,21 @@ def demo(
     tables = recipes.read(name, {"method": {"name": method}}, sets=sets)
     config = recipes.run_config(tables)
     raw = place.root / RAW
+    steps = 6 if report else 5
 
-    console.say("1/5 drawing faces in the layout of AFEW-VA")
+    console.say(f"1/{steps} drawing faces in the layout of AFEW-VA")
     preparing.imitate_dataset(DATASET, raw, tables["imitate"], seed=SEED)
-    console.say("2/5 finding and cropping them")
+    console.say(f"2/{steps} finding and cropping them")
     prepared = prepare.run(DATASET, raw, tables, place, name=DATASET)
     assert prepared is not None, "only a share of the work has no summary"
     prepare.show_summary(prepared, title=DATASET)
-    console.say(f"3/5 training {config.method_name}")
+    console.say(f"3/{steps} training {config.method_name}")
     session = training.start(place, config)
     train.follow(session)
-    console.say("4/5 scoring identities never seen in training")
+    console.say(f"4/{steps} scoring identities never seen in training")
     found = evaluating.evaluate_run(place)
-    evaluate.show_scores(found.scores, title=f"{found.run} on unseen identities")
-    console.say("5/5 exporting to ONNX")
+    evaluate.show_scores(found.scores, found.detail, title=f"{found.run} on unseen identities")
+    console.say(f"5/{steps} exporting to ONNX")
     exported = exporting.export_run(place, "onnx")
     export.show_export(exported)
 
@@ -66,6 +70,10 @@ def demo(
         ("every prediction", found.predictions),
         ("ONNX model", exported.path),
     ]
+    if report:
+        console.say(f"6/{steps} writing the report")
+        page = reporting.write(place, [found.run], faces=True)  # drawn ones, which belong to nobody
+        places.append(("report", page))
     console.show_table(("what", "where"), [(what, _short(where, place.root)) for what, where in places])
     console.say(f"done in {time.perf_counter() - started:.0f} s")
 

@@ -23,6 +23,7 @@ from elimctl.cli import (
     imitate,
     models,
     prepare,
+    report,
     reproduce,
     run,
     temporal,
@@ -57,6 +58,7 @@ app.command("temporal")(temporal.temporal)
 app.command("compare")(compare.compare)
 app.command("crossval")(crossval.crossval)
 app.command("figures")(figures.figures)
+app.command("report")(report.report)
 app.command("export")(export.export)
 app.command("run")(run.run)
 app.command("reproduce")(reproduce.reproduce)

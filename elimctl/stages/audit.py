@@ -78,6 +78,19 @@ def audit_dataset(
     Raises:
         StoreError: the manifest or images are missing, damaged, or of a newer version.
     """
+    found = examine(folder, images=images, face_threshold=face_threshold, track=track)
+    atomic.write_text(out or folder / NAME, json.dumps(to_values(found), indent=2, ensure_ascii=False) + "\n")
+    return found
+
+
+def examine(
+    folder: Path,
+    *,
+    images: bool = True,
+    face_threshold: float = FACE_THRESHOLD,
+    track: Track = lambda batches, _: batches,
+) -> Audit:
+    """Audit a prepared dataset; arguments and errors as of `audit_dataset`."""
     table = parquet.read(folder)
     kept = audit.kept_rows(table)
     found = Audit(folder.name, parquet.digest(folder / parquet.NAME), table.num_rows, kept.num_rows)
@@ -99,7 +112,6 @@ def audit_dataset(
             found.skipped[FACE] = "no features: elimctl features extract --model arcface"
         else:
             found.leaks.append(_leak_by_face(features, kept, parts, between, face_threshold))
-    atomic.write_text(out or folder / NAME, json.dumps(to_values(found), indent=2, ensure_ascii=False) + "\n")
     return found
 
 

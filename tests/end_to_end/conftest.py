@@ -52,3 +52,25 @@ def workspace(_prepared, tmp_path):
     folder = tmp_path / "workspace"
     shutil.copytree(_prepared, folder)
     return folder
+
+
+NASTY = "<script>alert(1)</script>"  # the name of an actor, on the way to a page
+FIGURES = ("--only", "va_plane", "--only", "training_curves")
+
+
+@pytest.fixture(scope="session")
+def reported(call, raw, tmp_path_factory):
+    """A workspace with the runs `first` and `second`, one identity that is a script, and a page of both."""
+    folder = tmp_path_factory.mktemp("reported")
+    shutil.copytree(raw, folder / "raw")
+    for file in (folder / "raw").rglob("*.json"):
+        file.write_text(file.read_text().replace("Actor 02", NASTY))
+    there = ["--workspace", folder]
+    prepared = ["--detector", "annotation", "--size", "72", "--set", "dataset.identity=actor"]
+    assert call("prepare", "afew-va", folder / "raw", *prepared, *there) == 0
+    for seed, name in enumerate(("first", "second")):
+        quick = ["--steps", "4", "--batch-size", "16", "--set", "train.lr_backbone=1e-3"]
+        assert call("train", *TINY, *quick, "--run", name, "--seed", seed, *there) == 0
+    page = ["--split", "all", "--faces", *FIGURES, "-o", folder / "page.html"]
+    assert call("report", "first", "second", *page, *there) == 0
+    return folder

@@ -10,7 +10,7 @@ from elimctl.cli import main as cli
 from elimctl.errors import DataError
 
 COMMANDS = (
-    *("prepare", "train", "eval", "temporal", "compare", "crossval", "figures"),
+    *("prepare", "train", "eval", "temporal", "compare", "crossval", "figures", "report"),
     *("export", "demo", "datasets", "imitate", "models", "doctor"),
     *("data", "data list", "data show", "data verify", "data audit", "data convert", "data gc"),
     *("data export-csv", "features", "features extract", "features list"),

@@ -1,0 +1,82 @@
+"""`elimctl report`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from elimctl.cli import console, options
+
+if TYPE_CHECKING:
+    from elimctl.workspace import Workspace
+
+NAME = "report.html"  # in a run's folder; in the workspace for several runs
+
+
+def report(
+    runs: Annotated[
+        list[str] | None,
+        Argument(metavar="[RUN]...", help="Runs, compared with the first [default: the newest]."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out", "-o", help="File to write [default: report.html in the run's folder].", dir_okay=False
+        ),
+    ] = None,
+    split: Annotated[str, Option(help="Split: train, val, all, or one of the dataset's.")] = "val",
+    faces: Annotated[
+        bool, Option("--faces", help="Show faces; most licences forbid to pass them on.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        Option(metavar="FIGURE", help="Of the figures draw this one alone; repeatable [default: all]."),
+    ] = None,
+    device: options.Device = None,
+    workspace: options.Workspace = None,
+) -> None:
+    """Write a page about runs: scores with intervals, figures, identities, data, recipe.
+
+    One HTML file that needs no network. Several runs are shown side by side.
+    """
+    from elimctl import workspace as workspaces
+
+    write(
+        workspaces.locate(workspace), runs or [], out=out, split=split, faces=faces, only=only, device=device
+    )
+
+
+def write(
+    place: "Workspace",
+    runs: list[str],
+    *,
+    out: Path | None = None,
+    split: str = "val",
+    faces: bool = False,
+    only: list[str] | None = None,
+    device: str | None = None,
+) -> Path:
+    """Write the page, and say what it says in one sentence and where it is."""
+    from elimctl import atomic
+    from elimctl.report.build import build
+    from elimctl.report.page import render
+
+    page = build(
+        place,
+        runs,
+        split=split,
+        faces=faces,
+        only=only or (),
+        device=device,
+        track=lambda batches, count: console.track(batches, split, total=count),
+        track_features=lambda batches, count: console.track(batches, "features", total=count),
+    )
+    html = render(page)
+    folder = place.runs / page.runs[0] if len(page.runs) == 1 else place.root
+    file = out or folder / NAME
+    atomic.write_text(file, html)
+    console.say(page.summary)
+    for remark in page.remarks:
+        console.say(f"note: {remark}")
+    console.say(f"page in {file}, {len(html.encode('utf-8')) / 1e6:.1f} MB")
+    return file

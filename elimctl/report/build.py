@@ -1,0 +1,128 @@
+"""From runs to their page."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from elimctl.errors import ConfigError
+from elimctl.evaluate.compare import Comparison
+from elimctl.evaluate.detail import Resampling
+from elimctl.report import data, groups, pictures, plane, provenance, published, rerun, scores, summary
+from elimctl.report.page import Page
+from elimctl.report.subject import Subject, gather
+from elimctl.stages import features
+from elimctl.stages.evaluate import Track
+from elimctl.stages.figures_of_run import OF_RUN
+from elimctl.workspace import Workspace
+
+FACES = 600  # points that show a face, of all planes together
+
+
+def build(
+    workspace: Workspace,
+    names: Sequence[str] = (),
+    *,
+    split: str = "val",
+    faces: bool = False,
+    only: Sequence[str] = (),
+    resampling: Resampling | None = None,
+    device: str | None = None,
+    track: Track = lambda batches, _: batches,
+    track_features: features.Track = lambda batches, _: batches,
+) -> Page:
+    """What the page of one or several runs shows.
+
+    Args:
+        workspace: where the runs and their datasets are.
+        names: of the runs; none for the newest.
+        split: that they are scored on; predicted where there are no predictions of the best checkpoint.
+        faces: whether faces may be shown; licences of most datasets forbid to pass them on.
+        only: names of the figures to draw; none for all.
+        resampling: how intervals are made.
+        device: where runs predict.
+        track: wraps the batches of predictions, told their number.
+        track_features: wraps the batches of features.
+
+    Raises:
+        MissingError: there is no such run, or one has neither a checkpoint nor predictions.
+        StoreError: saved predictions are damaged.
+        DataError: there is no such split, or predictions are not finite.
+        ConfigError: there is no such figure.
+    """
+    _require_known(only)
+    resampling = resampling or Resampling()
+    chosen: Sequence[str | None] = list(dict.fromkeys(names)) or [None]
+    subjects = [
+        gather(
+            workspace,
+            name,
+            split=split,
+            resampling=resampling,
+            faces=faces,
+            device=device,
+            track=track,
+            track_features=track_features,
+        )
+        for name in chosen
+    ]
+    return _page(subjects, resampling, faces=faces, only=only)
+
+
+def _page(subjects: Sequence[Subject], resampling: Resampling, *, faces: bool, only: Sequence[str]) -> Page:
+    compared = list(scores.comparisons(subjects, resampling))
+    parts = data.parts(subjects)
+    images = _faces(subjects) if faces else {}
+    drawn, skipped = pictures.pictures(subjects, only)
+    return Page(
+        title=", ".join(subject.name for subject in subjects),
+        summary=summary.summary(subjects, compared),
+        remarks=[*(remark for subject in subjects for remark in subject.remarks), *_remarks(parts)],
+        scores=list(scores.tables(subjects)),
+        differences=list(scores.difference_tables([one for one in compared if isinstance(one, Comparison)])),
+        incomparable=[one for one in compared if isinstance(one, str)],
+        published=list(published.tables(subjects, data.card_names(subjects))),
+        planes=plane.planes(subjects, images),
+        pictures=drawn,
+        skipped=skipped,
+        identities=list(groups.identity_tables(subjects)),
+        clips=groups.clip_table(subjects, images),
+        data=parts,
+        settings=provenance.differences(subjects),
+        reruns=[rerun.rerun(subject) for subject in subjects],
+        provenance=provenance.table(subjects),
+        shows_faces=bool(images),
+    )
+
+
+def _remarks(parts: Sequence[data.DataPart]) -> list[str]:
+    """What the data make doubtful."""
+    found = [
+        f"{part.name} leaks: some of what is scored was seen in training; see the audit below"
+        for part in parts
+        if part.leaking
+    ]
+    return found + [f"{part.name}: {part.problem}" for part in parts if part.problem]
+
+
+def _faces(subjects: Sequence[Subject]) -> dict[tuple[str, int], str]:
+    """The faces of the worst clips, and of some of the points of the planes."""
+    most = groups.worst_per_run(subjects)
+    worst = [
+        np.array([members[0] for _, members in groups.worst_clips(subject, most)]) for subject in subjects
+    ]
+    runs = len([subject for subject in subjects if not subject.learns_classes])
+    shown = [
+        np.array([], np.int64)
+        if subject.learns_classes
+        else plane.shown_rows(subject, runs)[:: -(-plane.POINTS // FACES)]
+        for subject in subjects
+    ]
+    return pictures.faces([*pictures.members(subjects, worst), *pictures.members(subjects, shown)])
+
+
+def _require_known(only: Sequence[str]) -> None:
+    for name in only:
+        if name not in OF_RUN:
+            raise ConfigError(
+                f"no figure {name!r}; there are: {', '.join(OF_RUN)}", hint="choose one of these with --only"
+            )

@@ -1,0 +1,98 @@
+"""Where runs come from: hashes, versions, environment."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from elimctl.errors import ElimctlError
+from elimctl.manifest import parquet
+from elimctl.prepare.build import read_record
+from elimctl.report.subject import Subject
+from elimctl.report.tables import MISSING, Cell, Column, Table
+
+
+def table(subjects: Sequence[Subject]) -> Table:
+    """A column for each run, a row for each fact that any of them has."""
+    found = [dict(_facts(subject)) for subject in subjects]
+    names = list(dict.fromkeys(name for facts in found for name in facts))
+    return Table(
+        "provenance",
+        "Where the runs come from" if len(subjects) > 1 else "Where the run comes from",
+        [Column("fact", numeric=False), *(Column(subject.name, numeric=False) for subject in subjects)],
+        [[Cell(name), *(Cell(facts.get(name, MISSING)) for facts in found)] for name in names],
+    )
+
+
+def differences(subjects: Sequence[Subject]) -> Table | None:
+    """The settings that all runs have and that differ, None where there are none.
+
+    What only some methods have is in the recipes; beside each other such settings say nothing.
+    """
+    settings = [dict(_flat(subject.material.config.model_dump(mode="json"))) for subject in subjects]
+    differing = [
+        name
+        for name in settings[0]
+        if all(name in one for one in settings) and len({one[name] for one in settings}) > 1
+    ]
+    if not differing:
+        return None
+    return Table(
+        "settings",
+        "Settings that differ",
+        [Column("setting", numeric=False), *(Column(subject.name, numeric=False) for subject in subjects)],
+        [[Cell(name), *(Cell(one[name]) for one in settings)] for name in differing],
+    )
+
+
+def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
+    run, protocol = subject.material.run, subject.table.protocol
+    facts = run.facts()
+    yield "created", str(facts.get("created", MISSING))
+    yield "method and network", f"{subject.method}, {subject.backbone}"
+    yield "seed", str(facts.get("seed", MISSING))
+    yield "fold held out", str(facts.get("fold", MISSING))
+    yield "scored at step", str(protocol.get("step", MISSING))
+    hidden = {"name", "created", "seed", "fold", "versions", "manifest", "git"}
+    yield from _flat({name: value for name, value in facts.items() if name not in hidden})
+    yield "git commit", str(facts.get("git") or MISSING)
+    for package, version in (facts.get("versions") or {}).items():
+        yield f"version of {package}", str(version)
+    yield "SHA-256 of the manifest trained on", str(facts.get("manifest", MISSING))
+    yield "SHA-256 of the manifest scored", str(protocol.get("manifest", MISSING))
+    yield "SHA-256 of raw files and settings", str(_inputs(subject) or MISSING)
+    checkpoint = run.best if run.best.exists() else run.last
+    files = {
+        "checkpoint": checkpoint,
+        "predictions": run.folder / "eval" / f"{subject.material.split}.parquet",
+    }
+    for what, file in files.items():
+        yield f"SHA-256 of the {what}", parquet.digest(file) if file.exists() else MISSING
+    recipe = (run.folder / "recipe.toml").read_bytes()
+    yield "SHA-256 of the recipe", hashlib.sha256(recipe).hexdigest()
+
+
+def _inputs(subject: Subject) -> Any:
+    """Digest of the files that the dataset was prepared from."""
+    try:
+        folder: Path = subject.material.workspace.dataset(subject.dataset)
+        return read_record(folder).get("inputs")
+    except ElimctlError:
+        return None
+
+
+def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Nested values with dotted names; None is left out."""
+    for name, value in values.items():
+        where = f"{above}.{name}" if above else name
+        if isinstance(value, dict):
+            yield from _flat(value, where)
+        elif value is not None:
+            yield where.replace("_", " ") if not above else where, _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else json.dumps(value)

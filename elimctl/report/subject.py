@@ -1,0 +1,182 @@
+"""What the page says of one run, gathered from its folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from elimctl.errors import ElimctlError
+from elimctl.evaluate.classes import RATES, confusions, marginals, rates
+from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail
+from elimctl.evaluate.score import MetricOptions
+from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
+from elimctl.evaluate.table import PredictionTable
+from elimctl.stages import features
+from elimctl.stages.compare import predicted
+from elimctl.stages.evaluate import Track
+from elimctl.stages.figure_material import Material
+from elimctl.train.run import Run
+from elimctl.workspace import Workspace
+
+# The forms of the scores that the page shows, whatever the run's own `eval` table says, so that all runs can
+# be compared; the page states them.
+FORMS = MetricOptions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """One run and its scores.
+
+    Args:
+        material: the run's files.
+        table: every prediction of the split.
+        detail: intervals and means over groups.
+        scores: by axis and metric, None where one is not defined; of classes by rate, under "".
+        remarks: what to know before any number is read.
+    """
+
+    material: Material
+    table: PredictionTable
+    detail: AnyDetail
+    scores: dict[str, dict[str, float | None]]
+    remarks: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.material.run.name
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return self.material.config.method_name
+
+    @property
+    def backbone(self) -> str:
+        """The backbone's name."""
+        return self.material.config.model.name
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset that was scored."""
+        return str(self.table.protocol.get("dataset"))
+
+    @property
+    def split(self) -> str:
+        """Name of the split that was scored."""
+        return str(self.table.protocol.get("split"))
+
+    @property
+    def learns_classes(self) -> bool:
+        """Whether classes are predicted, not valence and arousal."""
+        return bool(self.table.classes)
+
+    @property
+    def samples(self) -> tuple[object, ...]:
+        """What must be equal for two runs to be compared sample by sample."""
+        noted = (self.table.protocol.get(key) for key in ("dataset", "manifest", "split", "fold"))
+        return (*noted, self.table.classes, len(self.table), self.table.identities.names)
+
+    def axis_detail(self) -> Detail:
+        """The details of scores of valence and arousal."""
+        assert isinstance(self.detail, Detail)
+        return self.detail
+
+    def class_detail(self) -> ClassDetail:
+        """The details of scores of classes."""
+        assert isinstance(self.detail, ClassDetail)
+        return self.detail
+
+
+def gather(
+    workspace: Workspace,
+    name: str | None,
+    *,
+    split: str,
+    resampling: Resampling,
+    faces: bool = False,
+    device: str | None = None,
+    track: Track = lambda batches, _: batches,
+    track_features: features.Track = lambda batches, _: batches,
+) -> Subject:
+    """Everything about one run; its split is predicted where there are no predictions of its best checkpoint.
+
+    Args:
+        workspace: where the run and its dataset are.
+        name: the run; None for the newest.
+        split: of its dataset.
+        resampling: how intervals are made.
+        faces: whether faces may be shown.
+        device: where the run predicts; None for the one it was trained on.
+        track: wraps the batches of predictions, told their number.
+        track_features: wraps the batches of features that figures want.
+
+    Raises:
+        MissingError: there is no such run, or it has neither a checkpoint nor predictions of the split.
+        StoreError: saved predictions are damaged.
+        DataError: there is no such split, or predictions or labels are not finite.
+    """
+    run = Run(workspace.run(name))
+    material = Material(workspace, run.name, split, faces=faces, device=device, track=track_features)
+    remarks = []
+    if has_checkpoint(run) or not (run.folder / "eval" / f"{split}.parquet").exists():
+        table = predicted(workspace, run.name, split=split, device=device, track=track)
+    else:
+        table = material.table
+        remarks.append(
+            f"{run.name} has no checkpoint any more: its scores are those of the predictions saved at step "
+            f"{table.protocol.get('step')}"
+        )
+    found = detail(table, FORMS, resampling, reference=not table.classes)
+    return Subject(
+        material, table, found, _scores(table, found), (*remarks, *_remarks(run.name, table, found))
+    )
+
+
+def has_checkpoint(run: Run) -> bool:
+    """Whether a run can predict."""
+    return run.best.exists() or run.last.exists()
+
+
+def dataset_problem(subject: Subject) -> str | None:
+    """Why the dataset of a run cannot be described as the run used it, None where it can."""
+    try:
+        _ = subject.material.dataset
+    except ElimctlError as error:
+        return error.message
+    return None
+
+
+def _scores(table: PredictionTable, found: AnyDetail) -> dict[str, dict[str, float | None]]:
+    everything = np.zeros(len(table), np.int64)
+    if isinstance(found, ClassDetail):
+        counted = confusions(table.target, table.preds, everything, groups=1, classes=len(table.classes))[0]
+        return {"": dict(zip(RATES, rates(marginals(counted)).tolist(), strict=True))}
+    values = scores_of(sums(table.preds, table.target, everything, groups=1)[0])
+    return {
+        axis: {
+            metric: None if f"{axis}.{metric}" in found.undefined else float(values[line, column])
+            for line, metric in enumerate(METRICS)
+        }
+        for column, axis in enumerate(AXES)
+    }
+
+
+def _remarks(name: str, table: PredictionTable, found: AnyDetail) -> Sequence[str]:
+    """What is odd about predictions and labels, in words."""
+    said = []
+    if found.no_interval:
+        said.append(f"{name}: {found.no_interval}")
+    if isinstance(found, Detail):
+        for values, what in ((table.preds, "predictions"), (table.target, "labels")):
+            constant = [
+                axis for axis, spread in zip(AXES, np.ptp(values, axis=0), strict=False) if not spread
+            ]
+            if constant:
+                said.append(
+                    f"{name}: {what} of {' and '.join(constant)} are all the same; PCC is not defined there, "
+                    "and CCC is 0, or not defined where both are"
+                )
+    elif len(np.unique(table.preds)) == 1:
+        said.append(f"{name} predicts {table.classes[table.preds[0]]} for every sample")
+    return said

@@ -1,0 +1,52 @@
+import pytest
+
+from elimctl.datasets import card
+from elimctl.evaluate.published import numbers
+from elimctl.report import published
+
+
+@pytest.mark.parametrize("dataset", sorted({entry.dataset for entry in numbers()}))
+def test_every_published_dataset_is_that_of_a_card(dataset):
+    names = {
+        card.read(name).name
+        for name in ("afew-va", "aff-wild", "aff-wild2", "affectnet", "affectnet8", "raf-db")
+    }
+    assert published.plain(dataset) in {published.plain(name) for name in names}
+
+
+def test_datasets_that_differ_in_more_than_their_classes_stay_apart():
+    assert published.plain("Aff-wild") != published.plain("Aff-wild2")
+    assert (
+        published.plain("AffectNet (8 classes)")
+        == published.plain("AffectNet-8")
+        == published.plain("AffectNet")
+    )
+
+
+def test_published_rows_stand_below_the_runs_own_with_their_protocol(make_run, subject):
+    (table,) = published.tables([subject(make_run())], {"drawn": "AFEW-VA"})
+    assert table.rows[0][0].text == "one"
+    assert table.rows[0][1].text == "split val, fold 0"
+    ours, printed = table.rows[0], next(row for row in table.rows if row[0].text == "ELIM")
+    assert (printed[1].text, printed[1].note) == ("5:1 cross-validation, static", "ELIM Table 2")
+    column = [column.title for column in table.columns].index("CCC valence")
+    assert ours[column].note
+    wanted = next(
+        entry
+        for entry in numbers()
+        if (entry.method, entry.backbone, entry.dataset, entry.metric, entry.axis)
+        == ("ELIM", printed[0].note, "AFEW-VA", "CCC", "V")
+    )
+    assert printed[column].text == wanted.value
+
+
+def test_accuracy_is_in_percent_beside_published_ones(make_run, subject):
+    own = subject(make_run(classes=("neutral", "fear"), noise=0.0))
+    (table,) = published.tables([own], {"drawn": "RAF-DB"})
+    assert table.columns[-1].title == "accuracy, %"
+    assert table.rows[0][-1].text == "100.00"
+    assert all(70 < row[-1].value < 100 for row in table.rows[1:])
+
+
+def test_data_without_a_card_have_no_published_numbers(make_run, subject):
+    assert list(published.tables([subject(make_run())], {})) == []
