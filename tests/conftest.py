@@ -1,6 +1,7 @@
 """Settings of all tests, and stand-ins for the models of insightface's packs, which may not be passed on."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # a shell's background jobs are deaf to Ctrl-C, and would have children that tests interrupt inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the package index at import
 settings.register_profile(
     "elimctl",

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from elimctl.reproduce.jobs import Job
     from elimctl.workspace import Workspace
 
-# Metrics in the order of the tables of `elimctl eval`; a run has those that its task knows.
-AXES = ("valence", "arousal", "mean")
-METRICS = ("rmse", "sagr", "pcc", "ccc")
-
 
 def run(
     recipe: Annotated[str, Argument(help="Recipe: a TOML file, or the name of one that comes with elimctl.")],
@@ -115,7 +111,9 @@ def summarise(found: "list[tuple[Job, Values]]") -> "list[Values]":
 
 def _names(scores: "Values") -> list[str]:
     """Dotted names of the scores: `valence.ccc`, or `accuracy`."""
-    names = [f"{axis}.{metric}" for axis in AXES if axis in scores for metric in METRICS]
+    from elimctl.evaluate.sums import AXES, METRICS
+
+    names = [f"{axis}.{metric}" for axis in AXES for metric in METRICS if metric in scores.get(axis, {})]
     return names or [name for name, value in scores.items() if isinstance(value, float)]
 
 

@@ -7,7 +7,18 @@ import numpy as np
 from elimctl.errors import ConfigError
 from elimctl.evaluate.compare import Comparison
 from elimctl.evaluate.detail import Resampling
-from elimctl.report import data, groups, pictures, plane, provenance, published, rerun, scores, summary
+from elimctl.report import (
+    analyses,
+    data,
+    groups,
+    pictures,
+    plane,
+    provenance,
+    published,
+    rerun,
+    scores,
+    summary,
+)
 from elimctl.report.page import Page
 from elimctl.report.subject import Subject, gather
 from elimctl.stages import features
@@ -84,6 +95,7 @@ def _page(subjects: Sequence[Subject], resampling: Resampling, *, faces: bool, o
         planes=plane.planes(subjects, images),
         pictures=drawn,
         skipped=skipped,
+        analyses=analyses.analyses(subjects),
         identities=list(groups.identity_tables(subjects)),
         clips=groups.clip_table(subjects, images),
         data=parts,

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from elimctl.errors import DataError
+from elimctl.report.analyses import Analyses
 from elimctl.report.data import DataPart
 from elimctl.report.pictures import Picture, Skipped
 from elimctl.report.plane import Plane, as_json
@@ -37,6 +38,7 @@ class Page:
         planes: whose points show their row.
         pictures: figures, those of one kind next to each other.
         skipped: figures that are not there.
+        analyses: what else was found of the runs.
         identities: tables of identities.
         clips: the worst clips.
         data: the datasets.
@@ -56,6 +58,7 @@ class Page:
     planes: Sequence[Plane]
     pictures: Sequence[Picture]
     skipped: Sequence[Skipped]
+    analyses: Analyses
     identities: Sequence[Table]
     clips: Table
     data: Sequence[DataPart]

@@ -51,12 +51,12 @@ def _of_axes(subjects: Sequence[Subject]) -> Table:
                 score(values[metric], note=interval(ends[axis][metric]) or _why(subject, axis, metric))
                 for metric in SHOWN
             ]
-            rows.append([*_names(subject, subjects), Cell(axis), *cells])
+            rows.append([*names(subject, subjects), Cell(axis), *cells])
     forms = "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in FORMS.model_dump().items())
     return Table(
         "scores",
         "Scores of all samples together",
-        [*_heads(subjects), Column("axis", numeric=False), *map(_column, SHOWN)],
+        [*heads(subjects), Column("axis", numeric=False), *map(_column, SHOWN)],
         rows,
         notes=(f"{_drawn(subjects)} Of RMSE and MAE less is better. Forms of the metrics: {forms}.",),
     )
@@ -77,12 +77,12 @@ def _other_ways(subjects: Sequence[Subject]) -> Table:
                 continue
             for axis in AXES if len(subjects) == 1 else ("mean",):
                 cells = [score(means[axis].get(metric)) for metric in SHOWN]
-                rows.append([*_names(subject, subjects), Cell(way), Cell(axis), *cells])
+                rows.append([*names(subject, subjects), Cell(way), Cell(axis), *cells])
     return Table(
         "other-scores",
         "The same scores counted in other ways",
         [
-            *_heads(subjects),
+            *heads(subjects),
             Column("how", numeric=False),
             Column("axis", numeric=False),
             *map(_column, SHOWN),
@@ -166,10 +166,11 @@ def _column(metric: str) -> Column:
     return Column(METRIC_NAMES[metric])
 
 
-def _heads(subjects: Sequence[Subject]) -> list[Column]:
+def heads(subjects: Sequence[Subject]) -> list[Column]:
     """The column of runs, where there are several."""
     return [Column("run", numeric=False)] if len(subjects) > 1 else []
 
 
-def _names(subject: Subject, subjects: Sequence[Subject]) -> list[Cell]:
+def names(subject: Subject, subjects: Sequence[Subject]) -> list[Cell]:
+    """A run's cell in that column."""
     return [Cell(subject.name)] if len(subjects) > 1 else []

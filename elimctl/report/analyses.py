@@ -1,0 +1,245 @@
+"""What `elimctl eval --slice`, `--calibration`, `--invariance` and `--smooth` found of runs, as tables."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from elimctl.config import Values
+from elimctl.errors import StoreError
+from elimctl.evaluate.sums import AXES
+from elimctl.report.scores import heads, names
+from elimctl.report.subject import Subject
+from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, count, interval, number, score, signed
+
+# The analyses that `elimctl eval` keeps, by the option that makes them.
+OPTIONS = {
+    "slices": "--slice COLUMN",
+    "calibration": "--calibration",
+    "invariance": "--invariance",
+    "smoothing": "--smooth",
+}
+SHOWN = ("ccc", "rmse")  # metrics of which the effect of smoothing is shown
+
+# What an analysis found, for each run that has one.
+Found = Sequence[tuple[Subject, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Analyses:
+    """What there is of saved analyses.
+
+    Args:
+        tables: of those that belong to the predictions that the page shows.
+        notes: why others are not there, and what would make them.
+    """
+
+    tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def analyses(subjects: Sequence[Subject]) -> Analyses:
+    """The saved analyses of all runs.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    made = Analyses()
+    missing = []
+    for name, option in OPTIONS.items():
+        found = []
+        for subject in subjects:
+            saved = _saved(subject, name)
+            if saved is not None and saved["protocol"] == subject.table.protocol:
+                found.append((subject, saved[name]))
+            elif saved is not None:
+                made.notes.append(f"{name} of {subject.name}: left out, they are of other predictions.")
+        if found:
+            made.tables.extend(TABLES[name](found, subjects))
+        else:
+            missing.append(option)
+    if missing:
+        made.notes.append(f"Not here as it was not asked for: elimctl eval {', '.join(missing)}.")
+    return made
+
+
+def _saved(subject: Subject, name: str) -> Values | None:
+    """An analysis of a run with the protocol that it was made under, None where there is none."""
+    path = subject.material.run.folder / "eval" / f"{subject.split}.{name}.json"
+    if not path.exists():
+        return None
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        return {"protocol": saved["protocol"], name: saved[name]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path} is damaged: {error}", hint=f"run elimctl eval {OPTIONS[name]} again, or remove that file"
+        ) from error
+
+
+def _slices(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
+    """A table for each column that runs were sliced by, valence and arousal apart from classes."""
+    for of_classes in (False, True):
+        own = [(subject, saved) for subject, saved in found if subject.learns_classes == of_classes]
+        for column in dict.fromkeys(column for _, saved in own for column in saved):
+            sliced = [(subject, saved[column]) for subject, saved in own if column in saved]
+            rows = [
+                [
+                    Cell(part["name"]),
+                    *names(subject, subjects),
+                    count(part["count"]),
+                    count(part["identities"]),
+                    *(_rates(part) if of_classes else _cccs(part)),
+                ]
+                for subject, slices in sliced
+                for part in slices["slices"]
+            ]
+            scored = ("accuracy", "balanced_accuracy", "macro_f1")
+            titles = [METRIC_NAMES[name] for name in scored] if of_classes else ["CCC", "valence", "arousal"]
+            yield Table(
+                f"{'class-' if of_classes else ''}slices-{column}",
+                f"Scores by {column}",
+                [
+                    Column(column, numeric=False),
+                    *heads(subjects),
+                    *map(Column, ("samples", "identities", *titles)),
+                ],
+                rows,
+                [_gap(subject, slices, subjects) for subject, slices in sliced],
+                sortable=True,
+                counted="slices",
+            )
+
+
+def _cccs(part: Values) -> list[Cell]:
+    order = ("mean", "valence", "arousal")
+    return [
+        score(None, note="not defined")
+        if f"{axis}.ccc" in part["undefined"]
+        else score(part["scores"][axis]["ccc"], note=interval(part["intervals"][axis]["ccc"]))
+        for axis in order
+    ]
+
+
+def _rates(part: Values) -> list[Cell]:
+    return [score(value, note=interval(part["intervals"][rate])) for rate, value in part["scores"].items()]
+
+
+def _gap(subject: Subject, slices: Values, subjects: Sequence[Subject]) -> str:
+    """The widest gap between slices, in words."""
+    name, gap = ("accuracy", slices["gaps"].get("accuracy"))
+    if not subject.learns_classes:
+        name, gap = "CCC", slices["gaps"]["mean"]["ccc"]
+    start = f"{subject.name}: " if len(subjects) > 1 else ""
+    if gap is None:
+        return f"{start}No gap: fewer than two slices have enough samples and labels that vary."
+    ends = f"{number(gap['low'])} to {number(gap['high'])}" if gap["low"] is not None else ""
+    sure = f"95 % interval {ends}, which allows for the choice among all" if ends else "no interval"
+    return (
+        f"{start}Widest gap of {name}: {number(gap['gap'])} ({sure}), from {gap['smallest']} to "
+        f"{gap['largest']}, among {len(slices['compared']):,} slices with enough samples."
+    )
+
+
+def _calibration(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
+    """A row per run and axis: the line from predictions to labels."""
+    yield Table(
+        "calibration",
+        "Calibration: the line from predictions to labels",
+        [
+            Column("of", numeric=False),
+            *heads(subjects),
+            *map(Column, ("slope", "intercept", "expected calibration error")),
+        ],
+        [
+            [
+                Cell(axis),
+                *names(subject, subjects),
+                score(one["slope"], note=interval(one["slope_interval"])),
+                score(one["intercept"], note=interval(one["intercept_interval"])),
+                score(one["error"]),
+            ]
+            for subject, by_axis in found
+            for axis, one in by_axis.items()
+        ],
+        [
+            "Calibrated predictions have a slope of 1 and an intercept of 0; a slope below 1 says that they "
+            "are too extreme, one above that they are shrunk. Nothing is corrected."
+        ],
+    )
+
+
+def _invariance(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
+    """What is left of identities: in features beside what chance does, in predictions beside labels."""
+    rows = []
+    for subject, one in found:
+        left, spread = one["features"], one["spread"]
+        told = [
+            (f"linear probe for the identity, across {one['across']}", left["probe"], left["probe_chance"]),
+            ("nearest neighbours of the same identity", one["purity"], one["purity_chance"]),
+            ("those of them that show something else", left["neighbours"], left["neighbours_chance"]),
+        ]
+        if spread is not None:
+            between, labels = spread["between"]["mean"], spread["of_labels"]["mean"]
+            told.append(("spread of predictions across identities at equal labels", between, labels))
+        rows += [
+            [Cell(what), *names(subject, subjects), score(value), score(chance)]
+            for what, value, chance in told
+        ]
+    yield Table(
+        "invariance",
+        "What is left of the identity",
+        [
+            Column("measure", numeric=False),
+            *heads(subjects),
+            *map(Column, ("found", "chance, or of labels")),
+        ],
+        rows,
+        ["Less is better. The spread is a standard deviation, in the unit of the labels."],
+    )
+
+
+def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
+    """What averaging over time does to the scores."""
+    rows = []
+    for subject, one in found:
+        for metric in SHOWN:
+            for axis in AXES:
+                change = one["difference"]
+                rows.append(
+                    [
+                        Cell(f"{METRIC_NAMES[metric]} {axis}"),
+                        *names(subject, subjects),
+                        count(one["window"]),
+                        score(one["before"]["scores"][axis][metric]),
+                        score(one["after"]["scores"][axis][metric]),
+                        Cell(
+                            signed(change["scores"][axis][metric]),
+                            change["scores"][axis][metric],
+                            _signed_ends(change["intervals"][axis][metric]),
+                        ),
+                    ]
+                )
+    yield Table(
+        "smoothing",
+        "Smoothing over time",
+        [
+            Column("score", numeric=False),
+            *heads(subjects),
+            *map(Column, ("window, frames", "before", "after", "difference")),
+        ],
+        rows,
+        ["The window was chosen on training clips alone; 1 says that none was better than no smoothing."],
+    )
+
+
+def _signed_ends(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"
+
+
+TABLES = {
+    "slices": _slices,
+    "calibration": _calibration,
+    "invariance": _invariance,
+    "smoothing": _smoothing,
+}

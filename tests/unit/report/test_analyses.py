@@ -1,0 +1,109 @@
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from elimctl.errors import StoreError
+from elimctl.evaluate.binning import Parts
+from elimctl.evaluate.calibration import calibration
+from elimctl.evaluate.invariance import measure_table
+from elimctl.evaluate.slices import slices
+from elimctl.evaluate.smoothing import smoothing
+from elimctl.report.analyses import analyses
+
+from .conftest import RESAMPLING
+
+
+@pytest.fixture
+def keep(workspace):
+    """A function that keeps an analysis of a run, as `elimctl eval` does."""
+
+    def write(subject, name, found, **protocol):
+        path = workspace.runs / subject.name / "eval" / f"val.{name}.json"
+        path.write_text(json.dumps({"protocol": {**subject.table.protocol, **protocol}, name: found}))
+        return path
+
+    return write
+
+
+def sliced(subject, column="gender"):
+    parts = Parts(np.arange(len(subject.table)) // 10 % 2, ("f", "m"))
+    return {column: asdict(slices(subject.table, parts, column, RESAMPLING))}
+
+
+def texts(table):
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_without_saved_analyses_the_page_says_how_to_get_them(make_run, subject):
+    found = analyses([subject(make_run())])
+    assert found.tables == []
+    [said] = found.notes
+    assert said.endswith("elimctl eval --slice COLUMN, --calibration, --invariance, --smooth.")
+
+
+def test_slices_have_a_row_each_and_their_gap_in_words(make_run, subject, keep):
+    one = subject(make_run())
+    keep(one, "slices", sliced(one))
+    found = analyses([one])
+    [table] = found.tables
+    saved = sliced(one)["gender"]
+    assert [row[:3] for row in texts(table)] == [["f", "40", "4"], ["m", "40", "4"]]
+    assert texts(table)[0][3] == f"{saved['slices'][0]['scores']['mean']['ccc']:.3f}"
+    assert f"Widest gap of CCC: {saved['gaps']['mean']['ccc']['gap']:.3f}" in table.notes[0]
+    assert "--slice" not in found.notes[0]
+
+
+def test_slices_of_classes_and_of_axes_are_two_tables(make_run, subject, keep):
+    found = [subject(make_run()), subject(make_run("named", classes=("calm", "angry")))]
+    for one in found:
+        keep(one, "slices", sliced(one))
+    tables = analyses(found).tables
+    assert [table.name for table in tables] == ["slices-gender", "class-slices-gender"]
+    assert [column.title for column in tables[1].columns][1:4] == ["run", "samples", "identities"]
+    assert "Widest gap of accuracy" in tables[1].notes[0]
+
+
+def test_slices_with_no_score_are_dashes(make_run, subject, keep):
+    one = subject(make_run(valence=np.full(80, 0.1), arousal=np.full(80, 0.1)))
+    keep(one, "slices", sliced(one))
+    [table] = analyses([one]).tables
+    assert "nan" not in str(texts(table))
+    assert "No gap" in table.notes[0]
+
+
+def test_calibration_invariance_and_smoothing_of_two_runs_stand_side_by_side(make_run, subject, keep):
+    found = [subject(make_run("one")), subject(make_run("two", seed=1))]
+    features = np.random.default_rng(0).normal(size=(80, 4))
+    for one in found:
+        reliable = calibration(one.table, RESAMPLING)
+        keep(one, "calibration", {axis: asdict(value) for axis, value in reliable.items()})
+        keep(one, "invariance", asdict(measure_table(lambda rows: features[rows], one.table)))
+        names = tuple(f"{clip} of training" for clip in one.table.clips.names)
+        training = replace(one.table, clips=replace(one.table.clips, names=names))
+        keep(one, "smoothing", asdict(smoothing(one.table, training, RESAMPLING)))
+    tables = {table.name: table for table in analyses(found).tables}
+    assert list(tables) == ["calibration", "invariance", "smoothing"]
+    assert [row[:2] for row in texts(tables["calibration"])][1:3] == [["arousal", "one"], ["valence", "two"]]
+    assert len(tables["invariance"].rows) == 8
+    first = texts(tables["smoothing"])[0]
+    assert first[:2] == ["CCC valence", "one"]
+    gain = float(first[4]) - float(first[3])
+    assert float(first[5].replace("\N{MINUS SIGN}", "-")) == pytest.approx(gain, abs=0.0011)
+
+
+def test_what_is_of_other_predictions_is_left_out(make_run, subject, keep):
+    one = subject(make_run())
+    keep(one, "slices", sliced(one), step=6)
+    found = analyses([one])
+    assert found.tables == []
+    assert found.notes[0] == "slices of one: left out, they are of other predictions."
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"protocol": {}}'])
+def test_a_damaged_file_is_named(make_run, subject, keep, text):
+    one = subject(make_run())
+    keep(one, "slices", sliced(one)).write_text(text)
+    with pytest.raises(StoreError, match=r"val\.slices\.json is damaged"):
+        analyses([one])
