@@ -89,7 +89,7 @@ def test_values_are_named_by_what_they_are_of():
 
 
 def test_values_of_a_step_that_validates_hold_the_ccc_of_both_axes_and_their_mean():
-    axes = [AxisScores(0.1 * n, 0.2 * n, 0.3 * n, 0.4 * n) for n in (1, 2, 3)]
+    axes = [AxisScores(0.1 * n, 0.2 * n, 0.3 * n, 0.4 * n, 0.5 * n) for n in (1, 2, 3)]
     found = values(report(scores=Scores("val", 8, *axes)))
     assert found.items() >= values(report()).items()
     assert (found["val/ccc_valence"], found["val/ccc_arousal"], found["val/ccc"]) == (
