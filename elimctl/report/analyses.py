@@ -39,13 +39,16 @@ class Analyses:
 
 
 def analyses(subjects: Sequence[Subject]) -> Analyses:
-    """The saved analyses of all runs.
+    """The saved analyses of all single runs.
 
     Raises:
         StoreError: a file is damaged.
     """
     made = Analyses()
-    missing = []
+    missing: list[str] = []
+    subjects = [subject for subject in subjects if subject.pooled is None]
+    if not subjects:
+        return made
     for name, option in OPTIONS.items():
         found = []
         for subject in subjects:
@@ -65,7 +68,7 @@ def analyses(subjects: Sequence[Subject]) -> Analyses:
 
 def _saved(subject: Subject, name: str) -> Values | None:
     """An analysis of a run with the protocol that it was made under, None where there is none."""
-    path = subject.material.run.folder / "eval" / f"{subject.split}.{name}.json"
+    path = subject.material.predictions.with_suffix(f".{name}.json")
     if not path.exists():
         return None
     try:

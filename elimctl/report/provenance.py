@@ -1,11 +1,11 @@
 """Where runs come from: hashes, versions, environment."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from elimctl.config import Values
 from elimctl.errors import ElimctlError
 from elimctl.manifest import parquet
 from elimctl.prepare.build import read_record
@@ -47,14 +47,15 @@ def differences(subjects: Sequence[Subject]) -> Table | None:
 
 
 def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
-    run, protocol = subject.material.run, subject.table.protocol
-    facts = run.facts()
-    yield "created", str(facts.get("created", MISSING))
+    protocol, runs = subject.table.protocol, subject.material.runs
+    facts = _shared([run.facts() for run in runs.values()])
+    yield "created", str(subject.material.run.facts().get("created", MISSING))
     yield "method and network", f"{subject.method}, {subject.backbone}"
     yield "seed", str(facts.get("seed", MISSING))
-    yield "fold held out", str(facts.get("fold", MISSING))
-    yield "scored at step", str(protocol.get("step", MISSING))
-    hidden = {"name", "created", "seed", "fold", "versions", "manifest", "git"}
+    yield "fold held out", str(facts.get("fold", "one by one" if subject.pooled else MISSING))
+    if subject.pooled is None:
+        yield "scored at step", str(protocol.get("step", MISSING))
+    hidden = {"name", "created", "seed", "fold", "versions", "manifest", "git", "asked"}
     yield from _flat({name: value for name, value in facts.items() if name not in hidden})
     yield "git commit", str(facts.get("git") or MISSING)
     for package, version in (facts.get("versions") or {}).items():
@@ -62,15 +63,21 @@ def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
     yield "SHA-256 of the manifest trained on", str(facts.get("manifest", MISSING))
     yield "SHA-256 of the manifest scored", str(protocol.get("manifest", MISSING))
     yield "SHA-256 of raw files and settings", str(_inputs(subject) or MISSING)
-    checkpoint = run.best if run.best.exists() else run.last
-    files = {
-        "checkpoint": checkpoint,
-        "predictions": run.folder / "eval" / f"{subject.material.split}.parquet",
-    }
-    for what, file in files.items():
-        yield f"SHA-256 of the {what}", parquet.digest(file) if file.exists() else MISSING
-    recipe = (run.folder / "recipe.toml").read_bytes()
-    yield "SHA-256 of the recipe", hashlib.sha256(recipe).hexdigest()
+    yield "SHA-256 of the predictions", _digest(subject.material.predictions)
+    for which, run in runs.items():
+        of = f", {which}" if which else ""
+        yield f"SHA-256 of the checkpoint{of}", _digest(run.best if run.best.exists() else run.last)
+        yield f"SHA-256 of the recipe{of}", _digest(run.folder / "recipe.toml")
+
+
+def _shared(facts: Sequence[Values]) -> Values:
+    """What is the same in all of some facts."""
+    first, *others = facts
+    return {name: value for name, value in first.items() if all(one.get(name) == value for one in others)}
+
+
+def _digest(file: Path) -> str:
+    return parquet.digest(file) if file.exists() else MISSING
 
 
 def _inputs(subject: Subject) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from elimctl.evaluate import published
 from elimctl.evaluate.published import Number
 from elimctl.report.subject import Subject
+from elimctl.report.summary import protocol
 from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, interval, number
 
 AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
@@ -68,12 +69,9 @@ def _table(
 
 
 def _own_row(subject: Subject, columns: Sequence[tuple[str, str]]) -> list[Cell]:
-    fold = subject.table.protocol.get("fold")
-    folded = fold is not None and subject.split in ("train", "val")
-    protocol = f"split {subject.split}" + (f", fold {fold}" if folded else "")
     cells = [
         Cell(subject.name, note=f"{subject.method}, {subject.backbone}", tone="own"),
-        Cell(protocol, note=f"this run, on {subject.dataset}", tone="own"),
+        Cell(protocol(subject), note=f"this run, on {subject.dataset}", tone="own"),
     ]
     return cells + [_own(subject, metric, axis) for metric, axis in columns]
 

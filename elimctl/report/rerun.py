@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import tomli_w
 
-from elimctl.config import Values, merge, read_toml
+from elimctl.config import Values, merge, read_toml, validate
 from elimctl.errors import ElimctlError
 from elimctl.prepare.build import read_record
 from elimctl.report.subject import Subject
+from elimctl.train.config import RunConfig, to_values
 
 AGAIN = "-again"  # after the name of what is made again
 
@@ -53,13 +54,29 @@ def rerun(subject: Subject) -> Rerun:
             remarks.append(f"FILE is the list of splits with SHA-256 {own}")
         commands.append(shlex.join(words))
     again = subject.name + AGAIN
-    commands += [
-        shlex.join(["elimctl", "train", "--recipe", file, "--run", again]),
-        shlex.join(["elimctl", "eval", "--run", again, "--split", subject.split]),
-        shlex.join(["elimctl", "report", again, "--split", subject.split]),
-    ]
+    if subject.pooled is not None:
+        folds = ",".join(str(fold["fold"]) for fold in subject.pooled.record["folds"])
+        resolved = _asked(facts, resolved)
+        commands += [
+            shlex.join(["elimctl", "crossval", "--recipe", file, "--run", again, "--folds", folds]),
+            shlex.join(["elimctl", "report", again]),
+        ]
+    else:
+        commands += [
+            shlex.join(["elimctl", "train", "--recipe", file, "--run", again]),
+            shlex.join(["elimctl", "eval", "--run", again, "--split", subject.split]),
+            shlex.join(["elimctl", "report", again, "--split", subject.split]),
+        ]
     recipe = tomli_w.dumps(merge(_prepared(record), resolved))
     return Rerun(subject.name, recipe, file, commands, remarks)
+
+
+def _asked(facts: Values, resolved: Values) -> Values:
+    """Settings of all folds: what was asked for, as what follows from it differs from fold to fold."""
+    values = resolved
+    if "asked" in facts:
+        values = to_values(validate(RunConfig, facts["asked"], where="run.json"))
+    return {**values, "data": {key: value for key, value in values["data"].items() if key != "fold"}}
 
 
 def _record(subject: Subject, dataset: str) -> tuple[Values, list[str]]:

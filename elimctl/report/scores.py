@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
+from elimctl.config import Values
 from elimctl.errors import DataError
 from elimctl.evaluate.classes import RATES
 from elimctl.evaluate.compare import Change, Comparison, compare
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.sums import AXES
 from elimctl.report.subject import FORMS, Subject
-from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, interval, score, signed
+from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, count, interval, score, signed
 
 SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics, in the order of the columns
 
@@ -23,6 +25,9 @@ def tables(subjects: Sequence[Subject]) -> Iterator[Table]:
         yield _other_ways(axes)
     if classes:
         yield _of_classes(classes)
+    for place, subject in enumerate(subjects):
+        if subject.pooled is not None:
+            yield _by_fold(place, subject, subject.pooled.record)
 
 
 def comparisons(subjects: Sequence[Subject], resampling: Resampling) -> Iterator[Comparison | str]:
@@ -115,6 +120,41 @@ def _of_classes(subjects: Sequence[Subject]) -> Table:
         rows,
         notes=(_drawn(subjects),),
     )
+
+
+def _by_fold(place: int, subject: Subject, record: Values) -> Table:
+    """The scores of each fold of a cross-validation, and their mean and spread."""
+    keys: list[tuple[str, ...]] = [("mean", metric) for metric in SHOWN]
+    if subject.learns_classes:
+        keys = [(rate,) for rate in RATES]
+    rows = []
+    for fold in record["folds"]:
+        cells = [score(_at(fold, key), note=interval(_at(fold["intervals"], key))) for key in keys]
+        heads = [Cell(f"fold {fold['fold']}"), Cell(fold["run"]), count(fold["count"])]
+        rows.append([*heads, count(fold["identities"]), *cells])
+    for title, which in (("mean of the folds", "mean"), ("their standard deviation", "spread")):
+        cells = [score(_at(record["over_folds"], key)[which]) for key in keys]
+        rows.append([Cell(title), Cell(""), Cell(""), Cell(""), *cells])
+    return Table(
+        f"folds-{place}",
+        f"Fold by fold, {subject.name}" + ("" if subject.learns_classes else ": means of both axes"),
+        [
+            *(Column(title, numeric=False) for title in ("held out", "run")),
+            *map(Column, ("samples", "identities")),
+            *(_column(key[-1]) for key in keys),
+        ],
+        rows,
+        notes=(
+            "The scores above are of all folds pooled, each sample predicted by the run that did not see it.",
+        ),
+    )
+
+
+def _at(values: Values, place: Sequence[str]) -> Any:
+    """A value by its nested keys, None where one of them has none."""
+    for key in place:
+        values = values[key]
+    return values
 
 
 def _differences(found: Sequence[Comparison], metrics: Sequence[str]) -> Table:

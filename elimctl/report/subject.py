@@ -15,6 +15,7 @@ from elimctl.stages import features
 from elimctl.stages.compare import predicted
 from elimctl.stages.evaluate import Track
 from elimctl.stages.figure_material import Material
+from elimctl.stages.pooled import Pooled, open_material
 from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 
@@ -25,10 +26,10 @@ FORMS = MetricOptions()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """One run and its scores.
+    """One run, or one cross-validation, and its scores.
 
     Args:
-        material: the run's files.
+        material: its files.
         table: every prediction of the split.
         detail: intervals and means over groups.
         scores: by axis and metric, None where one is not defined; of classes by rate, under "".
@@ -43,8 +44,13 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """The run's name."""
-        return self.material.run.name
+        """Name of the run, or of the cross-validation."""
+        return self.material.name
+
+    @property
+    def pooled(self) -> Pooled | None:
+        """The runs of a cross-validation, None for a single run."""
+        return self.material if isinstance(self.material, Pooled) else None
 
     @property
     def method(self) -> str:
@@ -103,8 +109,8 @@ def gather(
 
     Args:
         workspace: where the run and its dataset are.
-        name: the run; None for the newest.
-        split: of its dataset.
+        name: the run, or a cross-validation; None for the newest run.
+        split: of its dataset; of a cross-validation `val`.
         resampling: how intervals are made.
         faces: whether faces may be shown.
         device: where the run predicts; None for the one it was trained on.
@@ -113,24 +119,25 @@ def gather(
 
     Raises:
         MissingError: there is no such run, or it has neither a checkpoint nor predictions of the split.
+        ConfigError: another split of a cross-validation.
         StoreError: saved predictions are damaged.
         DataError: there is no such split, or predictions or labels are not finite.
     """
-    run = Run(workspace.run(name))
-    material = Material(workspace, run.name, split, faces=faces, device=device, track=track_features)
+    material = open_material(workspace, name, split, faces=faces, device=device, track=track_features)
     remarks = []
-    if has_checkpoint(run) or not (run.folder / "eval" / f"{split}.parquet").exists():
-        table = predicted(workspace, run.name, split=split, device=device, track=track)
+    if isinstance(material, Pooled):
+        table = material.table
+    elif has_checkpoint(material.run) or not material.predictions.exists():
+        table = predicted(workspace, material.name, split=split, device=device, track=track)
     else:
         table = material.table
         remarks.append(
-            f"{run.name} has no checkpoint any more: its scores are those of the predictions saved at step "
-            f"{table.protocol.get('step')}"
+            f"{material.name} has no checkpoint any more: its scores are those of the predictions saved at "
+            f"step {table.protocol.get('step')}"
         )
     found = detail(table, FORMS, resampling, reference=not table.classes)
-    return Subject(
-        material, table, found, _scores(table, found), (*remarks, *_remarks(run.name, table, found))
-    )
+    remarks += _remarks(material.name, table, found)
+    return Subject(material, table, found, _scores(table, found), tuple(remarks))
 
 
 def has_checkpoint(run: Run) -> bool:

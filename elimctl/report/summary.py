@@ -69,8 +69,17 @@ def _where(subject: Subject) -> str:
     identities = subject.detail.identities
     return (
         f"{len(subject.table):,} samples of {identities:,} {'identity' if identities == 1 else 'identities'} "
-        f"({subject.dataset}, split {subject.split})"
+        f"({subject.dataset}, {protocol(subject)})"
     )
+
+
+def protocol(subject: Subject) -> str:
+    """What a run was scored on, in words."""
+    if subject.pooled is not None:
+        return f"{len(subject.pooled.runs)} folds, each held out once"
+    fold = subject.table.protocol.get("fold")
+    folded = fold is not None and subject.split in ("train", "val")
+    return f"split {subject.split}" + (f", fold {fold}" if folded else "")
 
 
 def _short(subject: Subject) -> str:

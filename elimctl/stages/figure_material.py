@@ -71,8 +71,19 @@ class Material:
         track: features.Track,
     ) -> None:
         self.workspace, self.split, self.shows_faces = workspace, split, faces
-        self.run = run.Run(workspace.run(name))
+        self.run, self.name = run.Run(workspace.run(name)), name
+        self.runs = {"": self.run}  # by what tells them apart
         self._device, self._track = device, track
+
+    @property
+    def folder(self) -> Path:
+        """Where what is made of it goes."""
+        return self.workspace.runs / self.name
+
+    @property
+    def predictions(self) -> Path:
+        """The file of all predictions."""
+        return self.folder / "eval" / f"{self.split}.parquet"
 
     @cached_property
     def config(self) -> RunConfig:
@@ -87,7 +98,7 @@ class Material:
     @cached_property
     def table(self) -> tables.PredictionTable:
         """Every prediction of the split."""
-        return tables.read(self.run.folder / "eval" / f"{self.split}.parquet")
+        return tables.read(self.predictions)
 
     @cached_property
     def axes(self) -> tables.PredictionTable:

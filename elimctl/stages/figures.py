@@ -11,9 +11,9 @@ from elimctl.errors import ConfigError, ElimctlError
 from elimctl.figures.save import save
 from elimctl.figures.style import DARK, LIGHT, Drawing, Look
 from elimctl.stages import features
-from elimctl.stages.figure_material import Material
 from elimctl.stages.figures_of_run import OF_RUN
 from elimctl.stages.figures_of_runs import OF_RUNS
+from elimctl.stages.pooled import open_material
 from elimctl.workspace import Workspace
 
 FOLDER = "figures"  # in a run's folder; in the workspace for figures of several runs
@@ -92,19 +92,19 @@ def draw_runs(
         MissingError: there is no such run.
     """
     _require_known(only, runs=max(len(names), 1))
+    wanted: Sequence[str | None] = names or [None]
     chosen = [
-        Material(workspace, name, split, faces=faces, device=device, track=track)
-        for name in names or [workspace.run().name]
+        open_material(workspace, name, split, faces=faces, device=device, track=track) for name in wanted
     ]
     flags = f" --split {split}{' --faces' if faces else ''}{' --dark' if look is DARK else ''}"
     for material in chosen if _wanted(OF_RUN, only) else []:
-        run = material.run
-        where = out if len(chosen) == 1 else out / run.name if out else None
-        folder = Folder([run.name], str(where or run.folder / FOLDER), f"elimctl figures {run.name}{flags}")
+        where = out if len(chosen) == 1 else out / material.name if out else None
+        command = f"elimctl figures {material.name}{flags}"
+        folder = Folder([material.name], str(where or material.folder / FOLDER), command)
         _draw(folder, OF_RUN, material, only, look=look)
         yield folder
     if len(chosen) > 1 and _wanted(OF_RUNS, only):
-        found = [material.run.name for material in chosen]
+        found = [material.name for material in chosen]
         together = str(out or workspace.root / FOLDER)
         folder = Folder(found, together, f"elimctl figures {' '.join(found)}{flags}")
         _draw(folder, OF_RUNS, chosen, only, look=look)

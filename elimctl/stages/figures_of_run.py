@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from elimctl.errors import DataError, MissingError
 from elimctl.evaluate.calibration import calibration as measure
@@ -60,8 +59,7 @@ def _identity_cases(of: Material, look: Look) -> Drawing:
 def _calibration(of: Material, look: Look) -> Drawing:
     resampling = Resampling(resamples=RESAMPLES)
     if of.classes:
-        column = pq.read_table(of.run.folder / "eval" / f"{of.split}.parquet", columns=["probability"])
-        odds = column["probability"].to_numpy()
+        odds = of.table.columns["probability"].to_numpy()
         found = measure(of.table, resampling)["probability"]
         return calibration([Panel("probability", odds, found, (0.0, 1.0))], look=look)
     reliable = measure(of.table, resampling)

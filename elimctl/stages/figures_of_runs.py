@@ -1,12 +1,12 @@
 """Figures of several runs together."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from elimctl.errors import DataError, MissingError
+from elimctl.errors import DataError
+from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
 from elimctl.figures.identity_sweep import Sweep, identity_sweep
 from elimctl.figures.loss_comparison import Curve, loss_comparison
 from elimctl.figures.style import Drawing, Look
@@ -71,13 +71,9 @@ def _names(compared: Sequence[dict[str, Any]]) -> list[str]:
 
 def _ccc(material: Material) -> float:
     """CCC of a run on its split, mean of both axes."""
-    path = material.run.folder / "eval" / f"{material.split}.json"
-    if not path.exists():
-        raise MissingError(f"no scores {path}", hint="run elimctl eval first")
-    scores = json.loads(path.read_text(encoding="utf-8"))
-    if "mean" not in scores:
-        raise DataError(f"run {material.run.name} learns classes, not valence and arousal")
-    return float(scores["mean"]["ccc"])
+    table = material.axes
+    everything = sums(table.preds, table.target, np.zeros(len(table), np.int64), groups=1)[0]
+    return float(scores_of(everything)[METRICS.index("ccc"), AXES.index("mean")])
 
 
 def _sweep(name: str, runs: Sequence[tuple[int, float]]) -> Sweep:

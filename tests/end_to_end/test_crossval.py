@@ -164,6 +164,47 @@ def test_one_of_several_processes_does_not_cross_validate(call, finished, capsys
     assert "start it once, with --nproc" in capsys.readouterr().err
 
 
+def test_a_page_shows_each_fold_and_all_together_and_how_to_make_them_again(call, finished, tmp_path):
+    from elimctl.report.build import build
+    from elimctl.workspace import Workspace
+
+    folder = tmp_path / "workspace"
+    shutil.copytree(finished, folder)
+    assert call("report", "elim-al-cv", "--only", "va_plane", "--workspace", folder) == 0
+    html = (folder / "runs" / "elim-al-cv" / "report.html").read_text()
+    assert "16 samples of 4 identities (afew-va, 2 folds, each held out once)" in html
+    assert "afew-va leaks" in html
+    page = build(Workspace(folder), ["elim-al-cv"], only=["va_plane", "tsne", "training_curves"])
+    pooled, by_fold = page.scores[0], page.scores[-1]
+    ccc = record(finished)["pooled"]["mean"]["ccc"]
+    assert float(pooled.rows[2][1].text.replace("\N{MINUS SIGN}", "-")) == pytest.approx(ccc, abs=6e-4)
+    assert [row[0].text for row in by_fold.rows][:2] == ["fold 0", "fold 2"]
+    assert [picture.name for picture in page.pictures] == ["va_plane"]
+    assert {one.why for one in page.skipped} == {
+        f"elim-al-cv has a {what} for each fold: name one of its runs instead" for what in ("network", "log")
+    }
+    again = page.reruns[0]
+    (tmp_path / again.file).write_text(again.recipe)
+    assert again.commands[-2].endswith(f"--recipe {again.file} --run elim-al-cv-again --folds 0,2")
+    words = again.commands[-2].replace(again.file, str(tmp_path / again.file)).split()[1:]
+    assert call(*words, "--workspace", folder) == 0
+    found = json.loads((folder / "runs" / "elim-al-cv-again" / "crossval.json").read_text())
+    for axis in ("valence", "arousal", "mean"):
+        assert found["pooled"][axis] == record(finished)["pooled"][axis]
+
+
+def test_figures_of_all_folds_are_those_of_predictions(call, finished, tmp_path, capsys):
+    folder = tmp_path / "workspace"
+    shutil.copytree(finished, folder)
+    assert call("figures", "elim-al-cv", "--only", "error_map", "--workspace", folder) == 0
+    assert (folder / "runs" / "elim-al-cv" / "figures" / "error_map.png").exists()
+    assert call("figures", "elim-al-cv", "--split", "all", "--workspace", folder) == 1
+    assert "which has predictions of held-out folds alone" in capsys.readouterr().err
+    (folder / "runs" / "elim-al-cv" / "crossval.json").write_text('{"folds": []}')
+    assert call("report", "elim-al-cv", "--workspace", folder) == 1
+    assert "crossval.json is damaged" in capsys.readouterr().err
+
+
 def test_folds_are_trained_in_several_processes(call, workspace, finished):
     arguments = [*TINY, *QUICK, "--folds", "0", "--workspace", workspace, "--nproc", "2"]
     assert call("crossval", *arguments) == 0
