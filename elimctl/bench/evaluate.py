@@ -5,24 +5,28 @@ Predictions are drawn, not made: a network's time is its own (`elimctl bench tra
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.evaluate import evaluate
+from elimctl.evaluate.evaluate import conclude, record
 from elimctl.evaluate.intervals import intervals
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions
 from elimctl.evaluate.sums import sums
+from elimctl.manifest import columns, parquet
+from elimctl.stages.dataset import SCORED, Dataset
 from elimctl.stages.evaluate import BATCH
+from elimctl.store.layout import Shape
 
 INTERVAL_ROWS = 100_000
 FRAMES = 250  # of a clip
+PART = 20_000  # rows of a manifest written at once
 KIB = 1024  # what Linux gives peaks in
 
 
@@ -34,7 +38,8 @@ class Measured:
         rows: rows that were scored.
         identities: number of identities.
         resamples: resamples of an interval.
-        eval_seconds: for all rows: scores, both files, intervals, means over clips and identities.
+        eval_seconds: for all rows: reading the manifest, scores, both files, intervals, means over clips and
+            identities.
         peak_mb: largest memory of this process so far, 10^6 bytes.
         interval_rows: rows of the intervals alone.
         interval_seconds: for sums and intervals of all metrics.
@@ -63,18 +68,23 @@ def measure(scratch: Path, *, rows: int, identities: int, resamples: int) -> Ite
     Yields:
         What is being done, and last what was measured.
     """
+    yield f"writing a manifest of {rows:,} rows"
+    _write_manifest(scratch / parquet.NAME, rows, identities)
     yield f"scoring {rows:,} rows of {identities:,} identities"
     started = time.perf_counter()
-    evaluate(
-        _predictions(rows),
-        _manifest(rows, identities),
+    dataset = Dataset(scratch, parquet.read(scratch, only=SCORED), _NoImages())
+    samples = dataset.samples("val", fold=0)
+    options, path = MetricOptions(), scratch / "val"
+    scores = record(
+        _predictions(samples.index, samples.target),
+        dataset.table,
         split="val",
-        path=scratch / "val",
-        options=MetricOptions(),
+        path=path,
+        options=options,
         protocol={},
-        resampling=Resampling(resamples),
-        reference=True,
     )
+    del dataset, samples  # as `elimctl eval` does
+    conclude(scores, path, options=options, resampling=Resampling(resamples), reference=True)
     eval_seconds = time.perf_counter() - started
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1e6
     yield f"{resamples:,} resamples of {INTERVAL_ROWS:,} rows"
@@ -92,7 +102,8 @@ def measure(scratch: Path, *, rows: int, identities: int, resamples: int) -> Ite
 
 def _interval_seconds(identities: int, resamples: int) -> float:
     """Time for the intervals of `INTERVAL_ROWS` rows."""
-    (batch,) = _predictions(INTERVAL_ROWS, size=INTERVAL_ROWS)
+    target = np.random.default_rng(1).uniform(-1, 1, (INTERVAL_ROWS, 2))
+    (batch,) = _predictions(np.arange(INTERVAL_ROWS), target, size=INTERVAL_ROWS)
     group = np.arange(INTERVAL_ROWS) * identities // INTERVAL_ROWS
     started = time.perf_counter()
     added = sums(batch.preds, batch.target, group, groups=identities)
@@ -100,27 +111,67 @@ def _interval_seconds(identities: int, resamples: int) -> float:
     return time.perf_counter() - started
 
 
-def _predictions(rows: int, *, size: int = BATCH) -> Iterator[Predictions]:
-    """Drawn predictions, batch by batch."""
+def _predictions(index: np.ndarray, target: np.ndarray, *, size: int = BATCH) -> Iterator[Predictions]:
+    """Drawn predictions of some rows and their labels (n, 2), batch by batch."""
     rng = np.random.default_rng(0)
-    for start in range(0, rows, size):
-        index = np.arange(start, min(start + size, rows))
-        target = rng.uniform(-1, 1, (len(index), 2))
-        preds = (0.6 * target + rng.normal(0, 0.2, target.shape)).astype(np.float32)
-        yield Predictions(index, preds, target)
+    for start in range(0, len(index), size):
+        part = slice(start, start + size)
+        preds = 0.6 * target[part] + rng.normal(0, 0.2, target[part].shape)
+        yield Predictions(index[part], preds.astype(np.float32), target[part].astype(np.float64))
 
 
-def _manifest(rows: int, identities: int) -> pa.Table:
-    """The columns of a manifest that an evaluation reads."""
-    row = np.arange(rows)
-    # by Arrow, for text of Python's own would count into the peak
-    names = pa.array([f"Actor {number:06d}" for number in range(identities)])
-    clips = pa.array([f"{number:06d}" for number in range(rows // FRAMES + 1)])
-    return pa.table(
-        {
-            "path": pc.binary_join_element_wise(pa.array(row).cast("string"), ".png", "/frame"),
-            "identity": names.take(pa.array(row * identities // rows)),
-            "clip": clips.take(pa.array(row // FRAMES)),
-            "frame": row % FRAMES,
-        }
+class _NoImages:
+    """Images of a dataset that nothing looks at."""
+
+    def __init__(self) -> None:
+        self.shape: Shape = (0, 1, 1, 3)
+        self.attributes: dict[str, Any] = {}
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def views(self, indices: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
+        raise NotImplementedError
+
+    def check(self) -> None:
+        raise NotImplementedError
+
+
+def _write_manifest(path: Path, rows: int, identities: int) -> None:
+    """Write a manifest with all its columns, in parts."""
+    rng, schema = np.random.default_rng(2), columns.schema()
+    parts = (np.arange(start, min(start + PART, rows)) for start in range(0, rows, PART))
+    parquet.write_parts(
+        path,
+        (
+            pa.table([_column(name, row, rows, identities, rng) for name in schema.names], schema=schema)
+            for row in parts
+        ),
+        metadata={},
     )
+
+
+def _column(name: str, row: np.ndarray, rows: int, identities: int, rng: np.random.Generator) -> pa.Array:
+    """Values of a column for some rows, as long as real ones."""
+    field = columns.schema().field(name)
+    texts = {
+        "path": (row, "{:08d}/frame.png"),
+        "identity": (row * identities // rows, "Actor {:06d}"),
+        "actor": (row * identities // rows, "Actor {:06d}"),
+        "clip": (row // FRAMES, "{:06d}"),
+        "source_sha256": (row, "{:064x}"),
+        "image_sha256": (row, "{:064x}"),
+    }
+    numbers = {"row": row, "frame": row % FRAMES, "fold": np.zeros(len(row))}
+    if name in texts:
+        codes, form = texts[name]
+        return pa.array([form.format(code) for code in codes.tolist()], field.type)
+    if name == "status":
+        return pa.array(["kept"] * len(row), field.type)
+    if name in numbers:
+        return pa.array(numbers[name]).cast(field.type)
+    if pa.types.is_list(field.type):
+        return pa.array(rng.uniform(0, 300, (len(row), 10)).astype(np.float32).tolist(), field.type)
+    if pa.types.is_floating(field.type):
+        return pa.array(rng.uniform(-1, 1, len(row)), field.type)
+    return pa.nulls(len(row), field.type) if field.nullable else pa.array([1] * len(row)).cast(field.type)

@@ -70,22 +70,59 @@ def evaluate(
     Raises:
         DataError: there is no batch.
     """
+    scores = record(
+        batches, table, split=split, path=path, classes=classes, options=options, protocol=protocol
+    )
+    return conclude(scores, path, options=options, resampling=resampling, reference=reference)
+
+
+def record(
+    batches: Iterable[Predictions],
+    table: pa.Table,
+    *,
+    split: str,
+    path: Path,
+    classes: tuple[str, ...] = (),
+    options: MetricOptions,
+    protocol: Mapping[str, Any],
+) -> Scores | ClassScores:
+    """Write `<path>.parquet`, the first half of `evaluate`; afterwards the manifest is not needed any more.
+
+    Returns:
+        Scores of all samples together.
+
+    Raises:
+        DataError: there is no batch.
+    """
     facts = {**protocol, "split": split, "metrics": options.model_dump()}
     if classes:
         facts["classes"] = list(classes)
     schema = (CLASS_SCHEMA if classes else SCHEMA).with_metadata({PROTOCOL: json.dumps(facts)})
-    scores: Scores | ClassScores
-    file = path.with_name(f"{path.name}.parquet")
-    with atomic.replacing(file) as beside:
+    with atomic.replacing(_predictions(path)) as beside:
         recorded = _recorded(batches, table, beside, schema, classes)
         if classes:
-            scores = score_classes(confusion(recorded, len(classes)), classes, split=split)
-        else:
-            scores = score(accumulate(recorded), options, split=split)
-    found = Evaluated(scores, detail(read(file), options, resampling, reference=reference))
+            return score_classes(confusion(recorded, len(classes)), classes, split=split)
+        return score(accumulate(recorded), options, split=split)
+
+
+def conclude(
+    scores: Scores | ClassScores,
+    path: Path,
+    *,
+    options: MetricOptions,
+    resampling: Resampling,
+    reference: bool = False,
+) -> Evaluated:
+    """Write `<path>.json` from what `record` wrote and gave, the second half of `evaluate`."""
+    found = Evaluated(scores, detail(read(_predictions(path)), options, resampling, reference=reference))
     text = json.dumps(found.values, indent=2, allow_nan=False) + "\n"
     atomic.write_text(path.with_name(f"{path.name}.json"), text)
     return found
+
+
+def _predictions(path: Path) -> Path:
+    """The file of predictions that belongs to scores."""
+    return path.with_name(f"{path.name}.parquet")
 
 
 def _recorded(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,12 @@ def _groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield left.combine_chunks()
 
 
-def read(path: Path) -> pa.Table:
+def read(path: Path, *, only: Sequence[str] | None = None) -> pa.Table:
     """Read a manifest.
 
     Args:
         path: the Parquet file, or the folder of the prepared dataset.
+        only: names of the columns that are wanted; None for all.
 
     Returns:
         All rows, dropped ones included, in the columns of `columns.schema()`; see `metadata` for the rest.
@@ -76,18 +77,29 @@ def read(path: Path) -> pa.Table:
     path = path / NAME if path.is_dir() else path
     try:
         with parquet.ParquetFile(path) as file:
-            version.check(_metadata(file.schema_arrow).get("format"), path)
-            table = file.read()
+            schema = file.schema_arrow
+            version.check(_metadata(schema).get("format"), path)
+            known = schema.equals(columns.schema())
+            table = _columns(file, only) if known else None
     except FileNotFoundError:
         raise StoreError(f"no manifest {path}", hint="run elimctl prepare") from None
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path} is damaged: {error}", hint="run elimctl prepare again") from None
-    if not table.schema.equals(columns.schema()):
+    if table is None:
         raise StoreError(
-            f"{path} has the columns {', '.join(table.schema.names)}; "
+            f"{path} has the columns {', '.join(schema.names)}; "
             f"wanted {', '.join(columns.schema().names)}, of the types in columns.toml",
             hint="run elimctl prepare again",
         )
+    return table
+
+
+def _columns(file: parquet.ParquetFile, names: Sequence[str] | None) -> pa.Table:
+    """Columns of a file; some of them one by one, for decoding takes as much memory again as what it gives."""
+    if names is None:
+        return file.read()
+    table = pa.table({name: file.read(columns=[name])[name] for name in names})
+    pa.default_memory_pool().release_unused()
     return table
 
 

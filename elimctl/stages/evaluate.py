@@ -9,10 +9,10 @@ import torch
 
 from elimctl import atomic
 from elimctl.evaluate.detail import AnyDetail, Resampling
-from elimctl.evaluate.evaluate import Evaluated, evaluate
+from elimctl.evaluate.evaluate import Evaluated, conclude, record
 from elimctl.evaluate.predict import Predictions, predictions
 from elimctl.evaluate.score import MetricOptions
-from elimctl.stages.dataset import Dataset, open_dataset
+from elimctl.stages.dataset import SCORED, Dataset, open_dataset
 from elimctl.stages.flips import Flips, original_first
 from elimctl.stages.task import AnyScores, Task, trained_task
 from elimctl.train import hardware, run
@@ -92,7 +92,7 @@ def evaluate_run(
     found = run.Run(workspace.run(name))
     config = found.config()
     model, progress = run.load_model(found)
-    dataset = open_dataset(workspace.dataset(data or config.data.name))
+    dataset = open_dataset(workspace.dataset(data or config.data.name), only=SCORED)
     fold = config.data.fold if fold is None else fold
     if data is None:
         found.require_manifest(dataset.digest)
@@ -108,30 +108,33 @@ def evaluate_run(
         device=on,
     )
     path = found.folder / "eval" / _stem(split, dataset.name, fold, trained=config.data)
-    evaluated = evaluate(
+    options = options or MetricOptions()
+    name = dataset.name
+    scores = record(
         track(batches, count),
         dataset.table,
         split=split,
         path=path,
         classes=task.classes,
-        options=options or MetricOptions(),
+        options=options,
         protocol={
             "run": found.name,
             "step": progress.step,
-            "dataset": dataset.name,
+            "dataset": name,
             "manifest": dataset.digest,
             "fold": fold,
         },
-        resampling=resampling or Resampling(),
-        reference=reference,
     )
     flips = None
     if split == "train" and data is None:
         flips = original_first(model, dataset, task, config, device=on)
         if flips is not None:
             atomic.write_text(path.with_name("flips.json"), json.dumps(asdict(flips), indent=2) + "\n")
+    del dataset, batches  # the manifest of a million rows is 90 MB, and their predictions are read now
+    resampling = resampling or Resampling()
+    evaluated = conclude(scores, path, options=options, resampling=resampling, reference=reference)
     predictions = path.with_name(f"{path.name}.parquet")
-    return Evaluation(found.name, dataset.name, progress.step, evaluated, predictions, flips)
+    return Evaluation(found.name, name, progress.step, evaluated, predictions, flips)
 
 
 def _stem(split: str, dataset: str, fold: int, *, trained: DataConfig) -> str:
