@@ -15,6 +15,8 @@ def temporal(
     run: options.Run = None,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
+    resamples: evaluate.Resamples = None,
+    seed: evaluate.Seed = 0,
     device: options.Device = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,
@@ -30,43 +32,41 @@ def temporal(
     from elimctl.train.temporal import TemporalSettings
 
     values = recipes.read(recipe, sets=sets)
+    forms = validate(MetricOptions, values["eval"], where="eval")
     found = temporal_run(
         workspaces.locate(workspace),
         name=run,
         split=split,
         settings=validate(TemporalSettings, values["temporal"], where="temporal"),
-        options=validate(MetricOptions, values["eval"], where="eval"),
+        options=forms,
+        resampling=evaluate.resampling(resamples, seed),
         device=device,
         track=lambda items, what, count: console.track(items, what, total=count),
     )
     if as_json:
         console.show_json(asdict(found) | {"head": str(found.head), "predictions": str(found.predictions)})
         return
-    _show(found, title=f"{found.run} on {found.dataset}, {split}")
+    _show(found, title=f"{found.run} on {found.dataset}, {split}: {found.static.count:,} frames")
     console.say(
         "static: the run's own head; alone: the temporal head's network, which sees each frame by itself; "
         "by time: temporal - alone"
+        + ("" if forms == MetricOptions() else ", of the usual forms of all metrics")
     )
+    if found.by_time.no_interval:
+        console.say(found.by_time.no_interval)
     console.say(f"epoch {found.best_epoch} of {found.epochs} kept, {found.windows:,} windows")
     console.say(f"head in {found.head}, predictions in {found.predictions}")
 
 
 def _show(found: "Comparison", *, title: str) -> None:
     """The table of all heads' scores."""
-    ends = {(change.axis, change.metric): (change.low, change.high) for change in found.by_time}
+    heads = (found.static, found.alone, found.temporal)
     rows = []
-    for axis, cells in found.temporal.cells.items():
-        for metric, temporal in cells.items():
-            static, alone = (scores.cells[axis][metric] for scores in (found.static, found.alone))
-            interval = evaluate.ends(*ends.get((axis, metric), (None, None)))
-            rows.append((axis, evaluate.label(metric), static, alone, temporal, temporal - alone, interval))
-    columns = (
-        f"{found.static.count:,} frames",
-        "",
-        "static",
-        "alone",
-        "temporal",
-        "by time",
-        "95 % interval",
-    )
+    for change in found.by_time.changes:
+        metric, axis = change.metric, change.axis or ""
+        scores = [head.cells[axis][metric] for head in heads]
+        difference = None if change.undefined else change.difference
+        interval = evaluate.ends(change.low, change.high)
+        rows.append((evaluate.label(metric), axis, *scores, difference, interval))
+    columns = ("", "", "static", "alone", "temporal", "by time", "95 % interval")
     console.show_table(columns, rows, title=title)

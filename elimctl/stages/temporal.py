@@ -1,7 +1,7 @@
 """From a run to a temporal head on its features, and what time adds to its scores."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError
-from elimctl.evaluate.compare import Change, compare
+from elimctl.evaluate.compare import Comparison as Differences
+from elimctl.evaluate.compare import compare
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.evaluate import evaluate
 from elimctl.evaluate.predict import known_predictions
@@ -55,8 +56,8 @@ class Comparison:
         alone: scores on the same frames of the temporal head's network, trained alike, which sees each frame
             by itself: what it is better than the run's head is not due to time.
         temporal: scores of the temporal head.
-        by_time: how the temporal head's scores differ from those of `alone`, with paired intervals; empty
-            where another form than the usual was asked of a metric.
+        by_time: how the temporal head's scores differ from those of `alone`, with paired intervals; of the
+            usual forms of all metrics, whatever was asked for.
         head: the file of the temporal head.
         predictions: the Parquet file of its predictions.
     """
@@ -70,7 +71,7 @@ class Comparison:
     static: Scores
     alone: Scores
     temporal: Scores
-    by_time: list[Change]
+    by_time: Differences
     head: Path
     predictions: Path
 
@@ -106,6 +107,7 @@ def temporal_run(
     split: str = "val",
     settings: TemporalSettings | None = None,
     options: MetricOptions | None = None,
+    resampling: Resampling | None = None,
     device: str | None = None,
     track: Track = lambda items, _what, _count: items,
 ) -> Comparison:
@@ -120,6 +122,7 @@ def temporal_run(
         split: the split to score.
         settings: the head and its training.
         options: the form of each metric.
+        resampling: how intervals are made.
         device: None for the one the run was trained on.
         track: wraps the batches of images, and then the epochs of each head.
 
@@ -159,10 +162,10 @@ def temporal_run(
     path = job.run.folder / "temporal" / "head.safetensors"
     training.save(path, temporal, facts=facts)
 
-    options = options or MetricOptions()
+    options, resampling = options or MetricOptions(), resampling or Resampling()
 
     def scores(preds: np.ndarray, stem: str) -> Scores:
-        return _score(job, preds, split, path.with_name(stem), options, facts)
+        return _score(job, preds, path.with_name(stem), options, resampling, facts | {"split": split})
 
     static = scores(_project(model.to(job.device), scored.features, job.device), f"{split}-static")
     by_frame = scores(training.predict(alone, scored), f"{split}-alone")
@@ -177,7 +180,7 @@ def temporal_run(
         static=static,
         alone=by_frame,
         temporal=by_window,
-        by_time=_changes(path, split) if options == MetricOptions() else [],
+        by_time=_differences(path, split, resampling),
         head=path,
         predictions=path.with_name(f"{split}.parquet"),
     )
@@ -267,26 +270,26 @@ def _frames(part: _Part, cached: cache.Features) -> Frames:
 
 
 def _score(
-    job: _Job, preds: np.ndarray, split: str, path: Path, options: MetricOptions, facts: Values
+    job: _Job, preds: np.ndarray, path: Path, options: MetricOptions, resampling: Resampling, facts: Values
 ) -> Scores:
     """Score predictions of the frames that are scored, and write them as `elimctl eval` does."""
     samples = job.scored.samples
     evaluated = evaluate(
         known_predictions(preds, samples.index, samples.target, batch_size=BATCH),
         job.dataset.table,
-        split=split,
+        split=facts["split"],
         path=path,
         options=options,
         protocol=facts,
-        resampling=Resampling(),
+        resampling=resampling,
     )
     return cast(Scores, evaluated.scores)  # no classes were named
 
 
-def _changes(path: Path, split: str) -> list[Change]:
-    """How the predictions of the temporal head differ in their scores from those of single frames."""
+def _differences(path: Path, split: str, resampling: Resampling) -> Differences:
+    """How the scores of the temporal head differ from those of single frames."""
     alone, temporal = (read(path.with_name(f"{stem}.parquet")) for stem in (f"{split}-alone", split))
-    return compare(alone, temporal, Resampling()).changes
+    return replace(compare(alone, temporal, resampling), a="alone", b="temporal")
 
 
 def _project(model: nn.Module, values: Float32[Tensor, "n d"], on: torch.device) -> np.ndarray:

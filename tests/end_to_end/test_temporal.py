@@ -38,6 +38,7 @@ def test_a_head_is_trained_and_shown_beside_the_runs_own(trained, call, capsys, 
     for word in ("static", "alone", "temporal", "by time", "95 %", "8 frames", "CCC", "arousal"):
         assert word in out
     assert "head in" in err
+    assert "no interval, at least 5 wanted" in err
     folder = trained / "runs" / "elim-al-1"
     head, record = temporal.load(folder / "temporal" / "head.safetensors")
     assert (head.centre.shape, record["settings"]["epochs"]) == ((64,), 4)
@@ -68,11 +69,12 @@ def test_again_it_takes_the_cached_features_and_writes_equal_bytes(trained, call
     assert written_at(trained / "data") == cached
     stored = json.loads((trained / "runs" / "elim-al-1" / "temporal" / "all.json").read_text())
     assert shown["temporal"].items() <= stored.items()
-    for change in shown["by_time"]:
+    for change in shown["by_time"]["changes"]:
         place = (change["axis"], change["metric"])
         of = [shown[head][place[0]][place[1]] for head in ("alone", "temporal")]
         assert (change["a"], change["b"]) == pytest.approx(of, abs=1e-9), place
-    assert len(shown["by_time"]) == 15
+    assert len(shown["by_time"]["changes"]) == 15
+    assert (shown["by_time"]["identities"], shown["by_time"]["no_interval"]) == (12, None)
     assert shown["temporal"]["count"] == shown["alone"]["count"] == shown["static"]["count"]
     assert not list(trained.rglob("*.tmp"))
 
