@@ -1,5 +1,6 @@
 """The tables of `elimctl eval --slice`, `--calibration`, `--invariance` and `--smooth`."""
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from elimctl.cli import console
@@ -9,15 +10,17 @@ if TYPE_CHECKING:
     from elimctl.evaluate.calibration import Reliability
     from elimctl.evaluate.invariance import Measured
     from elimctl.evaluate.slices import Gap, Slice, Slices
-    from elimctl.evaluate.smoothing import Smoothing
+    from elimctl.evaluate.smoothing import Smoothing, Stage
     from elimctl.evaluate.spread import Deviation
     from elimctl.stages.analyses import Analyses
 
 SHOWN = 10  # slices at either end of the order of their scores; the file has all
+NEEDED = 5  # columns of a table of slices that are shown whatever room there is
+SHORTEST = 8  # letters of a slice's name that are
 
 
 def show(found: "Analyses") -> None:
-    """The tables of what was asked for."""
+    """The tables of what was made of what was asked for; `end` tells why others were not."""
     for sliced in (found.slices or {}).values():
         _show_slices(sliced)
     for axis, reliability in (found.calibration or {}).items():
@@ -28,6 +31,20 @@ def show(found: "Analyses") -> None:
         _show_smoothing(found.smoothing)
 
 
+def end(found: "Analyses") -> None:
+    """End with an error if something that was asked for could not be told; of several the last is raised.
+
+    Raises:
+        ElimctlError: something could not.
+    """
+    if not found.failed:
+        return
+    *others, last = found.failed
+    for error in others:
+        console.error(error.message, error.hint)
+    raise last
+
+
 def _show_slices(found: "Slices") -> None:
     """A row per slice, and the widest gap; of many slices the lowest and the highest."""
     of_axes = "mean" in found.slices[0].scores
@@ -35,19 +52,51 @@ def _show_slices(found: "Slices") -> None:
     if len(shown) > 2 * SHOWN:
         order = sorted(shown, key=lambda part: _shown(part, of_axes)[0] or 0.0)
         shown = order[:SHOWN] + order[-SHOWN:]
-    scores = ("CCC", "95 % interval", "valence", "arousal")
+    scores = ["CCC", "95 % interval", "valence", "arousal"]
     if not of_axes:
-        scores = ("accuracy", "95 % interval", "balanced", "F1")  # type: ignore[assignment]
-    console.show_table(
-        ("", "samples", "identities", *scores),
-        [(part.name, part.count, part.identities, *_shown(part, of_axes)) for part in shown],
-        title=f"by {found.column}",
+        scores = ["accuracy", "95 % interval", "balanced", "F1"]
+    columns, rows, whole = _fitted(
+        ["", "n", "id", *scores],
+        [[part.name, part.count, part.identities, *_shown(part, of_axes)] for part in shown],
     )
+    console.show_table(columns, rows, title=f"by {found.column}: n samples of id identities")
+    if not whole:
+        console.say("for lack of room not all is shown; the file has it")
+    if found.remark:
+        console.say(found.remark)
     if len(shown) < len(found.slices):
         console.say(f"the {SHOWN} lowest and {SHOWN} highest of {len(found.slices):,}; the file has all")
     gaps = {"CCC": found.gaps["mean"]["ccc"]} if of_axes else {"accuracy": found.gaps["accuracy"]}
     for name, gap in gaps.items():
         console.say(f"{name} by {found.column}: {_gap(gap, found)}")
+
+
+def _fitted(columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]], bool]:
+    """A table of which each row takes one line of the terminal, and whether nothing had to be left out."""
+
+    def lacking() -> int:
+        cells = zip(columns, *rows, strict=True)
+        return 1 + sum(3 + max(map(_width, column)) for column in cells) - shutil.get_terminal_size().columns
+
+    whole = lacking() <= 0
+    if not whole:
+        columns, rows = columns[:NEEDED], [row[:NEEDED] for row in rows]
+    if (over := lacking()) > 0:
+        room = max(max(len(row[0]) for row in rows) - over, SHORTEST)
+        rows = [[_shortened(row[0], room), *row[1:]] for row in rows]
+    return columns, rows, whole
+
+
+def _width(value: Any) -> int:
+    """Letters that a cell of the table takes."""
+    if isinstance(value, float):
+        return len(f"{value:.3f}")
+    return len(f"{value:,}" if isinstance(value, int) else value or "-")
+
+
+def _shortened(name: str, room: int) -> str:
+    """A name of at most so many letters, its end left where it is too long: there names differ."""
+    return name if len(name) <= room else "\N{HORIZONTAL ELLIPSIS}" + name[len(name) - room + 1 :]
 
 
 def _shown(part: "Slice", of_axes: bool) -> list[Any]:
@@ -63,12 +112,16 @@ def _shown(part: "Slice", of_axes: bool) -> list[Any]:
 
 def _gap(gap: "Gap | None", found: "Slices") -> str:
     """The widest gap in words."""
+    from elimctl.evaluate.binning import UNKNOWN
+
+    if gap is None and all(part.name == UNKNOWN for part in found.slices):
+        return f"no gap, no sample has a value of {found.column}"
     if gap is None:
         return "no gap, fewer than two slices have enough samples and labels that vary"
     between = ends(gap.low, gap.high)
     sure = f"95 % interval {between}" if between else "no interval over so few identities"
     return (
-        f"widest gap {gap.gap:.3f} ({sure}), from {gap.smallest} to {gap.largest}, "
+        f'widest gap {gap.gap:.3f} ({sure}), lowest in "{gap.smallest}", highest in "{gap.largest}", '
         f"among {len(found.compared):,} slices"
     )
 
@@ -83,16 +136,14 @@ def _show_reliability(found: "Reliability", axis: str) -> None:
         ],
         title=f"reliability of {axis}, means of bins",
     )
-    slope = _with_interval(found.slope, found.slope_interval)
-    intercept = _with_interval(found.intercept, found.intercept_interval)
-    console.say(
-        f"{axis}: expected calibration error {found.error:.3f}; true = {intercept} + {slope} x predicted"
-    )
+    line = "predictions are constant, so no line leads from them to the labels"
+    if found.slope is not None:
+        slope = _with_interval(found.slope, found.slope_interval)
+        line = f"true = {_with_interval(found.intercept, found.intercept_interval)} + {slope} x predicted"
+    console.say(f"{axis}: expected calibration error {found.error:.3f}; {line}")
 
 
-def _with_interval(value: float | None, interval: list[float] | None) -> str:
-    if value is None:
-        return "(not defined: predictions are constant)"
+def _with_interval(value: float, interval: list[float] | None) -> str:
     return f"{value:.3f}" + (f" ({ends(*interval)})" if interval else "")
 
 
@@ -130,24 +181,27 @@ def _deviations(found: "Deviation | None") -> tuple[float | None, ...]:
 
 
 def _show_smoothing(found: "Smoothing") -> None:
-    """Scores before and after."""
-    before, after, change = found.before, found.after, found.difference
-    rows = [
-        (
-            label(metric),
-            axis,
-            value,
-            after.scores[axis][metric],
-            change.scores[axis][metric],
-            ends(*(change.intervals[axis][metric] or (None, None))),
-        )
-        for axis, values in before.scores.items()
-        for metric, value in values.items()
-    ]
+    """Scores before and after; of a window of one frame there is nothing to show."""
     tried = ", ".join(f"{one.window}: {one.ccc:.3f}" for one in found.candidates)
+    if found.window == 1:
+        console.say(f"no smoothing: no window does better on the training clips (CCC by window: {tried})")
+        return
+    metrics = found.before.scores["mean"]
     console.show_table(
         ("", "", "before", "after", "difference", "95 % interval"),
-        rows,
+        [_smoothed(found, axis, metric) for metric in metrics for axis in found.before.scores],
         title=f"moving average over {found.window} frames",
     )
+    if found.remark:
+        console.say(found.remark)
     console.say(f"CCC of the training clips by window, of which the best was taken: {tried}")
+
+
+def _smoothed(found: "Smoothing", axis: str, metric: str) -> tuple[str | float | None, ...]:
+    """A line of the table; what is not defined is a dash."""
+
+    def value(stage: "Stage") -> float | None:
+        return None if f"{axis}.{metric}" in stage.undefined else stage.scores[axis][metric]
+
+    between = ends(*(found.difference.intervals[axis][metric] or (None, None)))
+    return label(metric), axis, value(found.before), value(found.after), value(found.difference), between

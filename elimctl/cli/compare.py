@@ -41,18 +41,7 @@ def compare(
         return
     console.show_table(
         ("metric", "", "a", "b", "b - a", "95 % interval", "real"),
-        [
-            (
-                evaluate.label(change.metric),
-                change.axis or "",
-                change.a,
-                change.b,
-                change.difference,
-                evaluate.ends(change.low, change.high),
-                change.real,
-            )
-            for change in found.changes
-        ],
+        [_row(change) for change in found.changes],
         title=f"a: {found.a}, b: {found.b} on {found.dataset}, {found.split}: {found.count:,} samples, "
         f"{found.identities:,} identities",
     )
@@ -61,14 +50,33 @@ def compare(
             console.say(sentence(found, change))
 
 
+def _row(change: "Change") -> tuple[str | float | None, ...]:
+    """A line of the table: dashes for what is not defined, or cannot be said without an interval."""
+    a, b = (None if run in change.undefined else value for run, value in (("a", change.a), ("b", change.b)))
+    return (
+        evaluate.label(change.metric),
+        change.axis or "",
+        a,
+        b,
+        None if change.undefined else change.difference,
+        evaluate.ends(change.low, change.high),
+        None if change.low is None else change.real,
+    )
+
+
 def sentence(found: "Comparison", change: "Change") -> str:
     """Whether two runs differ in one score, in one sentence."""
     name = evaluate.label(change.metric)
+    if change.undefined:
+        lacking = " and ".join(found.a if run == "a" else found.b for run in change.undefined)
+        return f"{name}: not defined for {lacking} (predictions or labels are constant)"
     said = f"{name}: {found.b} has {change.b:.3f}, {found.a} has {change.a:.3f}"
     if found.no_interval:
         return f"{said}; whether that is real cannot be said ({found.no_interval})"
     if change.low is None or change.high is None:
-        return f"{said}; no identity differs"
+        if change.difference == 0:
+            return f"{said}; no identity differs"
+        return f"{said}; the difference is the same in every identity, so it has no interval"
     between = f"95 % interval of the difference {change.low:+.3f} to {change.high:+.3f}"
     if not change.real:
         return f"{said}; no difference is shown ({between})"

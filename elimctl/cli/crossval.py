@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,6 +83,7 @@ def crossval(
             "scored on; elimctl data audit tells more"
         )
     name = run or f"{config.method_name}-{config.model.name.replace('/', '-')}-cv"
+    stage.require_place(place, name, found.numbers)
     jobs = {fold: _job(name, tables, folder.name, fold, config.train.seed) for fold in found.numbers}
     for number, (fold, job) in enumerate(jobs.items(), start=1):
         console.say(f"{number}/{len(jobs)}  fold {fold} held out")
@@ -92,6 +93,7 @@ def crossval(
         name,
         folder,
         {fold: job.name for fold, job in jobs.items()},
+        of=found.of,
         leaks=found.leaks,
         options=validate(MetricOptions, tables["eval"], where="eval"),
         resampling=evaluate.resampling(resamples, 0),
@@ -174,7 +176,7 @@ def _train_on_ranks(place: "Workspace", job: "Job", nproc: int, limit_s: float |
 
 
 def _show(found: "CrossValidation") -> None:
-    """Scores fold by fold, pooled, and their mean over the folds."""
+    """Scores fold by fold, pooled, and their mean over the folds; what is not defined is a dash."""
     of_axes = "mean" in found.over_folds
     names: list[tuple[str, ...]] = [(axis, "ccc") for axis in ("mean", "valence", "arousal")]
     heads = ["CCC", "valence", "arousal"]
@@ -184,18 +186,43 @@ def _show(found: "CrossValidation") -> None:
     parts = [(f"fold {fold.fold}", fold.evaluated) for fold in found.folds] + [("pooled", found.pooled)]
     rows: list[tuple[Any, ...]] = []
     for title, part in parts:
+        undefined = part.values.get("undefined") or ()
         between = _at(part.values["intervals"], names[0])
-        scores = [_at(part.values, name) for name in names]
-        counts = (part.values["count"], part.values["identities"])
-        rows.append((title, *counts, scores[0], evaluate.ends(*(between or (None, None))), *scores[1:]))
-    for title, key in (("mean", "mean"), ("spread", "spread")):
+        scores = [None if ".".join(name) in undefined else _at(part.values, name) for name in names]
+        identities = part.values["identities"]
+        rows.append((title, identities, scores[0], evaluate.ends(*(between or (None, None))), *scores[1:]))
+    for key in ("mean", "spread"):
         first, *others = (_at(found.over_folds, name)[key] for name in names)
-        rows.append((title, None, None, first, None, *others))
-    columns = ("", "samples", "identities", heads[0], "95 % interval", *heads[1:])
-    console.show_table(columns, rows, title=f"{found.name} on {found.dataset}")
-    console.say(
+        rows.append((key, None, first, None, *others))
+    columns = ("", "identities", heads[0], "95 % interval", *heads[1:])
+    console.show_table(columns, rows, title=f"{found.name} on {found.dataset}: {_counted(found)}")
+    for line in _remarks(found, names):
+        console.say(line)
+
+
+def _counted(found: "CrossValidation") -> str:
+    """What was pooled."""
+    samples = f"{found.pooled.values['count']:,} samples"
+    held = len(found.folds)
+    return f"{samples}, {held} folds" if held == found.of else f"{samples}, {held} of {found.of} folds"
+
+
+def _remarks(found: "CrossValidation", names: list[tuple[str, ...]]) -> Iterator[str]:
+    """What the table cannot say."""
+    left_out = {" ".join(name): _at(found.over_folds, name)["left_out"] for name in names}
+    lacking = [f"{name} of {evaluate.plural(count, 'fold')}" for name, count in left_out.items() if count]
+    if lacking:
+        yield f"not defined, shown as - and not in mean and spread: {', '.join(lacking)}"
+    if len(found.folds) < found.of:
+        yield f"{len(found.folds)} of {found.of} folds were held out; samples of the others are not pooled"
+    yield from evaluate.remarks_on_identities(found.pooled.detail)
+    yield (
         "pooled: all samples at once, each predicted by the run that held its fold out; intervals are over "
         "identities. mean, spread: of the folds, the latter their standard deviation"
+    )
+    yield (
+        "each run kept the checkpoint that was best on the fold that it held out, and is scored on that very "
+        "fold: scores are optimistic"
     )
 
 

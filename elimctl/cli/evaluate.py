@@ -11,13 +11,15 @@ from elimctl.cli import console, options
 if TYPE_CHECKING:
     from elimctl.evaluate.classes import ClassScores
     from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling
-    from elimctl.evaluate.score import Scores
+    from elimctl.evaluate.score import MetricOptions, Scores
+    from elimctl.stages.evaluate import Evaluation
 
 Resamples = Annotated[
     int | None, Option(min=100, help="Resamples that intervals are made of [default: 10000].")
 ]
 Seed = Annotated[int, Option(min=0, help="Seed of the resamples.")]
 
+FEW = 8  # identities of equal size; intervals of more hold the truth in 93 % and more (docs/evaluation.md)
 RATES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 
 
@@ -56,11 +58,13 @@ def evaluate(
     """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
-    from elimctl.cli.analyses import show as show_analyses  # it uses this file
+    from elimctl.cli.analyses import end as end_analyses  # it uses this file
+    from elimctl.cli.analyses import show as show_analyses
     from elimctl.config import validate
     from elimctl.evaluate.score import MetricOptions
     from elimctl.stages import analyses
     from elimctl.stages.evaluate import evaluate_run
+    from elimctl.stages.seen import trained_on
 
     asked = analyses.Asked(tuple(slices or ()), calibration, invariance, smooth)
     analyses.require_columns(asked.slices)
@@ -79,20 +83,35 @@ def evaluate(
         track=lambda batches, count: console.track(batches, split, total=count),
     )
     analyse = partial(analyses.analyse, place, found, asked, resampling=drawn, device=device, track=_track)
+    seen = trained_on(place, found)
     if as_json:
-        console.show_json(found.evaluated.values | analyse().values)
+        more = analyse()
+        console.show_json(found.evaluated.values | {"trained_on_identities": seen} | more.values)
+        end_analyses(more)
         return
     show_scores(found.scores, found.detail, title=f"{found.run} on {found.dataset}, {split}")
+    _say_more(found, metric, seen=seen)
+    more = analyse()
+    show_analyses(more)
+    console.say(f"predictions in {found.predictions}")
+    end_analyses(more)
+
+
+def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None) -> None:
+    """What goes with the scores of a run: their forms, who was trained on, what became of flipped labels."""
     if not hasattr(found.scores, "confusion"):
         forms = "  ".join(f"{key} {value}" for key, value in metric.model_dump().items())
         console.say(f"forms of the metrics: {forms}")
+        for line in _of_other_forms(metric):
+            console.say(line)
+    if seen:
+        everybody = plural(found.detail.identities, "identity", "identities")
+        console.say(f"{seen:,} of {everybody} were trained on: these scores say little of other people")
     if found.flips is not None:
         console.say(
             f"of {found.flips.count:,} flipped samples the latent distribution ranks the original class "
             f"first for {found.flips.original_first:.1%} (a guess: {found.flips.chance:.1%})"
         )
-    show_analyses(analyse())
-    console.say(f"predictions in {found.predictions}")
 
 
 def _track(batches: Iterable[Any], what: str, count: int) -> Iterator[Any]:
@@ -111,18 +130,40 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
     from elimctl.evaluate.classes import ClassScores
     from elimctl.evaluate.detail import ClassDetail, Detail
 
-    counted = f"{scores.count:,} samples"
+    counted = plural(scores.count, "sample")
     if isinstance(scores, ClassScores):
         assert detail is None or isinstance(detail, ClassDetail)
         _show_classes(scores, detail, title=title)
     elif isinstance(detail, Detail):
-        counted += f", {detail.identities:,} identities, {detail.clips:,} clips"
+        counted += f", {plural(detail.identities, 'identity', 'identities')}, {plural(detail.clips, 'clip')}"
         _show_detail(scores, detail, title=f"{title}: {counted}")
     else:
         rows = [(axis, *values.values()) for axis, values in scores.cells.items()]
         console.show_table((counted, *map(label, scores.cells["mean"])), rows, title=title)
-    if detail is not None and detail.no_interval:
-        console.say(detail.no_interval)
+    if detail is not None:
+        for line in remarks_on_identities(detail):
+            console.say(line)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A number of things."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
+    """How far the identities of a split carry its intervals."""
+    from elimctl.manifest.row import NO_GROUP
+
+    if detail.unidentified:
+        samples = plural(detail.unidentified, "sample")
+        yield f"{samples} of unknown identity: together they are one of the {detail.identities:,}, {NO_GROUP}"
+    if detail.no_interval:
+        yield detail.no_interval
+        return
+    equal = detail.effective_identities
+    if equal < FEW:
+        weigh = "are few" if round(equal) >= detail.identities else f"weigh like {equal:.0f} equal ones"
+        yield f"the {detail.identities:,} identities {weigh}: intervals may be too narrow"
 
 
 def label(metric: str) -> str:
@@ -132,7 +173,10 @@ def label(metric: str) -> str:
 
 def ends(low: float | None, high: float | None) -> str | None:
     """An interval as tables have it."""
-    return None if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    if low is None or high is None:
+        return None
+    low, high = (round(end, 3) + 0.0 for end in (low, high))  # + 0.0: no "-0.000"
+    return f"{low:.3f} to {high:.3f}"
 
 
 def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
@@ -151,8 +195,11 @@ def _row(scores: "Scores", detail: "Detail", axis: str, metric: str) -> list[str
     defined = f"{axis}.{metric}" not in detail.undefined
     row = [label(metric), axis, scores.cells[axis][metric] if defined else None]
     row.append(ends(*(detail.intervals[axis][metric] or (None, None))))
+    # PCC by the public code's formula is 0 / 0 where ours is; CCC and SAGR are where ours are, but for labels
+    # of 0, which never agree by that formula and are not compared by `eval.sagr_zero=skip`
+    shown = defined or metric == "sagr"
     row += [part.means[axis][metric] for part in (detail.per_identity, detail.per_clip)]
-    return row if detail.reference is None else [*row, detail.reference[axis][metric]]
+    return row if detail.reference is None else [*row, detail.reference[axis][metric] if shown else None]
 
 
 def _remarks(detail: "Detail") -> Iterator[str]:
@@ -174,6 +221,20 @@ def _remarks(detail: "Detail") -> Iterator[str]:
         )
 
 
+def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
+    """Why scores of some metrics have neither intervals nor means over identities and clips."""
+    from elimctl.evaluate.detail import has_intervals
+    from elimctl.evaluate.sums import METRICS
+
+    lacking = [label(name) for name, has in zip(METRICS, has_intervals(metric), strict=True) if not has]
+    *others, last = lacking or [""]
+    if others:
+        names = f"{', '.join(others)} and {last}"
+        yield f"{names} in such forms have neither intervals nor means by identity and clip"
+    elif last:
+        yield f"{last} in such a form has neither intervals nor means by identity and clip"
+
+
 def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title: str) -> None:
     """The table of scores, and that of what was taken for what."""
     found = detail.intervals if detail else {}
@@ -181,9 +242,10 @@ def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title:
         (label(name), value, ends(*(found.get(name) or (None, None))))
         for name, value in scores.logged.items()
     ]
-    console.show_table((f"{scores.count:,} samples", "score", "95 % interval"), rows, title=title)
-    short = [name[:4] for name in scores.classes]  # eight of them fit into 80 columns
+    console.show_table((plural(scores.count, "sample"), "score", "95 % interval"), rows, title=title)
+    short = [name[:4] for name in scores.classes]  # eight of them fit into 80 columns, without commas
     console.show_table(
-        ("true / predicted", *short),
-        [(name, *counts) for name, counts in zip(scores.classes, scores.confusion, strict=True)],
+        ("true", *short),
+        [(name, *map(str, counts)) for name, counts in zip(scores.classes, scores.confusion, strict=True)],
+        title="predicted",
     )

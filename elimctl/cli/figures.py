@@ -7,6 +7,8 @@ from typer import Argument, Option
 
 from elimctl.cli import console, options
 
+LONGEST = 240  # characters of a title or a reason: a name from data may have thousands
+
 
 def figures(
     runs: Annotated[
@@ -22,7 +24,17 @@ def figures(
     only: Annotated[
         list[str] | None, Option(metavar="NAME", help="Draw this figure alone; repeatable.")
     ] = None,
-    dark: Annotated[bool, Option("--dark", help="Light lines on a dark ground.")] = False,
+    pair: Annotated[
+        list[str] | None,
+        Option(
+            metavar="REFERENCE:TARGET",
+            help="Match these identities in shift_bars and plan_map (the first pair); repeatable "
+            "[default: some that are drawn].",
+        ),
+    ] = None,
+    dark: Annotated[
+        bool, Option("--dark", help="Light lines on a dark ground, in a folder dark of their own.")
+    ] = False,
     device: options.Device = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,
@@ -33,6 +45,7 @@ def figures(
     from elimctl import workspace as workspaces
     from elimctl.errors import DataError
     from elimctl.figures.style import DARK, LIGHT
+    from elimctl.figures.words import counted, printable, shortened
     from elimctl.stages.figures import draw_runs
 
     drawn = list(
@@ -43,6 +56,7 @@ def figures(
             out=out,
             faces=faces,
             only=only or (),
+            pairs=pair or (),
             look=DARK if dark else LIGHT,
             device=device,
             track=lambda batches, count: console.track(batches, "features", total=count),
@@ -52,11 +66,15 @@ def figures(
         console.show_json([asdict(folder) for folder in drawn])
     else:
         for folder in drawn:
-            rows = [(made.name, made.title) for made in folder.made]
-            rows += [(name, f"not drawn: {why}") for name, why in folder.skipped.items()]
+            rows = [(made.name, shortened(made.title, LONGEST)) for made in folder.made]
+            rows += [
+                (name, f"not drawn: {shortened(printable(why), LONGEST)}")
+                for name, why in folder.skipped.items()
+            ]
             console.show_table(("figure", "what"), rows, title=", ".join(folder.runs))
-            counted = "1 figure" if len(folder.made) == 1 else f"{len(folder.made)} figures"
-            console.say(f"{counted} in {folder.folder}")
+            console.say(f"{counted(len(folder.made), 'figure')} in {folder.folder}")
     if not any(folder.made for folder in drawn):
-        reasons = dict.fromkeys(why for folder in drawn for why in folder.skipped.values())
+        reasons = dict.fromkeys(
+            shortened(printable(why), LONGEST) for folder in drawn for why in folder.skipped.values()
+        )
         raise DataError(f"no figure could be drawn: {'; '.join(reasons)}", hint="run elimctl eval first")

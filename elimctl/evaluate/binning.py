@@ -1,5 +1,6 @@
 """A column of the manifest cut into parts: categories as they are, numbers in bins, missing values apart."""
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,7 +17,9 @@ UNKNOWN = "unknown"
 QUANTILES = 4  # bins of equally many samples that numbers are cut into
 FEW = 10  # different numbers, up to which each is a part of its own
 MOST = 5000  # parts; more than that are no parts but samples
-DIGITS = range(3, 18)  # of the ends of bins, as few of these as tell them apart
+DIGITS = 3  # of the ends of bins; more where these do not tell them apart
+OWN_DIGITS = 6  # of numbers that are parts of their own; likewise
+MOST_DIGITS = 17  # tell any two float64 apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +28,8 @@ class Parts:
 
     Args:
         code: part of each sample, 0 to the number of parts - 1.
-        names: of the parts that have samples: numbers and bins ascending, words in alphabetical order,
-            `UNKNOWN` last.
+        names: of the parts that have samples, each another one: numbers and bins ascending, groups of ages
+            from the youngest, other words in alphabetical order, `UNKNOWN` last.
     """
 
     code: Int64[np.ndarray, " n"]
@@ -72,10 +75,16 @@ def _words(values: pa.ChunkedArray, column: str) -> Parts:
             f"{MOST:,} wanted of slices",
             hint="slice by a column that many samples share, such as age_group, gender or expression",
         )
-    ordered = sorted(names, key=lambda name: (name == UNKNOWN, name))
+    ordered = sorted(names, key=lambda name: (name == UNKNOWN, _years(name, column), name))
     place = {name: number for number, name in enumerate(ordered)}
     code = np.array([place[name] for name in names], np.int64)[encoded.indices.to_numpy()]
     return Parts(code, tuple(ordered))
+
+
+def _years(name: str, column: str) -> int:
+    """First year of a group of ages (`4-19`, `70+`), by which these are in order; 0 for all other words."""
+    first = re.match(r"\d+", name) if column == "age_group" else None
+    return int(first.group()) if first else 0
 
 
 def _ages(ages: Float64[np.ndarray, " n"]) -> Parts:
@@ -91,21 +100,22 @@ def _numbers(numbers: Float64[np.ndarray, " n"]) -> Parts:
     different = np.unique(numbers[known])
     if len(different) <= FEW:
         code = np.where(known, np.searchsorted(different, numbers), len(different))
-        return _present(code, [f"{value:g}" for value in different] + [UNKNOWN])
+        return _present(code, [*_distinct(different, OWN_DIGITS), UNKNOWN])
     edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, QUANTILES + 1)))
-    ends = _distinct(edges)
+    ends = _distinct(edges, DIGITS)
     names = [f"{low} to {high}" for low, high in pairwise(ends)]
     inside = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(names) - 1)
     return _present(np.where(known, inside, len(names)), [*names, UNKNOWN])
 
 
-def _distinct(edges: Float64[np.ndarray, " e"]) -> list[str]:
-    """Numbers as text, with as few digits as tell them apart."""
-    for digits in DIGITS:
-        ends = [f"{edge:.{digits}g}" for edge in edges]
-        if len(set(ends)) == len(ends):
+def _distinct(numbers: Float64[np.ndarray, " e"], least: int) -> list[str]:
+    """Different numbers as text, with as few digits as tell them apart, and so many at least."""
+    texts: list[str] = []
+    for digits in range(least, MOST_DIGITS + 1):
+        texts = [f"{number:.{digits}g}" for number in numbers + 0.0]  # no "-0"
+        if len(set(texts)) == len(texts):
             break
-    return ends
+    return texts
 
 
 def _present(code: Int64[np.ndarray, " n"], names: list[str]) -> Parts:

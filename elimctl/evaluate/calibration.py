@@ -159,7 +159,12 @@ def _line(
     slope, intercept = statistics(sums.sum(axis=0, keepdims=True))[0][0]
     unbounded = np.full(2, -np.inf), np.full(2, np.inf)
     ends = studentised(
-        sums, statistics, bounds=unbounded, resamples=resampling.resamples, seed=resampling.seed
+        sums,
+        statistics,
+        bounds=unbounded,
+        sizes=sums[:, 0],
+        resamples=resampling.resamples,
+        seed=resampling.seed,
     )
     return float(slope), float(intercept), ends
 

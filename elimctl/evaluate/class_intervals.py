@@ -55,7 +55,14 @@ def _of(parts: list[np.ndarray], *, resamples: int, seed: int) -> Float64[np.nda
 
     columns = counts.reshape(len(counts), -1)
     lowest = np.full(len(RATES), 1.0 - len(parts))
-    return studentised(columns, statistics, bounds=(lowest, np.ones(3)), resamples=resamples, seed=seed)
+    return studentised(
+        columns,
+        statistics,
+        bounds=(lowest, np.ones(3)),
+        sizes=parts[0].sum(axis=(1, 2)).astype(np.float64),
+        resamples=resamples,
+        seed=seed,
+    )
 
 
 def slopes_of(counts: Float64[np.ndarray, "*g 3 C"]) -> Float64[np.ndarray, "*g 3 3 C"]:

@@ -1,5 +1,6 @@
 """Two runs on the same samples: the differences of their scores, and how sure these are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,11 @@ from elimctl.evaluate.class_intervals import class_difference
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates
 from elimctl.evaluate.detail import Resampling, no_interval
 from elimctl.evaluate.intervals import difference
-from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
-from elimctl.evaluate.table import PredictionTable
+from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums, undefined
+from elimctl.evaluate.table import PredictionTable, require_facts
 
+RUNS = ("a", "b")
+BY_FOLD = ("train", "val")  # splits whose samples depend on the fold
 ERRORS = ("rmse", "mae")  # metrics of which less is better
 
 
@@ -24,9 +27,10 @@ class Change:
         axis: of `sums.AXES`; None for classes.
         a: score of the first run.
         b: score of the second.
-        difference: b less a.
+        difference: b less a; 0 where either is not defined.
         low: lower end of the 95 % interval of the difference; None where there is no interval.
         high: upper end.
+        undefined: which of `RUNS` have a score of 0 only because it is not defined.
     """
 
     metric: str
@@ -36,6 +40,7 @@ class Change:
     difference: float
     low: float | None
     high: float | None
+    undefined: tuple[str, ...] = ()
 
     @property
     def real(self) -> bool:
@@ -44,7 +49,7 @@ class Change:
 
     @property
     def better(self) -> bool:
-        """Whether the second run's score is the better one."""
+        """Whether the second run's score is the better one; no score is better than none."""
         return self.difference < 0 if self.metric in ERRORS else self.difference > 0
 
 
@@ -61,7 +66,8 @@ class Comparison:
         identities: number of identities.
         no_interval: why there are no intervals at all, None where there are.
         resampling: how intervals were made.
-        changes: metric by metric, axis by axis.
+        changes: metric by metric, axis by axis; RMSE of all samples, a sign of 0 like any other, population
+            moments, whatever forms the runs were scored in.
     """
 
     a: str
@@ -85,6 +91,7 @@ def compare(a: PredictionTable, b: PredictionTable, resampling: Resampling) -> C
 
     Raises:
         DataError: they are not of the same samples, or one is of classes and the other is not.
+        StoreError: the predictions do not say what they are of.
     """
     _require_same(a, b)
     return Comparison(
@@ -104,9 +111,12 @@ def _of_axes(a: PredictionTable, b: PredictionTable, resampling: Resampling) -> 
     of = a.identities
     added = [sums(one.preds, one.target, of.code, groups=len(of)) for one in (a, b)]
     apart, ends = difference(*added, resamples=resampling.resamples, seed=resampling.seed)
-    scores = [scores_of(one.sum(axis=0)) for one in added]
+    totals = [one.sum(axis=0) for one in added]
+    scores, lacking = [scores_of(one) for one in totals], np.stack([undefined(one) for one in totals])
+    apart[lacking.any(axis=0)] = 0
+    ends[:, lacking.any(axis=0)] = np.nan
     return [
-        _change(metric, axis, *(values[..., line, column] for values in (*scores, apart, ends)))
+        _change(metric, axis, *(values[..., line, column] for values in (*scores, apart, ends, lacking)))
         for line, metric in enumerate(METRICS)
         for column, axis in enumerate(AXES)
     ]
@@ -124,14 +134,23 @@ def _of_classes(a: PredictionTable, b: PredictionTable, resampling: Resampling) 
 
 
 def _change(
-    metric: str, axis: str | None, a: np.ndarray, b: np.ndarray, apart: np.ndarray, ends: np.ndarray
+    metric: str,
+    axis: str | None,
+    a: np.ndarray,
+    b: np.ndarray,
+    apart: np.ndarray,
+    ends: np.ndarray,
+    lacking: Sequence[bool] | np.ndarray = (False, False),
 ) -> Change:
     low, high = (None, None) if np.isnan(ends).any() else ends.tolist()
-    return Change(metric, axis, float(a), float(b), float(apart), low, high)
+    without = tuple(run for run, lacks in zip(RUNS, lacking, strict=True) if lacks)
+    return Change(metric, axis, float(a), float(b), float(apart), low, high, without)
 
 
 def _require_same(a: PredictionTable, b: PredictionTable) -> None:
     """Refuse predictions that are not of the same samples."""
+    for one in (a, b):
+        require_facts(one, f"predictions of run {one.protocol.get('run')!r}")
     names = [one.protocol["run"] for one in (a, b)]
     kinds = ["classes" if one.classes else "valence and arousal" for one in (a, b)]
     found = {
@@ -139,7 +158,7 @@ def _require_same(a: PredictionTable, b: PredictionTable) -> None:
         "dataset": [one.protocol["dataset"] for one in (a, b)],
         "manifest of the dataset": [one.protocol["manifest"][:12] for one in (a, b)],
         "split": [one.protocol["split"] for one in (a, b)],
-        "fold": [one.protocol["fold"] for one in (a, b)],
+        "fold": [one.protocol["fold"] if one.protocol["split"] in BY_FOLD else None for one in (a, b)],
         "classes": [", ".join(one.classes) for one in (a, b)],
         "number of samples": [len(a), len(b)],
     }

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Bool, Int, Num
 
 from elimctl.evaluate.class_intervals import class_intervals
 from elimctl.evaluate.classes import RATES, confusions
 from elimctl.evaluate.groups import GroupScores, group_scores
 from elimctl.evaluate.intervals import intervals
 from elimctl.evaluate.score import MetricOptions, score
-from elimctl.evaluate.studentised import FEWEST, RESAMPLES
+from elimctl.evaluate.studentised import FEWEST, RESAMPLES, effective
 from elimctl.evaluate.sums import AXES, METRICS, sums, undefined
-from elimctl.evaluate.table import PredictionTable
+from elimctl.evaluate.table import Groups, PredictionTable
+from elimctl.manifest.row import NO_GROUP
 from elimctl.metrics.moments import empty, update
 
 # The forms of the published code, and the size of its evaluation batches (methods.md A.10 rows 26 to 28; its
@@ -58,7 +59,9 @@ class Detail:
     """What goes with scores of valence and arousal.
 
     Args:
-        identities: number of identities.
+        identities: number of identities, the samples of none together counting as one.
+        effective_identities: how many of equal size weigh as much, see `studentised.effective`.
+        unidentified: samples of no identity, of an age outside all groups.
         clips: number of clips; what two identities have in one are two.
         undefined: scores that are 0 because they are not defined, as `valence.pcc`.
         no_interval: why there are no intervals at all, None where there are.
@@ -71,6 +74,8 @@ class Detail:
     """
 
     identities: int
+    effective_identities: float
+    unidentified: int
     clips: int
     undefined: list[str]
     no_interval: str | None
@@ -86,7 +91,9 @@ class ClassDetail:
     """What goes with scores of classes.
 
     Args:
-        identities: number of identities.
+        identities: number of identities, as `Detail` has it; likewise the next two.
+        effective_identities: how many of equal size weigh as much.
+        unidentified: samples of no identity.
         clips: number of clips.
         no_interval: why there are no intervals at all, None where there are.
         resampling: how intervals were made.
@@ -94,6 +101,8 @@ class ClassDetail:
     """
 
     identities: int
+    effective_identities: float
+    unidentified: int
     clips: int
     no_interval: str | None
     resampling: Resampling
@@ -120,9 +129,12 @@ def detail(
         reference: whether to add the scores by the formulas of the published code; of classes it has none.
     """
     of = table.identities
+    sizes = np.bincount(of.code, minlength=len(of))
     if table.classes:
         return ClassDetail(
             identities=len(of),
+            effective_identities=effective(sizes),
+            unidentified=_unidentified(of, sizes),
             clips=len(table.clips),
             no_interval=no_interval(len(of)),
             resampling=resampling,
@@ -130,7 +142,7 @@ def detail(
         )
     added = sums(table.preds, table.target, of.code, groups=len(of), zero=options.sagr_zero)
     ends = intervals(added, resamples=resampling.resamples, seed=resampling.seed)
-    shown = _has_intervals(options)
+    shown = has_intervals(options)
     lacking = undefined(added.sum(axis=0))
     ends[:, lacking | ~shown[:, None]] = np.nan
     per_identity, per_clip = (
@@ -139,6 +151,8 @@ def detail(
     )
     return Detail(
         identities=len(of),
+        effective_identities=effective(sizes),
+        unidentified=_unidentified(of, sizes),
         clips=len(table.clips),
         no_interval=no_interval(len(of)),
         resampling=resampling,
@@ -172,6 +186,14 @@ def no_interval(identities: int) -> str | None:
     return f"{identities} identities: no interval, at least {FEWEST} wanted"
 
 
+def has_intervals(options: MetricOptions) -> Bool[np.ndarray, " 5"]:
+    """Which of `sums.METRICS` are of the form that intervals, and means over groups, are of."""
+    other = {"rmse"} if options.rmse != "global" else set()
+    if options.moments != "population":
+        other |= {"pcc", "ccc"}
+    return np.array([metric not in other for metric in METRICS])
+
+
 def cells(values: Num[np.ndarray, "5 3 *v"]) -> Cells:
     """Numbers by axis and metric, None for those that are NaN."""
     return {
@@ -181,6 +203,11 @@ def cells(values: Num[np.ndarray, "5 3 *v"]) -> Cells:
         }
         for column, axis in enumerate(AXES)
     }
+
+
+def _unidentified(identities: Groups, sizes: Int[np.ndarray, " g"]) -> int:
+    """Samples that the manifest gives no identity."""
+    return int(sizes[identities.names.index(NO_GROUP)]) if NO_GROUP in identities.names else 0
 
 
 def _class_intervals(table: PredictionTable, resampling: Resampling) -> dict[str, list[float] | None]:
@@ -197,11 +224,3 @@ def _means(scores: GroupScores, shown: np.ndarray) -> GroupMeans:
     left_out = cells(scores.left_out)
     means = cells(np.where(shown[:, None], scores.means, np.nan))
     return GroupMeans(len(scores.names), {axis: left_out[axis] for axis in AXES[:2]}, means)
-
-
-def _has_intervals(options: MetricOptions) -> np.ndarray:
-    """Which metrics are of the form that intervals are of."""
-    other = {"rmse"} if options.rmse != "global" else set()
-    if options.moments != "population":
-        other |= {"pcc", "ccc"}
-    return np.array([metric not in other for metric in METRICS])

@@ -7,15 +7,16 @@ quantile of the largest studentised deviation over all pairs, resample by resamp
 Source: Westfall & Young 1993, section 2.5 (the largest of studentised statistics of resamples).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from elimctl.evaluate.studentised import LEVEL, ROUNDING, Statistics, bundled
+from elimctl.evaluate.studentised import LEVEL, ROUNDING, Statistics
 
 RESAMPLES = 2000  # at most; the quantile of one number of each is known well enough from so many
-BUNDLES = 300  # of identities that are drawn, see `studentised.bundled`
+BUNDLES = 300  # of identities that are drawn, as `studentised.bundled` has them
 HELD = 1 << 22  # numbers held at once, 32 MB
 
 
@@ -42,6 +43,30 @@ class _Drawn(NamedTuple):
     errors: Float64[np.ndarray, "c m P P"]
 
 
+def aligned(
+    groups: Sequence[Int64[np.ndarray, " _"]], columns: Sequence[Float64[np.ndarray, "_ K"]], *, seed: int = 0
+) -> Float64[np.ndarray, "P b K"]:
+    """Sums of the groups of several parts as `widest` takes them, 0 where a part has nothing of a group.
+
+    Of more than `BUNDLES` groups as many bundles are made, at random, the same ones for all parts: memory
+    does not grow with parts times groups.
+
+    Args:
+        groups: codes of each part's own groups (identities), each once.
+        columns: sums of these.
+        seed: of the bundles.
+    """
+    everybody = np.unique(np.concatenate(groups))
+    size = min(len(everybody), BUNDLES)
+    bundle = np.arange(len(everybody)) * size // len(everybody)
+    if size < len(everybody):
+        bundle = np.random.default_rng([seed, 1]).permutation(bundle)  # not the stream that resamples are of
+    found = np.zeros((len(groups), size, columns[0].shape[1]))
+    for place, own, added in zip(found, groups, columns, strict=True):
+        np.add.at(place, bundle[np.searchsorted(everybody, own)], added)
+    return found
+
+
 def widest(
     columns: Float64[np.ndarray, "P g K"],
     statistics: Statistics,
@@ -55,7 +80,8 @@ def widest(
     """The widest gap between parts, for each of some statistics.
 
     Args:
-        columns: sums of each group of samples (identity) in each part; 0 where it has none there.
+        columns: sums of each group of samples (identity) in each part, as `aligned` gives them; 0 where it
+            has none there.
         statistics: of totals of the columns, as `studentised.studentised` takes them.
         telling: which parts count for which statistic.
         most: that a gap of each statistic can be; intervals end there.
@@ -86,7 +112,6 @@ def _width(
 ) -> Float64[np.ndarray, " m"]:
     """Half the width of the intervals of the differences between two parts, NaN where there is none."""
     rng = np.random.default_rng(seed)
-    columns = bundled(columns.transpose(1, 0, 2), rng, most=BUNDLES).transpose(1, 0, 2)
     groups, number = columns.shape[1], np.arange(telling.shape[1])
     own = _drawn(np.ones((1, groups)), columns, statistics)
     pairs = telling.T[:, :, None] & telling.T[:, None]

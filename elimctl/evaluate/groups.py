@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
 from elimctl.evaluate.sums import METRICS, scores_of, spreads_of, sums
-from elimctl.evaluate.table import Groups
+from elimctl.evaluate.table import Groups, PredictionTable
 from elimctl.metrics.sagr import ZeroRule
 
 FEWEST = 3  # samples; a correlation of two is 1 or -1 whatever they are
@@ -70,3 +70,17 @@ def group_scores(
         scores=scores_of(added),
         counts=np.concatenate([counts, counts.all(axis=-1, keepdims=True)], axis=-1),
     )
+
+
+def clip_errors(table: PredictionTable) -> Float64[np.ndarray, " c"]:
+    """How far predictions of valence and arousal are from the labels, clip by clip.
+
+    Args:
+        table: finite predictions and labels.
+
+    Returns:
+        Of each clip, by its code, the mean over its frames of the squared distance of prediction and label.
+    """
+    squared = np.square(table.preds - table.target).sum(axis=1)
+    code, clips = table.clips.code, len(table.clips)
+    return np.bincount(code, squared, minlength=clips) / np.bincount(code, minlength=clips)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
-from elimctl.evaluate.studentised import LEVEL, RESAMPLES, Slopes, Values, bundled, draws, studentised
+from elimctl.evaluate.studentised import LEVEL, RESAMPLES, Slopes, Values, studentised
 from elimctl.evaluate.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of
 
 LOWEST = np.array([0.0, 0, -1, -1, 0])[:, None]  # of each metric
@@ -77,18 +77,6 @@ def difference(
     return scores_of(sums_b.sum(axis=0)) - scores_of(sums_a.sum(axis=0)), ends
 
 
-def bootstrap(
-    sums: Float64[np.ndarray, "g 11 2"], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Float64[np.ndarray, "r 5 3"]:
-    """Scores of resampled identities, as `sums.scores_of` gives them.
-
-    The draws depend on nothing but the seed and the number of identities.
-    """
-    rng = np.random.default_rng(seed)
-    sums = bundled(sums, rng)
-    return np.concatenate([scores_of(weighted(drawn, sums)) for drawn in draws(len(sums), resamples, rng)])
-
-
 def interval(estimate: float, resampled: Float[np.ndarray, " r"]) -> Interval:
     """The percentile interval of resampled values, for what `intervals` does not cover."""
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -118,7 +106,8 @@ def _of(
         return combined.reshape(len(totals), -1), slopes.reshape(len(totals), -1, totals.shape[1])
 
     columns = sums.reshape(len(sums), -1)
-    ends = studentised(columns, statistics, bounds=bounds, resamples=resamples, seed=seed)
+    counts = sums[:, TERMS.index("count"), 0]
+    ends = studentised(columns, statistics, bounds=bounds, sizes=counts, resamples=resamples, seed=seed)
     return ends.reshape(2, len(METRICS), 3)
 
 

@@ -205,8 +205,8 @@ def _measurable(
             kept = enough[identity]
             return everything[kept], unit[kept], across
     raise DataError(
-        f"{enough.sum()} of the {len(table.identities)} identities of split {table.protocol.get('split')!r} "
-        "have two clips or two frames, at least 2 wanted to tell identities from images",
+        f"identities with two clips, or two frames of one, in split {table.protocol.get('split')!r}: "
+        f"{enough.sum():,} of {len(table.identities):,}, at least 2 wanted to tell identities from images",
         hint="choose another split, or prepare with other identities (--identity actor ...)",
     )
 

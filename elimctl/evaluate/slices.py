@@ -11,7 +11,8 @@ from elimctl.evaluate.class_intervals import class_intervals
 from elimctl.evaluate.class_intervals import slopes_of as slopes_of_rates
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates
 from elimctl.evaluate.detail import Resampling, cells
-from elimctl.evaluate.gaps import Gaps, widest
+from elimctl.evaluate.forms import remark, summed_forms
+from elimctl.evaluate.gaps import Gaps, aligned, widest
 from elimctl.evaluate.intervals import HIGHEST, LOWEST, OF_ONE, intervals, slopes_of
 from elimctl.evaluate.studentised import FEWEST, Slopes, Statistics, Values
 from elimctl.evaluate.sums import AXES, METRICS, axis_scores, scores_of, spreads_of, sums, undefined
@@ -75,6 +76,8 @@ class Slices:
         gaps: by axis and metric, or by rate; None where fewer than two slices have the score. Slices of
             constant labels have no PCC and no CCC here.
         resampling: how intervals were made.
+        forms: of the metrics, see `forms.summed_forms`; of classes there are none.
+        remark: which of them the split was not scored in, None where it was in all.
     """
 
     column: str
@@ -82,6 +85,8 @@ class Slices:
     compared: list[str]
     gaps: dict[str, Any]
     resampling: Resampling
+    forms: dict[str, Any]
+    remark: str | None
 
 
 class _Part(NamedTuple):
@@ -127,6 +132,8 @@ def slices(
         compared=[part.slice.name for part in compared],
         gaps=_gaps(compared, table, resampling, sure=sure),
         resampling=resampling,
+        forms={} if table.classes else summed_forms(table).model_dump(),
+        remark=None if table.classes else remark(table),
     )
 
 
@@ -134,7 +141,8 @@ def _of_axes(
     table: PredictionTable, rows: Int64[np.ndarray, " r"], name: str, resampling: Resampling
 ) -> _Part:
     identity, code = np.unique(table.identities.code[rows], return_inverse=True)
-    added = sums(table.preds[rows], table.target[rows], code, groups=len(identity))
+    zero = summed_forms(table).sagr_zero
+    added = sums(table.preds[rows], table.target[rows], code, groups=len(identity), zero=zero)
     total = added.sum(axis=0)
     lacking = undefined(total)
     ends = intervals(added, resamples=resampling.resamples, seed=resampling.seed)
@@ -193,7 +201,7 @@ def _gaps(
         statistics: Statistics = _rates if table.classes else _scores
         most = np.ones(scores) if table.classes else np.tile(HIGHEST - LOWEST, len(AXES)).ravel()
         found = widest(
-            _aligned(compared),
+            _columns(compared, resampling.seed, sure=sure),
             statistics,
             np.stack([part.telling for part in compared]),
             most=most,
@@ -211,13 +219,11 @@ def _gaps(
     }
 
 
-def _aligned(compared: list[_Part]) -> Float64[np.ndarray, "P g K"]:
-    """Sums of every identity in every slice, 0 where it has none."""
-    everybody = np.unique(np.concatenate([part.identity for part in compared]))
-    aligned = np.zeros((len(compared), len(everybody), compared[0].columns.shape[1]))
-    for place, part in zip(aligned, compared, strict=True):
-        place[np.searchsorted(everybody, part.identity)] = part.columns
-    return aligned
+def _columns(compared: list[_Part], seed: int, *, sure: bool) -> Float64[np.ndarray, "P b K"]:
+    """Sums of identities in every slice; of all together where there is no interval to draw them for."""
+    if not sure:
+        return np.stack([part.columns.sum(axis=0, keepdims=True) for part in compared])
+    return aligned([part.identity for part in compared], [part.columns for part in compared], seed=seed)
 
 
 def _gap(found: Gaps, number: int, names: list[str]) -> Gap | None:

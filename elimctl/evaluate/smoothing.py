@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 
+from elimctl.config import Values
 from elimctl.errors import DataError
 from elimctl.evaluate.detail import Cells, Resampling, cells
+from elimctl.evaluate.forms import remark, summed_forms
 from elimctl.evaluate.intervals import difference, intervals
-from elimctl.evaluate.sums import METRICS, scores_of, sums
+from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums, undefined
 from elimctl.evaluate.table import PredictionTable
 from elimctl.methods.temporal_windows import Rows, clip_runs, usual_step
+from elimctl.metrics.sagr import ZeroRule
 
 # Frames that are averaged, odd so that a window has a middle; at 30 frames a second up to 4 s.
 WINDOWS = (1, 3, 5, 9, 15, 25, 41, 71, 121)
@@ -38,10 +41,12 @@ class Stage:
     Args:
         scores: by axis and metric.
         intervals: [low, high] by axis and metric; None where there is none.
+        undefined: scores that are 0 because they are not defined, as `valence.pcc`.
     """
 
     scores: Cells
     intervals: Cells
+    undefined: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,10 @@ class Smoothing:
         longest: frames of the longest of them.
         before: scores of the predictions as they are.
         after: scores of the smoothed predictions.
-        difference: after less before, intervals by drawing the same identities for both.
+        difference: after less before, intervals by drawing the same identities for both; not defined where
+            either is not.
+        forms: of the metrics, see `forms.summed_forms`.
+        remark: which of them the split was not scored in, None where it was in all.
     """
 
     window: int
@@ -67,6 +75,8 @@ class Smoothing:
     before: Stage
     after: Stage
     difference: Stage
+    forms: Values
+    remark: str | None
 
 
 def smoothing(
@@ -99,10 +109,9 @@ def smoothing(
             )
     tried = [Candidate(window, _ccc(training, learned, window)) for window in windows]
     window = max(tried, key=lambda candidate: (candidate.ccc, -candidate.window)).window
-    added = [_sums(table, preds) for preds in (table.preds, moving_average(table.preds, runs, window=window))]
-    drawn = asdict(resampling)
-    gain, ends = difference(*added, **drawn)
-    before, after = (Stage(cells(scores_of(of.sum(axis=0))), _ends(intervals(of, **drawn))) for of in added)
+    forms = summed_forms(table)
+    smoothed = moving_average(table.preds, runs, window=window)
+    before, after, change = _stages(table, smoothed, resampling, zero=forms.sagr_zero)
     return Smoothing(
         window=window,
         step=step or 1,
@@ -111,7 +120,9 @@ def smoothing(
         longest=max(map(len, runs)),
         before=before,
         after=after,
-        difference=Stage(cells(gain), _ends(ends)),
+        difference=change,
+        forms=forms.model_dump(),
+        remark=remark(table),
     )
 
 
@@ -165,9 +176,29 @@ def _ccc(table: PredictionTable, runs: Rows, window: int) -> float:
     return float(scores_of(everything[0])[CCC, 2])
 
 
-def _sums(table: PredictionTable, preds: Float[np.ndarray, "n 2"]) -> Float64[np.ndarray, "g 11 2"]:
-    return sums(preds, table.target, table.identities.code, groups=len(table.identities))
+def _stages(
+    table: PredictionTable, smoothed: Float[np.ndarray, "n 2"], resampling: Resampling, *, zero: ZeroRule
+) -> tuple[Stage, Stage, Stage]:
+    """Scores of predictions as they are and of smoothed ones, and the differences of these less those."""
+    of, drawn = table.identities, asdict(resampling)
+    added = [
+        sums(preds, table.target, of.code, groups=len(of), zero=zero) for preds in (table.preds, smoothed)
+    ]
+    totals = [one.sum(axis=0) for one in added]
+    before, after = (undefined(total) for total in totals)
+    gain, ends = difference(*added, **drawn)
+    return (
+        _stage(scores_of(totals[0]), intervals(added[0], **drawn), before),
+        _stage(scores_of(totals[1]), intervals(added[1], **drawn), after),
+        _stage(gain, ends, before | after),
+    )
 
 
-def _ends(ends: Float64[np.ndarray, "2 5 3"]) -> Cells:
-    return cells(np.moveaxis(ends, 0, -1))
+def _stage(
+    scores: Float64[np.ndarray, "5 3"], ends: Float64[np.ndarray, "2 5 3"], lacking: Bool[np.ndarray, "5 3"]
+) -> Stage:
+    return Stage(
+        cells(np.where(lacking, 0, scores)),
+        cells(np.moveaxis(np.where(lacking, np.nan, ends), 0, -1)),
+        [f"{AXES[axis]}.{METRICS[metric]}" for axis, metric in np.argwhere(lacking.T)],
+    )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int64
 
+from elimctl.evaluate.cells import cells
+
 CELL = 0.2  # side of the cells of the plane of valence and arousal in which labels count as equal
-# More than the rounding of (label + 1) / CELL, less than labels' precision: what is on an edge is above it.
-NUDGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,10 @@ def spread(
         None where no cell has two identities.
     """
     side = round(2 / CELL)
-    places = np.clip(np.floor((target + 1) / CELL + NUDGE), 0, side - 1).astype(np.int64)
-    cells, cell = np.unique(places @ [side, 1], return_inverse=True)
+    found, cell = np.unique(cells(target, bins=side) @ [side, 1], return_inverse=True)
     pairs, group = np.unique(np.stack([cell, identity], axis=1), axis=0, return_inverse=True)
     group = group.reshape(-1)
-    of_cell = np.bincount(pairs[:, 0], minlength=len(cells))  # identities in each cell
+    of_cell = np.bincount(pairs[:, 0], minlength=len(found))  # identities in each cell
     shared = of_cell[pairs[:, 0]] > 1
     if not shared.any():
         return None
@@ -73,8 +72,8 @@ def spread(
 
     def between(values: np.ndarray) -> Deviation:
         means = _sums(values, group, len(pairs)) / counts[:, None]
-        of_means = _sums(means, pairs[:, 0], len(cells)) / of_cell[:, None]
-        squares = _sums((means - of_means[pairs[:, 0]]) ** 2, pairs[:, 0], len(cells))
+        of_means = _sums(means, pairs[:, 0], len(found)) / of_cell[:, None]
+        squares = _sums((means - of_means[pairs[:, 0]]) ** 2, pairs[:, 0], len(found))
         variance = squares / np.maximum(of_cell - 1, 1)[:, None]
         return _deviation(weight @ variance / weight.sum())
 

@@ -8,15 +8,27 @@ identities they hold the true RMSE in 88 % of cases, of 80 in 94 % (docs/evaluat
 The standard error is that of the sandwich: on a statistic f of totals T a group with sums s has the influence
 f'(T) . s, and the variance is the sum of their squares, which is again a function of sums, now of products.
 
-Source: Efron & Tibshirani 1993, sections 12.5 and 22.
+Groups of unequal size say less than as many equal ones: of 20 identities with 1 to 52 frames a few decide.
+Intervals are therefore widened twice. The standard error that the quantiles are multiplied by takes each
+group's influence as if it were left out, which divides it by 1 - its share of the samples (CR3). And the
+quantiles are multiplied by the ratio of the quantiles of Student's t for as many degrees of freedom as there
+are groups of equal size that weigh as much, and for as many as there are groups, less one each. Of equal
+groups that ratio is 1.
+
+Source: Efron & Tibshirani 1993, sections 12.5 and 22; Bell & McCaffrey 2002 (CR3); Carter, Schnepel &
+Steigerwald 2017 (effective number of clusters, as degrees of freedom); Kish 1965 (how it is counted here);
+Hesterberg 2015 (percentiles made wider in the same way). Both at once was chosen by measuring
+(docs/evaluation.md).
 """
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
+from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95  # share of intervals that are to hold the true value
+TAILS = np.array([1 - LEVEL, 1 + LEVEL]) / 2
 RESAMPLES = 10_000
 FEWEST = 5  # groups; of fewer a standard error is hardly known, and resamples without any are common
 MOST = 2000  # groups that are drawn one by one
@@ -31,6 +43,18 @@ Slopes = Float64[np.ndarray, "c m K"]
 # Values of statistics and their derivatives by the totals. A statistic does not change if all totals are
 # multiplied by the same number.
 Statistics = Callable[[Totals], tuple[Values, Slopes]]
+
+
+def effective(sizes: Float[np.ndarray, " g"] | Int64[np.ndarray, " g"]) -> float:
+    """How many groups of equal size weigh as much as these: (sum n)^2 / sum n^2, from 1 to their number.
+
+    Args:
+        sizes: number of samples of each group, one of them above 0.
+
+    Source: Kish 1965.
+    """
+    shares = sizes / sizes.sum()
+    return float(1 / (shares**2).sum())
 
 
 def draws(groups: int, resamples: int, rng: np.random.Generator) -> Iterator[Int64[np.ndarray, "c g"]]:
@@ -64,6 +88,7 @@ def studentised(
     statistics: Statistics,
     *,
     bounds: tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]],
+    sizes: Float64[np.ndarray, " g"] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Float64[np.ndarray, "2 m"]:
@@ -73,6 +98,7 @@ def studentised(
         columns: sums of each group.
         statistics: of totals of the columns.
         bounds: lowest and highest value that each statistic can have; intervals end there at the latest.
+        sizes: number of samples of each group, > 0; None where all weigh the same.
         resamples: number of resamples, >= 1.
         seed: of the draws, which depend on nothing else but the number of groups.
 
@@ -84,20 +110,39 @@ def studentised(
     if len(columns) < FEWEST:
         return found
     rng = np.random.default_rng(seed)
-    columns = bundled(columns, rng)
+    sizes = np.ones(len(columns)) if sizes is None else sizes
+    together = bundled(np.column_stack([columns, sizes]), rng)
+    columns, sizes = together[:, :-1], together[:, -1]
     spread = _Spread(columns, statistics)
     value, error = (part[0] for part in spread(np.ones((1, len(columns)))))
     parts = [spread(drawn) for drawn in draws(len(columns), resamples, rng)]
     values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
-    tails = np.array([1 - LEVEL, 1 + LEVEL]) / 2
+    wider, (of_ratios, of_values) = _wider(columns, sizes, statistics), _stretches(sizes)
     for number in np.flatnonzero(error > 0):
         usable = errors[:, number] > 0
         if usable.mean() < 1 - SPREADLESS:
-            found[:, number] = np.quantile(values[:, number], tails)
+            away = np.quantile(values[:, number], TAILS) - value[number]
+            found[:, number] = value[number] + away * of_values * wider[number] / error[number]
             continue
         ratios = (values[usable, number] - value[number]) / errors[usable, number]
-        found[:, number] = value[number] - np.quantile(ratios, tails)[::-1] * error[number]
+        found[:, number] = value[number] - np.quantile(ratios, TAILS)[::-1] * of_ratios * wider[number]
     return np.clip(found, *bounds)
+
+
+def _stretches(sizes: Float64[np.ndarray, " g"]) -> tuple[float, float]:
+    """What quantiles of ratios, and percentiles' distances from the value, are multiplied by."""
+    freedom = max(effective(sizes) - 1, 1)  # where one group is as good as all there would be none
+    quantile = stdtrit(freedom, TAILS[1])
+    return float(quantile / stdtrit(len(sizes) - 1, TAILS[1])), float(quantile / ndtri(TAILS[1]))
+
+
+def _wider(
+    columns: Float64[np.ndarray, "g K"], sizes: Float64[np.ndarray, " g"], statistics: Statistics
+) -> Float64[np.ndarray, " m"]:
+    """Standard errors from the influences that groups have when they are left out (CR3)."""
+    _, slopes = statistics(columns.sum(axis=0, keepdims=True))
+    influences = (slopes[0] @ columns.T) / (1 - sizes / sizes.sum())
+    return np.sqrt((influences**2).sum(axis=1))
 
 
 class _Spread:

@@ -42,7 +42,8 @@ CLASS_SCHEMA = pa.schema(
 PROTOCOL = b"protocol"  # key of the metadata that says what was scored on what; the value is JSON
 PART_ROWS = 1 << 16  # rows read at once
 FIRST_ROWS = 5  # rows that an error message names
-AGAIN = "run elimctl eval to predict the split again"
+# What a protocol has to say before predictions can be compared with others.
+FACTS = ("run", "step", "dataset", "manifest", "split", "fold")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +124,7 @@ def read(path: Path) -> PredictionTable:
     schema, protocol = _described(path)
     texts, numbers = _loaded(path, schema)
     if not len(texts):
-        raise DataError(f"{path} has no row, at least one wanted", hint=AGAIN)
+        raise DataError(f"{path} has no row, at least one wanted", hint=_again(path))
     identities, clips = _encoded(texts["identity"]), _encoded(texts["clip"])
     classes = tuple(protocol.get("classes", ()))
     others = texts.select(["path"])
@@ -135,8 +136,8 @@ def read(path: Path) -> PredictionTable:
             np.stack([numbers.pop(name) for name in names], axis=1).astype(np.float64, copy=False)
             for names in (SCHEMA.names[5:7], SCHEMA.names[7:])
         )
-        _require_finite(preds, numbers["row"], f"predictions in {path}")
-        _require_finite(target, numbers["row"], f"labels in {path}")
+        _require_finite(preds, numbers["row"], "predictions", path)
+        _require_finite(target, numbers["row"], "labels", path)
     return PredictionTable(
         row=numbers["row"],
         frame=numbers["frame"],
@@ -150,19 +151,54 @@ def read(path: Path) -> PredictionTable:
     )
 
 
+def require_facts(table: PredictionTable, what: str, *, path: Path | None = None) -> None:
+    """Refuse predictions that do not say what they are of.
+
+    Args:
+        table: the predictions.
+        what: what the message calls them.
+        path: of their file, where it is known; it tells how they are made again.
+
+    Raises:
+        StoreError: something of `FACTS` is missing, or the hash of the manifest is no text.
+    """
+    lacking = [name for name in FACTS if name not in table.protocol]
+    if not lacking and not isinstance(table.protocol["manifest"], str):
+        lacking = ["manifest"]
+    if lacking:
+        raise StoreError(
+            f"{what} do not say what they are of: no {', '.join(lacking)}",
+            hint=_again(path or Path()),
+        )
+
+
+def _again(path: Path) -> str:
+    """How predictions are made again, as far as the place of their file tells."""
+    run = path.parent.parent.name
+    if path.name == "crossval.parquet":
+        return f"run elimctl crossval --run {path.parent.name} again"
+    if path.parent.name == "temporal":
+        return f"run elimctl temporal --run {run} again"
+    if path.parent.name != "eval":
+        return "run elimctl eval to predict the split again"
+    # after a hyphen come a dataset and a fold, or the split has one of its own
+    split = "" if "-" in path.stem else f" --split {path.stem}"
+    return f"run elimctl eval --run {run}{split} to predict the split again"
+
+
 def _described(path: Path) -> tuple[pa.Schema, dict[str, Any]]:
     """Columns and protocol of a file."""
     with _damage_named(path), pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         protocol = json.loads((schema.metadata or {}).get(PROTOCOL, "null"))
     if not isinstance(protocol, dict):
-        raise StoreError(f"{path} does not say what was scored on what", hint=AGAIN)
+        raise StoreError(f"{path} does not say what was scored on what", hint=_again(path))
     wanted = CLASS_SCHEMA if protocol.get("classes") else SCHEMA
     if not schema.equals(wanted):
         raise StoreError(
             f"{path} has the columns {', '.join(schema.names)}; "
             f"wanted {', '.join(wanted.names)}, of the types that elimctl eval writes",
-            hint=AGAIN,
+            hint=_again(path),
         )
     return schema, protocol
 
@@ -196,9 +232,9 @@ def _damage_named(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise MissingError(f"no predictions {path}", hint=AGAIN) from None
+        raise MissingError(f"no predictions {path}", hint=_again(path)) from None
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: {str(error).splitlines()[0]}", hint=AGAIN) from None
+        raise StoreError(f"{path} is damaged: {str(error).splitlines()[0]}", hint=_again(path)) from None
 
 
 def _encoded(column: pa.ChunkedArray) -> Groups:
@@ -217,14 +253,19 @@ def _within(outer: Groups, inner: Groups) -> Groups:
 def _codes(column: pa.ChunkedArray, classes: tuple[str, ...], path: Path) -> Int64[np.ndarray, " n"]:
     groups = _encoded(column)
     if unknown := set(groups.names) - set(classes):
-        raise StoreError(f"{path} has classes that its protocol has not: {', '.join(unknown)}", hint=AGAIN)
+        raise StoreError(
+            f"{path} has classes that its protocol has not: {', '.join(unknown)}", hint=_again(path)
+        )
     return np.array([classes.index(name) for name in groups.names])[groups.code]
 
 
-def _require_finite(values: Float64[np.ndarray, "n 2"], row: Int64[np.ndarray, " n"], what: str) -> None:
+def _require_finite(
+    values: Float64[np.ndarray, "n 2"], row: Int64[np.ndarray, " n"], what: str, path: Path
+) -> None:
     bad = row[~np.isfinite(values).all(axis=1)]
     if len(bad):
         first = ", ".join(map(str, bad[:FIRST_ROWS])) + (", ..." if len(bad) > FIRST_ROWS else "")
         raise DataError(
-            f"{len(bad):,} of {len(row):,} {what} are not finite, at manifest rows {first}", hint=AGAIN
+            f"{len(bad):,} of {len(row):,} {what} in {path} are not finite, at manifest rows {first}",
+            hint=_again(path),
         )

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from elimctl.errors import DataError
 from elimctl.evaluate.calibration import Reliability
 from elimctl.figures.arrays import finite
-from elimctl.figures.plane import signed
+from elimctl.figures.plane import REACH, outside, signed
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, legend, note, plain, styled
+from elimctl.figures.words import counted
 
 BARS = 40  # of a histogram
 
@@ -49,11 +50,12 @@ def calibration(panels: Sequence[Panel], *, look: Look = LIGHT) -> Drawing:
     made = figure(title, height_in=3.9)
     grid = made.subplots(2, len(panels), sharex="col", height_ratios=(4, 1), squeeze=False)
     colours = {"valence": look.valence, "arousal": look.arousal}
-    said = []
+    said, more = [], ""
     for (upper, lower), panel in zip(grid.T, panels, strict=True):
         colour = colours.get(panel.name, look.groups[2])
         preds = finite(panel.preds, "predictions")
-        low, high = min(panel.span[0], float(preds.min())), max(panel.span[1], float(preds.max()))
+        low = max(-REACH, min(panel.span[0], float(preds.min())))
+        high = min(REACH, max(panel.span[1], float(preds.max())))
         edge = 0.03 * (high - low)
         _draw_bins(upper, panel, colour, look=look)
         upper.set(xlim=(low - edge, high + edge), ylim=(panel.span[0] - edge, panel.span[1] + edge))
@@ -63,16 +65,19 @@ def calibration(panels: Sequence[Panel], *, look: Look = LIGHT) -> Drawing:
         lower.set(xlabel=f"predicted {plain(panel.name)}")
         lower.locator_params(axis="y", nbins=2)
         said.append(_said(panel))
+        beyond = outside(preds, REACH)
+        more += f" {plain(panel.name).capitalize()}:{beyond}" if beyond else ""
     grid[0, 0].set_ylabel("mean label")
     grid[1, 0].set_ylabel("samples")
     count = max(len(panel.found.bins) for panel in panels)
     note(
         made,
         f"Points: mean label and prediction of {count} bins of equally many samples. On the dashed line "
-        "labels are what was predicted; a slope above 1 says that predictions are shrunk.",
+        "labels are what was predicted; a slope above 1 says that predictions are shrunk."
+        f"{more}",
         look=look,
     )
-    alt = f"Reliability of {len(panels[0].preds):,} predictions. {'; '.join(said)}."
+    alt = f"Reliability of {counted(len(panels[0].preds), 'prediction')}. {'; '.join(said)}.{more}"
     return Drawing(made, title, alt)
 
 

@@ -5,7 +5,9 @@ from matplotlib.axes import Axes
 
 from elimctl.errors import DataError
 from elimctl.figures.arrays import labelled
-from elimctl.figures.style import LIGHT, Drawing, Look, figure, plain, styled, whole_numbers
+from elimctl.figures.plane import REACH, outside
+from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, plain, styled, whole_numbers
+from elimctl.figures.words import counted
 
 
 @styled
@@ -45,17 +47,21 @@ def clip_timeline(
         _draw_line(axes, frame, preds[:, number], "predicted", colour, "--", shown)
         if smoothed is not None:
             _draw_line(axes, frame, smoothed[:, number], "smoothed", look.groups[2], "-", 1.6)
-        reach = max(1.05, 1.05 * float(np.abs(preds[:, number]).max()))
+        reach = 1.05 * min(REACH, max(1.0, float(np.abs(preds[:, number]).max())))
         axes.set(ylabel=name, ylim=(-reach, reach))
         axes.axhline(0, color=look.grid, linewidth=0.8, zorder=0)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3, borderpad=0)
     both[1].set_xlabel("frame")
     whole_numbers(both[1])
+    beyond = outside(preds, 1.05 * REACH)
+    if beyond:
+        note(made, beyond.strip(), look=look)
     error = np.sqrt(np.square(preds - target).mean(axis=0))
     alt = (
-        f"Valence and arousal over {len(frame):,} frames of clip {clip}, {frame[0]} to {frame[-1]}. Labels: "
-        f"valence {target[:, 0].min():.2f} to {target[:, 0].max():.2f}, arousal {target[:, 1].min():.2f} to "
-        f"{target[:, 1].max():.2f}. Root mean squared error {error[0]:.2f} and {error[1]:.2f}."
+        f"Valence and arousal over {counted(len(frame), 'frame')} of clip {clip}, {frame[0]} to {frame[-1]}. "
+        f"Labels: valence {target[:, 0].min():.2f} to {target[:, 0].max():.2f}, arousal "
+        f"{target[:, 1].min():.2f} to {target[:, 1].max():.2f}. Root mean squared error "
+        f"{error[0]:.2f} and {error[1]:.2f}.{beyond}"
     )
     return Drawing(made, f"Clip {clip}", alt)
 

@@ -5,7 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from elimctl.errors import DataError
-from elimctl.figures.style import LIGHT, MAP, Drawing, Look, colour_bar, figure, note, plain, styled
+from elimctl.figures.style import (
+    LIGHT,
+    MAP,
+    Drawing,
+    Look,
+    colour_bar,
+    figure,
+    note,
+    plain,
+    styled,
+    written_on,
+)
+from elimctl.figures.words import counted
 
 
 @styled
@@ -35,7 +47,7 @@ def confusion_matrix(table: np.ndarray, classes: Sequence[str], *, look: Look = 
     for (row, column), value in np.ndenumerate(share):
         if not true[row]:
             continue
-        colour = "#000000" if value > 0.55 else "#ffffff"
+        colour = written_on(np.array(shown.to_rgba(value)))
         text = f"{value:.0%}\n{table[row, column]:,}"
         axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=colour, linespacing=1.15)
     names = [plain(name, longest=14) for name in classes]
@@ -51,5 +63,6 @@ def confusion_matrix(table: np.ndarray, classes: Sequence[str], *, look: Look = 
         f"{name} {share[number, number]:.0%}" for number, name in enumerate(classes) if true[number]
     )
     accuracy = np.trace(table) / table.sum()
-    alt = f"Confusion of {count} classes, {table.sum():,} samples, accuracy {accuracy:.1%}. Found: {recall}."
+    said = counted(int(table.sum()), "sample")
+    alt = f"Confusion of {count} classes, {said}, accuracy {accuracy:.1%}. Found: {recall}."
     return Drawing(made, title, alt)

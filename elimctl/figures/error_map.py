@@ -6,11 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
+from elimctl.evaluate import cells as of_plane
 from elimctl.figures.arrays import labelled
 from elimctl.figures.plane import plane, signed
 from elimctl.figures.style import LIGHT, MAP, Drawing, Look, colour_bar, figure, note, styled
+from elimctl.figures.words import counted
+
+LARGEST = 1.0  # end of the scale of errors, the same in all figures so that these can be compared
+FEW = 10  # samples in the fullest cell, below which a logarithmic scale has no second tick by itself
 
 
 @styled
@@ -40,11 +45,12 @@ def error_map(
         plane(axes, look=look)
     lines: dict[str, Any] = {"edgecolors": look.paper, "linewidth": 0.4}
     known = np.ma.masked_where(~enough, error)
-    shown = errors.pcolormesh(edges, edges, known, cmap=MAP, vmin=0, **lines)
+    shown = errors.pcolormesh(edges, edges, known, cmap=MAP, vmin=0, vmax=LARGEST, **lines)
     _draw_sparse(errors, edges, (count > 0) & ~enough, look=look)
     _draw_pull(errors, pull[enough], look=look)
     errors.set_title("error", loc="left")
-    colour_bar(made, shown, errors, "mean distance of prediction and label", below=True)
+    beyond = bool((error[enough] > LARGEST).any())
+    colour_bar(made, shown, errors, "mean distance of prediction and label", below=True, beyond=beyond)
     most = max(int(count.max()), 2)
     some = np.ma.masked_equal(count, 0)
     dealt = counts.pcolormesh(edges, edges, some, cmap=MAP, norm=LogNorm(1, most), **lines)
@@ -53,12 +59,15 @@ def error_map(
     bar = colour_bar(made, dealt, counts, "samples in a cell", below=True)
     bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     bar.ax.xaxis.set_minor_formatter(NullFormatter())
-    note(
-        made,
-        f"Hatched: fewer than {min_count} samples. An arrow leads from the mean label of a cell to its mean "
-        "prediction.",
-        look=look,
+    if most < FEW:
+        bar.ax.xaxis.set_major_locator(FixedLocator([tick for tick in (1, 2, 5) if tick <= most]))
+    least = counted(min_count, "sample")
+    text = (
+        f"Hatched: fewer than {least}. An arrow leads from the mean label of a cell to its mean prediction."
     )
+    if not enough.any():
+        text = f"Hatched: fewer than {least}, too few for a mean error; no cell has as many."
+    note(made, text, look=look)
     return Drawing(made, title, _said(count, error, enough, edges))
 
 
@@ -74,7 +83,7 @@ def cells(preds: np.ndarray, target: np.ndarray, *, bins: int) -> tuple[np.ndarr
         Counts, mean distances, and mean labels with mean predictions (bins, bins, 2, 2), by arousal (rows)
         and valence (columns); NaN where there is no sample.
     """
-    column, row = np.clip(((target + 1) / 2 * bins).astype(int), 0, bins - 1).T
+    column, row = of_plane.cells(target, bins=bins).T
     values = np.column_stack([np.linalg.norm(preds - target, axis=1), target, preds, np.ones(len(preds))])
     sums = np.zeros((bins, bins, values.shape[1]))
     np.add.at(sums, (row, column), values)
@@ -89,7 +98,7 @@ def _draw_sparse(axes: Axes, edges: np.ndarray, sparse: np.ndarray, *, look: Loo
     for row, column in np.argwhere(sparse):
         corner = (edges[column], edges[row])
         axes.add_patch(
-            Rectangle(corner, side, side, facecolor="none", edgecolor=look.grid, hatch="////", lw=0)
+            Rectangle(corner, side, side, facecolor="none", edgecolor=look.faint, hatch="////", lw=0)
         )
 
 
@@ -112,13 +121,15 @@ def _draw_pull(axes: Axes, pull: np.ndarray, *, look: Look) -> None:
 
 def _said(count: np.ndarray, error: np.ndarray, enough: np.ndarray, edges: np.ndarray) -> str:
     side = len(count)
-    text = f"Two maps of the plane of valence and arousal, {side} by {side} cells, {count.sum():,} samples. "
+    text = f"Two maps of the plane of valence and arousal, {side} by {side} cells, "
+    text += f"{counted(int(count.sum()), 'sample')}. "
     if not enough.any():
         return text + "No cell has enough samples for a mean error."
     row, column = np.unravel_index(np.where(enough, error, -np.inf).argmax(), error.shape)
     centre = (edges[:-1] + edges[1:]) / 2
     shown = error[enough]
     return text + (
-        f"Mean distances of {int(enough.sum())} cells lie between {shown.min():.2f} and {shown.max():.2f}; "
-        f"the largest is at valence {signed(centre[column])}, arousal {signed(centre[row])}."
+        f"Mean distances of {counted(int(enough.sum()), 'cell')} lie between {shown.min():.2f} and "
+        f"{shown.max():.2f}; the largest is at valence {signed(centre[column])}, "
+        f"arousal {signed(centre[row])}."
     )

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 
 from elimctl.errors import DataError
 from elimctl.figures.arrays import labelled
-from elimctl.figures.plane import plane, signed
+from elimctl.figures.pairs import SAME
+from elimctl.figures.plane import outside, plane, signed
 from elimctl.figures.style import LIGHT, MARKERS, Drawing, Look, figure, note, plain, styled
+from elimctl.figures.words import counted
 
 
 @styled
@@ -21,15 +23,17 @@ def identity_cases(
     identity: np.ndarray,
     cases: Sequence[np.ndarray],
     *,
+    within: float = SAME,
     look: Look = LIGHT,
 ) -> Drawing:
-    """Draw cases of one label, and the predictions for each of its identities, joined.
+    """Draw cases of nearly one label, and the predictions for each of its identities, joined.
 
     Args:
         preds: (n, 2) predictions.
         target: (n, 2) labels.
         identity: (n,) names.
         cases: numbers of the samples of each case, as `pairs.same_label_cases` finds them.
+        within: largest distance of a label from the first of its case.
         look: colours.
 
     Raises:
@@ -43,26 +47,37 @@ def identity_cases(
     title = "One expression, several identities"
     made = figure(title, height_in=4.0)
     axes, key = made.subplots(1, 2, width_ratios=(3, 2))
-    plane(axes, look=look, reach=float(np.abs(preds[np.concatenate(cases)]).max()))
+    everything = preds[np.concatenate(cases)]
+    beyond = outside(everything, plane(axes, look=look, reach=float(np.abs(everything).max())))
     key.axis("off")
     said = []
     for number, case in enumerate(cases):
         colour, marker = look.groups[number % len(look.groups)], MARKERS[number % len(MARKERS)]
         label, found = target[case].mean(axis=0), preds[case]
         _draw_case(axes, label, found, colour, marker)
-        spread = float(np.sqrt(found.var(axis=0).sum()))
         people = [plain(str(name), longest=12) for name in identity[case]]
         named = ", ".join(people[:3]) + (f" and {len(people) - 3} more" if len(people) > 3 else "")
-        head = f"label {signed(label[0])}, {signed(label[1])}: spread {spread:.2f}"
+        spreads = f"spread {_spread(found):.2f} (labels {_spread(target[case]):.2f})"
+        head = f"{signed(label[0])}, {signed(label[1])}: {spreads}"
         _draw_key(key, number, len(cases), head, named, colour, marker)
         said.append(f"{head}, {len(case)} identities")
     note(
         made,
-        "Cross: label; marks: predictions, joined. Spread: root mean square distance from their mean.",
+        f"Cross: mean label of a case, whose labels are up to {within:g} from its first; marks: predictions, "
+        "joined. Spread: root mean square distance from their mean; in brackets that of the labels, which a "
+        "perfect model has." + beyond,
         look=look,
     )
-    alt = f"{len(cases)} cases of one label each in the plane of valence and arousal. {'; '.join(said)}."
+    alt = (
+        f"{counted(len(cases), 'case')} of labels up to {within:g} from their first, in the plane of valence "
+        f"and arousal, by mean label. {'; '.join(said)}.{beyond}"
+    )
     return Drawing(made, title, alt)
+
+
+def _spread(values: np.ndarray) -> float:
+    """Root mean square distance of points from their mean."""
+    return float(np.sqrt(values.var(axis=0).sum()))
 
 
 def _draw_case(axes: Axes, label: np.ndarray, found: np.ndarray, colour: str, marker: str) -> None:

@@ -7,9 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from elimctl.errors import DataError
+from elimctl.evaluate.groups import FEWEST
 from elimctl.figures.arrays import finite
 from elimctl.figures.style import LIGHT, WIDTH_IN, Drawing, Look, figure, legend, note, plain, styled
+from elimctl.figures.words import counted
 
+LOWEST = -0.5  # where the axis begins; at -1 where something is below
 NAMED = 40  # identities whose names have room
 ROW_IN = 0.17
 
@@ -28,7 +31,8 @@ def identity_ccc(
 
     Args:
         names: of N identities.
-        ccc: (N,) mean of both axes; NaN where it is not defined, since the labels never vary.
+        ccc: (N,) mean of both axes; NaN where it says nothing, since there are fewer than `FEWEST` samples or
+            the labels never vary.
         interval: (N, 2) lower and upper end; NaN where there are too few units to draw from.
         overall: CCC of all samples pooled.
         drawn: what the intervals were bootstrapped over.
@@ -40,7 +44,8 @@ def identity_ccc(
     known = np.isfinite(np.asarray(ccc, np.float64))
     if not known.any():
         raise DataError(
-            f"none of {len(names)} identities has labels that vary, and so none has a CCC",
+            f"none of {counted(len(names), 'identity', 'identities')} has {FEWEST} samples and labels that "
+            "vary on both axes, and so none has a CCC",
             hint="choose a split with more samples of each identity",
         )
     order = np.flatnonzero(known)[np.argsort(-finite(ccc[known], "CCC"), kind="stable")]
@@ -51,18 +56,19 @@ def identity_ccc(
     chosen = [plain(names[number]) for number in order]
     (_draw_rows if named else _draw_ranks)(axes, chosen, ccc[order], interval[order], overall, look=look)
     left_out = int((~known).sum())
+    why = f"with fewer than {FEWEST} samples, or labels that never vary on an axis"
     note(
         made,
         f"Mean of valence and arousal; lines: 95 % intervals over {drawn}, where there are enough of them."
-        + (f" Left out: {left_out}, whose labels never vary." if left_out else ""),
+        + (f" Left out: {left_out}, {why}." if left_out else ""),
         look=look,
     )
     best, worst, median = ccc[order[0]], ccc[order[-1]], np.median(ccc[order])
     alt = (
-        f"CCC of {len(order)} identities, sorted, from {best:.2f} ({names[order[0]]}) to {worst:.2f} "
-        f"({names[order[-1]]}), median {median:.2f}"
+        f"CCC of {counted(len(order), 'identity', 'identities')}, sorted, from {best:.2f} "
+        f"({names[order[0]]}) to {worst:.2f} ({names[order[-1]]}), median {median:.2f}"
         + ("" if overall is None else f"; all samples pooled {overall:.2f}")
-        + (f"; {left_out} left out, whose labels never vary." if left_out else ".")
+        + (f"; {left_out} left out, {why}." if left_out else ".")
     )
     return Drawing(made, title, alt)
 
@@ -103,6 +109,6 @@ def _draw_ranks(
 
 
 def _limits(ccc: np.ndarray, interval: np.ndarray) -> tuple[float, float]:
-    """Ends of the axis of CCC: all that is drawn, at least 0 to 1 of it."""
+    """Ends of the axis of CCC: the same in most figures, so that these can be compared."""
     values = np.concatenate([ccc, interval[np.isfinite(interval)]])
-    return min(-0.05, float(values.min()) - 0.05), max(1.0, float(values.max())) + 0.02
+    return (LOWEST if float(values.min()) >= LOWEST else -1.0) - 0.02, 1.02

@@ -14,6 +14,7 @@ from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.latent_rows import Annotated
 from elimctl.figures.style import LIGHT, LINES, Drawing, Look, figure, note, plain, styled, whole_numbers
+from elimctl.figures.words import counted
 
 COLUMNS = 3
 ROW_IN = 1.35
@@ -66,7 +67,9 @@ def latent_history(
         f"first at step {step[0]:,.0f}, {classes[latent[-1, k].argmax()]} at step {step[-1]:,.0f}"
         for k in range(count)
     ]
-    return Drawing(made, title, f"Latent distributions of {count} samples over training. {'; '.join(said)}.")
+    return Drawing(
+        made, title, f"Latent distributions of {counted(count, 'sample')} over training. {'; '.join(said)}."
+    )
 
 
 def _draw_sample(
@@ -95,4 +98,13 @@ def _draw_sample(
 def _line(code: int, look: Look) -> dict[str, Any]:
     """How the share of a class is drawn."""
     colour = look.groups[code % len(look.groups)]
-    return {"linestyle": LINES[code % len(LINES)], "color": colour, "linewidth": 1.1}
+    return {"linestyle": LINES[_line_style(code)], "color": colour, "linewidth": 1.1}
+
+
+def _line_style(code: int) -> int:
+    """Number of the line style of a class, such that classes of one style have hues far from each other.
+
+    The nearest hues, blue and light blue or vermilion and orange, are four classes apart; each further round
+    of the colours moves on by one style, so that 32 classes are told apart.
+    """
+    return (code + code // 4 * 2 + code // 8) % len(LINES)

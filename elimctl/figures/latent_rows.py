@@ -13,6 +13,7 @@ from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.faces import face
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, plain, styled
+from elimctl.figures.words import counted
 
 ROW_IN = 0.95
 COLUMNS = 2  # samples side by side
@@ -83,9 +84,9 @@ def latent_rows(
         + f", highest {classes[latent[k].argmax()]} with {latent[k].max():.2f}"
         for k in range(count)
     ]
-    alt = f"Latent distributions of {count} samples."
+    alt = f"Latent distributions of {counted(count, 'sample')}."
     if flipped.any():
-        alt += f" Of {int(flipped.sum())} flipped samples {first} have their original class first."
+        alt += f" Their original class first have {first} of {counted(int(flipped.sum()), 'flipped sample')}."
     return Drawing(made, title, f"{alt} {'; '.join(said)}.")
 
 

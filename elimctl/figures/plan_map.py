@@ -13,7 +13,8 @@ from elimctl.errors import DataError
 from elimctl.figures.arrays import finite, points
 from elimctl.figures.faces import depth, strip
 from elimctl.figures.plane import signed
-from elimctl.figures.style import LIGHT, LONGEST, MAP, Drawing, Look, plain, small_print, styled
+from elimctl.figures.style import LIGHT, LONGEST, MAP, Drawing, Look, plain, small_print, styled, written_on
+from elimctl.figures.words import counted
 
 CELL_IN = 0.44  # a face's side, and with it all else
 BARS = 1.6  # height of the bars, in cells
@@ -75,9 +76,10 @@ def plan_map(
     layout.write(reference.name, target.name, remark, look=look)
     row, column = np.unravel_index(plan.argmax(), plan.shape)
     alt = (
-        f"Transport plan from {n} samples of {reference.name} to {m} of {target.name}. The largest mass, "
-        f"{plan.max():.2f}, goes from reference {row + 1} ({_said(sources[row])}) to target {column + 1} "
-        f"({_said(targets[column])}). Identity shifts: {', '.join(f'{value:.2f}' for value in shift)}."
+        f"Transport plan from {counted(n, 'sample')} of {reference.name} to {m} of {target.name}. The "
+        f"largest mass, {plan.max():.2f}, goes from reference {row + 1} ({_said(sources[row])}) to "
+        f"target {column + 1} ({_said(targets[column])}). "
+        f"Identity shifts: {', '.join(f'{value:.2f}' for value in shift)}."
     )
     return Drawing(layout.figure, f"Transport plan from {reference.name} to {target.name}", alt)
 
@@ -142,10 +144,8 @@ def _draw_map(axes: Axes, plan: np.ndarray) -> None:
     shown = axes.imshow(plan, cmap=MAP, vmin=0, vmax=largest, aspect="auto", interpolation="nearest")
     if max(plan.shape) <= WRITTEN:
         for (row, column), mass in np.ndenumerate(plan):
-            red, green, blue, _ = shown.to_rgba(np.array([mass]))[0]
-            bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
             text = f"{mass:.2f}".lstrip("0") if mass < 1 else f"{mass:.1f}"
-            colour = "#000000" if bright else "#ffffff"
+            colour = written_on(np.array(shown.to_rgba(mass)))
             axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=colour)
     axes.set_xticks([])
     axes.set_yticks([])

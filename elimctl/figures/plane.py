@@ -7,25 +7,31 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 
 from elimctl.figures.style import Look
+from elimctl.figures.words import counted
 
+REACH = 1.5  # largest absolute value that is shown: one wild prediction would leave no room for the others
 EDGE = 1.06  # where the plane ends unless something is beyond
 COVERED_95 = 5.991464547107979  # 95 % of a normal distribution in the plane: chi-squared, 2 degrees
 
 
-def plane(axes: Axes, *, look: Look, reach: float = 1.0) -> None:
+def plane(axes: Axes, *, look: Look, reach: float = 1.0) -> float:
     """Make axes the plane: valence to the right, arousal upwards, one scale.
 
     Args:
         axes: of a figure.
         look: colours.
-        reach: largest absolute value that is shown.
+        reach: largest absolute value that there is to show; of more than `REACH`, that is shown.
+
+    Returns:
+        Where the plane ends, on all four sides.
     """
-    edge = max(EDGE, 1.04 * reach)
+    edge = max(EDGE, 1.04 * min(reach, REACH))
     axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal", xlabel="valence", ylabel="arousal")
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
     axes.axhline(0, color=look.grid, linewidth=0.8, zorder=0)
     axes.axvline(0, color=look.grid, linewidth=0.8, zorder=0)
+    return edge
 
 
 def ellipse(axes: Axes, mean: np.ndarray, covariance: np.ndarray, *, squared: float, **options: Any) -> None:
@@ -44,6 +50,20 @@ def ellipse(axes: Axes, mean: np.ndarray, covariance: np.ndarray, *, squared: fl
         return
     angle = float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0])))
     axes.add_patch(Ellipse((mean[0], mean[1]), width, height, angle=angle, **options))
+
+
+def outside(preds: np.ndarray, edge: float) -> str:
+    """A sentence about predictions that lie beyond what is shown, after a space; nothing where none does.
+
+    Args:
+        preds: (n, ...) predictions.
+        edge: largest absolute value that is shown.
+    """
+    count = int((np.abs(preds).reshape(len(preds), -1) > edge).any(axis=1).sum())
+    if not count:
+        return ""
+    verb = "lies" if count == 1 else "lie"
+    return f" {count:,} of {counted(len(preds), 'prediction')} {verb} outside, beyond ±{edge:.2f}."
 
 
 def signed(value: float) -> str:

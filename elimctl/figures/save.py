@@ -8,6 +8,7 @@ from matplotlib import style
 
 from elimctl import atomic
 from elimctl.figures.style import LIGHT, Drawing, Look, settings
+from elimctl.figures.words import printable
 
 FORMATS = ("png", "svg")
 MAKER = "elimctl"  # matplotlib would note its version, and change all files with it
@@ -25,7 +26,7 @@ def rendered(drawing: Drawing, form: str, *, command: str = "", look: Look = LIG
     Returns:
         The same for the same figure and versions of matplotlib; with title and description.
     """
-    noted = {"Title": drawing.title, "Description": drawing.alt}
+    noted, command = {"Title": drawing.title, "Description": drawing.alt}, printable(command)
     if form == "png":
         metadata: dict[str, str | None] = {**noted, "Software": MAKER, "Source": command}
     else:

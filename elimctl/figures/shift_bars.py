@@ -11,6 +11,7 @@ import numpy as np
 from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, plain, styled
+from elimctl.figures.words import counted
 
 GAP = 1.2  # between pairs, in bars
 
@@ -70,7 +71,7 @@ def shift_bars(pairs: Sequence[Pair], *, remark: str = "", look: Look = LIGHT) -
     axes.margins(x=0.02)
     note(made, f"One bar for each sample of the target, sorted; line: their mean. {remark}", look=look)
     said = "; ".join(
-        f"{pair.reference} to {pair.target}: mean {mean:.3f}, {len(pair.shift)} samples"
+        f"{pair.reference} to {pair.target}: mean {mean:.3f}, {counted(len(pair.shift), 'sample')}"
         for pair, mean in zip(pairs, means, strict=True)
     )
-    return Drawing(made, title, f"Bars of the identity shifts of {len(pairs)} pairs. {said}.")
+    return Drawing(made, title, f"Bars of the identity shifts of {counted(len(pairs), 'pair')}. {said}.")

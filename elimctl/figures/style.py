@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any, ParamSpec
 
+import numpy as np
 from matplotlib import font_manager, style, ticker
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+
+from elimctl.figures.words import printable, shortened
 
 P = ParamSpec("P")
 
@@ -65,13 +68,13 @@ DARK = Look(
     grid="#343a42",
     valence="#56b4e9",
     arousal="#e69f00",
-    groups=("#56b4e9", "#e69f00", "#2fc79b", "#cc79a7", "#f0e442", "#ff7f3f", "#9fb4ff", "#c8c8c8"),
+    groups=("#56b4e9", "#e69f00", "#2fc79b", "#cc79a7", "#f0e442", "#ff7f3f", "#c8c8c8", "#9fb4ff"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A figure, and what it shows in words.
+    """A figure, and what it shows in words; control characters of names are left out of these.
 
     Args:
         figure: matplotlib's.
@@ -82,6 +85,10 @@ class Drawing:
     figure: Figure
     title: str
     alt: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", printable(self.title))
+        object.__setattr__(self, "alt", printable(self.alt))
 
 
 def styled(draw: Callable[P, Drawing]) -> Callable[P, Drawing]:
@@ -120,8 +127,8 @@ def settings(look: Look) -> dict[str, Any]:
         "ytick.labelsize": 8,
         "legend.fontsize": 8,
         "legend.frameon": False,
-        "hatch.color": look.grid,
-        "hatch.linewidth": 0.6,
+        "hatch.color": look.faint,
+        "hatch.linewidth": 0.4,
         "lines.linewidth": 1.4,
         "figure.facecolor": look.paper,
         "savefig.facecolor": look.paper,
@@ -164,14 +171,27 @@ def legend(axes: Axes, **options: Any) -> Legend:
 
 
 def colour_bar(
-    figure: Figure, shown: ScalarMappable, axes: Axes | Sequence[Axes], label: str, *, below: bool = False
+    figure: Figure,
+    shown: ScalarMappable,
+    axes: Axes | Sequence[Axes],
+    label: str,
+    *,
+    below: bool = False,
+    beyond: bool = False,
 ) -> Colorbar:
-    """The scale of a map, to the right of it or below."""
-    options = {"location": "bottom", "aspect": 30, "pad": 0.03} if below else {"pad": 0.02}
-    bar = figure.colorbar(shown, ax=axes, shrink=0.85, **options)
+    """The scale of a map, to the right of it or below; with a point at its end where values lie beyond it."""
+    options: dict[str, Any] = {"location": "bottom", "aspect": 30, "pad": 0.03} if below else {"pad": 0.02}
+    bar = figure.colorbar(shown, ax=axes, shrink=0.85, extend="max" if beyond else "neither", **options)
     bar.set_label(label)
     bar.outline.set_visible(False)  # type: ignore[operator]
     return bar
+
+
+def written_on(colour: np.ndarray) -> str:
+    """Black or white, whichever stands out more from a colour, (4,) in [0, 1]: at least 4.5:1 (WCAG)."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)[:3]
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    return "#000000" if (luminance + 0.05) ** 2 > (1 + 0.05) * 0.05 else "#ffffff"
 
 
 def whole_numbers(axes: Axes, *, nbins: int = 7) -> None:
@@ -188,10 +208,7 @@ def plain(text: str, *, longest: int = LONGEST) -> str:
         longest: characters that are kept; of a longer one both ends are.
     """
     known = "".join(sign if ord(sign) in _signs() else MISSING for sign in " ".join(text.split()))
-    if len(known) > longest:
-        end = (longest - 1) // 2
-        known = f"{known[: longest - 1 - end]}…{known[len(known) - end :]}"
-    return known.replace("$", r"\$")
+    return shortened(known, longest).replace("$", r"\$")
 
 
 @cache

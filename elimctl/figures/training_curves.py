@@ -18,6 +18,7 @@ from elimctl.figures.style import (
     styled,
     whole_numbers,
 )
+from elimctl.figures.words import counted
 
 LOSS, SCORE = "loss_", "val_"  # what columns of metrics.csv begin with
 WINDOW = 50  # part of the run that a loss is averaged over: one in so many
@@ -48,7 +49,7 @@ def training_curves(columns: Mapping[str, np.ndarray], *, look: Look = LIGHT) ->
         _draw_scores(panels[1], columns["step"], scores, look=look)
     said = [f"loss {name} from {_ends(values)}" for name, values in losses.items()]
     said += [f"{name} up to {np.nanmax(values):.3f}" for name, values in scores.items()]
-    alt = f"Curves of {len(columns['step']):,} training steps: {'; '.join(said)}."
+    alt = f"Curves of {counted(len(columns['step']), 'training step')}: {'; '.join(said)}."
     return Drawing(made, title, alt)
 
 

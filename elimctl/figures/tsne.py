@@ -10,6 +10,7 @@ from elimctl.errors import DataError
 from elimctl.figures import pairs
 from elimctl.figures.arrays import finite, points
 from elimctl.figures.style import LIGHT, SCALE, Drawing, Look, colour_bar, figure, note, styled
+from elimctl.figures.words import counted
 
 FEWEST = 5  # samples of which t-SNE says anything
 PANEL_IN = 2.7  # width of either map
@@ -97,10 +98,11 @@ def tsne(
     else:
         note(made, "No pair to link: one identity, or no two labels alike.", look=look)
     alt = (
-        f"Two maps of {len(places):,} samples of {len(np.unique(identity))} identities, by t-SNE of their "
-        f"features, coloured by valence and by arousal. {len(people)} pairs of one identity with other "
-        f"expressions lie {_apart(places, people)} apart on average, {len(moods)} pairs of one expression "
-        f"and other identities {_apart(places, moods)}, all samples {_median_apart(places):.1f} (median)."
+        f"Two maps of {counted(len(places), 'sample')} of "
+        f"{counted(len(np.unique(identity)), 'identity', 'identities')}, by t-SNE of their features, "
+        "coloured by valence and by arousal. Mean distances: of one identity with other expressions "
+        f"{_apart(places, people)}, of one expression and other identities {_apart(places, moods)}, of all "
+        f"samples {_median_apart(places):.1f} (median)."
     )
     return Drawing(made, title, alt)
 
@@ -122,9 +124,11 @@ def _link(axes: Axes, places: np.ndarray, links: np.ndarray, name: str, colour: 
 
 
 def _apart(places: np.ndarray, links: np.ndarray) -> str:
+    """Mean distance of linked samples, and of how many pairs."""
     if not len(links):
-        return "(there is none)"
-    return f"{np.linalg.norm(places[links[:, 0]] - places[links[:, 1]], axis=1).mean():.1f}"
+        return "(no pair)"
+    distance = np.linalg.norm(places[links[:, 0]] - places[links[:, 1]], axis=1)
+    return f"{distance.mean():.1f} ({counted(len(links), 'pair')})"
 
 
 def _median_apart(places: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from elimctl.figures.arrays import finite
 from elimctl.figures.faces import face
 from elimctl.figures.latent_rows import Annotated
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, legend, note, plain, styled
+from elimctl.figures.words import counted
 
 SHOWN = 10  # of either end of the ranking
 
@@ -71,11 +72,11 @@ def uncertainty_rank(
         axes.set_title(name, loc="left")
         axes.axis("off")
     note(made, "Under each: annotated class, the original one where it was flipped, and α.", look=look)
-    alt = f"Certainty of {len(alpha)} samples of a batch, from {low:.3f} to {high:.3f}."
+    alt = f"Certainty of {counted(len(alpha), 'sample')} of a batch, from {low:.3f} to {high:.3f}."
     if flipped.any() and not flipped.all():
         alt += (
-            f" Mean of {int(flipped.sum())} flipped samples {alpha[order][flipped].mean():.3f}, of the "
-            f"others {alpha[order][~flipped].mean():.3f}."
+            f" Mean of {counted(int(flipped.sum()), 'flipped sample')} {alpha[order][flipped].mean():.3f}, "
+            f"of the others {alpha[order][~flipped].mean():.3f}."
         )
     return Drawing(made, title, alt)
 

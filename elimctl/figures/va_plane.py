@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from elimctl.figures.arrays import labelled, resampled_means, thinned
-from elimctl.figures.plane import COVERED_95, ellipse, plane, signed
-from elimctl.figures.style import LIGHT, MARKERS, Drawing, Look, figure, legend, note, styled
+from elimctl.figures.plane import COVERED_95, ellipse, outside, plane, signed
+from elimctl.figures.style import LIGHT, MARKERS, Drawing, Look, figure, note, styled
+from elimctl.figures.words import counted
 
 SHOWN = 1500  # points that are drawn; statistics are of all
 RESAMPLES = 1000
@@ -32,21 +33,22 @@ def va_plane(
     made = figure("Predicted and true valence and arousal", height_in=4.1)
     clouds, quadrants = made.subplots(1, 2)
     reach = max(float(np.abs(preds).max()), min(1.2, max(_reach(preds), _reach(target))))
-    for axes in (clouds, quadrants):
-        plane(axes, look=look, reach=reach)
+    edge = min(plane(axes, look=look, reach=reach) for axes in (clouds, quadrants))
+    beyond = outside(preds, edge)
     _draw_clouds(clouds, preds, target, seed=seed, look=look)
     found = _draw_quadrants(quadrants, preds, target, identity, seed=seed, look=look)
     note(
         made,
         "Left: ellipses hold 95 % of a normal distribution. Right: hollow, the mean label of a quadrant; "
         "filled, the mean prediction, within its 95 % interval over identities; thin line, one standard "
-        "deviation of the predictions.",
+        f"deviation of the predictions.{beyond}",
         look=look,
     )
     alt = (
-        f"Two planes of valence and arousal with {len(preds):,} samples. Mean label "
+        f"Two planes of valence and arousal with {counted(len(preds), 'sample')}. Mean label "
         f"{_place(target.mean(axis=0))}, mean prediction {_place(preds.mean(axis=0))}; standard deviations "
         f"{_spread(target)} of the labels, {_spread(preds)} of the predictions. {' '.join(found)}"
+        f"{beyond}"
     )
     return Drawing(made, "Predicted and true valence and arousal", alt)
 
@@ -79,7 +81,8 @@ def _draw_clouds(axes: Axes, preds: np.ndarray, target: np.ndarray, *, seed: int
             linewidth=1.6,
         )
     axes.set_title("all samples", loc="left")
-    legend(axes, loc="lower left", markerscale=1.6, handletextpad=0.2)
+    options = {"bbox_to_anchor": (1, 0.98), "borderpad": 0, "columnspacing": 1}
+    axes.legend(loc="lower right", ncols=2, markerscale=1.6, handletextpad=0.2, **options)
 
 
 def _draw_quadrants(

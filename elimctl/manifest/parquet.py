@@ -95,7 +95,7 @@ def read(path: Path, *, only: Sequence[str] | None = None) -> pa.Table:
 
 
 def _columns(file: parquet.ParquetFile, names: Sequence[str] | None) -> pa.Table:
-    """Columns of a file; some of them one by one, for decoding takes as much memory again as what it gives."""
+    """Columns of a file; some of them one by one, as decoding takes as much memory again as it gives."""
     if names is None:
         return file.read()
     table = pa.table({name: file.read(columns=[name])[name] for name in names})

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elimctl import atomic
 from elimctl.config import Values
-from elimctl.errors import ConfigError
+from elimctl.errors import ConfigError, ElimctlError
 from elimctl.evaluate.binning import parts
 from elimctl.evaluate.calibration import Reliability, calibration
 from elimctl.evaluate.detail import Resampling
@@ -25,6 +26,8 @@ from elimctl.stages.compare import predicted
 from elimctl.stages.evaluate import Evaluation
 from elimctl.store import features as cache
 from elimctl.workspace import Workspace
+
+Found = TypeVar("Found")
 
 # Passes batches on, and may count them on the way; told what they are and their number.
 Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
@@ -49,24 +52,27 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Analyses:
-    """What was found; None for what was not asked for.
+    """What was found; None for what was not asked for, or could not be told.
 
     Args:
         slices: by column.
         calibration: by axis.
         invariance: of features and predictions.
         smoothing: over time.
+        failed: why something that was asked for is not there, one error each.
     """
 
     slices: dict[str, Slices] | None = None
     calibration: dict[str, Reliability] | None = None
     invariance: Measured | None = None
     smoothing: Smoothing | None = None
+    failed: tuple[ElimctlError, ...] = ()
 
     @property
     def values(self) -> Values:
         """What was found, as values for JSON."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        found = asdict(replace(self, failed=()))
+        return {name: value for name, value in found.items() if value is not None and name != "failed"}
 
 
 def require_columns(names: Sequence[str]) -> None:
@@ -96,6 +102,8 @@ def analyse(
 ) -> Analyses:
     """Make the analyses asked for, and keep each in a file `<split>.<analysis>.json` beside the scores.
 
+    One that fails does not keep the others from being made and kept.
+
     Args:
         workspace: where the run and the dataset are.
         evaluation: of the run.
@@ -104,19 +112,36 @@ def analyse(
         device: where the model runs, if it has to; None for the one it was trained on.
         track: wraps the batches of a model that runs.
 
+    Returns:
+        What was made, and in `failed` why the rest was not: a column that cannot be sliced by, an analysis
+        that needs valence and arousal of a run that learns classes, or samples of which it cannot be told.
+
     Raises:
-        ConfigError: a column that cannot be sliced by, or an analysis that needs valence and arousal of a run
-            that learns classes.
-        DataError: what is asked cannot be told of these samples; the message says why.
+        ConfigError: a column to slice by is none.
+        StoreError: the predictions are damaged.
     """
-    table = read(evaluation.predictions)
+    require_columns(asked.slices)
+    table, failed = read(evaluation.predictions), []
+
+    def tried(wanted: bool, make: Callable[[], Found]) -> Found | None:
+        try:
+            return make() if wanted else None
+        except ElimctlError as error:
+            failed.append(error)
+            return None
+
+    sliced = {
+        name: tried(True, partial(_slices, workspace, evaluation, table, name, resampling))
+        for name in asked.slices
+    }
     found = Analyses(
-        slices=_slices(workspace, evaluation, table, asked.slices, resampling) if asked.slices else None,
-        calibration=calibration(table, resampling) if asked.calibration else None,
-        invariance=_invariance(workspace, evaluation, table, device, track) if asked.invariance else None,
-        smoothing=_smoothing(workspace, evaluation, table, resampling, device, track)
-        if asked.smoothing
-        else None,
+        slices={name: one for name, one in sliced.items() if one is not None} or None,
+        calibration=tried(asked.calibration, partial(calibration, table, resampling)),
+        invariance=tried(asked.invariance, partial(_invariance, workspace, evaluation, table, device, track)),
+        smoothing=tried(
+            asked.smoothing, partial(_smoothing, workspace, evaluation, table, resampling, device, track)
+        ),
+        failed=tuple(failed),
     )
     for name, value in found.values.items():
         text = json.dumps({"protocol": table.protocol, name: value}, indent=2, allow_nan=False)
@@ -128,13 +153,12 @@ def _slices(
     workspace: Workspace,
     evaluation: Evaluation,
     table: PredictionTable,
-    names: Sequence[str],
+    name: str,
     resampling: Resampling,
-) -> dict[str, Slices]:
-    require_columns(names)
+) -> Slices:
     file = workspace.dataset(evaluation.dataset) / parquet.NAME
-    manifest = pq.read_table(file, columns=list(names)).take(pa.array(table.row))
-    return {name: slices(table, parts(manifest[name], name), name, resampling) for name in names}
+    values = pq.read_table(file, columns=[name]).take(pa.array(table.row))[name]
+    return slices(table, parts(values, name), name, resampling)
 
 
 def _invariance(

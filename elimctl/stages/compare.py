@@ -1,10 +1,12 @@
 """From two runs to the differences of their scores."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from elimctl.errors import MissingError
 from elimctl.evaluate.compare import Comparison, compare
 from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.table import PredictionTable, read
+from elimctl.evaluate.table import PredictionTable, read, require_facts
 from elimctl.stages.evaluate import Track, evaluate_run
 from elimctl.train import checkpoint, run
 from elimctl.workspace import Workspace
@@ -31,13 +33,21 @@ def compare_runs(
         device: where runs predict; None for the one each was trained on.
         track: wraps the batches of predictions, told their number.
 
+    Returns:
+        The differences, of runs as their folders are called now.
+
     Raises:
         MissingError: there is no such run, or it has no checkpoint.
-        StoreError: saved predictions are damaged.
+        StoreError: saved predictions are damaged, or do not say what they are of.
         DataError: the runs were not scored on the same samples, or learn different things.
     """
+    _require_runs(workspace, a, b)
+    tables = {
+        name: predicted(workspace, name, split=split, device=device, track=track)
+        for name in dict.fromkeys((a, b))
+    }
     table_a, table_b = (
-        predicted(workspace, name, split=split, device=device, track=track) for name in (a, b)
+        replace(tables[name], protocol=tables[name].protocol | {"run": name}) for name in (a, b)
     )
     return compare(table_a, table_b, resampling or Resampling())
 
@@ -61,13 +71,25 @@ def predicted(
 
     Raises:
         MissingError: there is no such run, or it has no checkpoint.
-        StoreError: saved predictions are damaged.
+        StoreError: saved predictions are damaged, or do not say what they are of.
     """
     found = run.Run(workspace.run(name))
     path = found.folder / "eval" / f"{split}.parquet"
     if path.exists() and _is_current(table := read(path), found):
+        require_facts(table, str(path), path=path)
         return table
     return read(_evaluated(workspace, found.name, split=split, device=device, track=track))
+
+
+def _require_runs(workspace: Workspace, *names: str) -> None:
+    """Refuse runs that there are not, before any predicts."""
+    for name in names:
+        try:
+            workspace.run(name)
+        except MissingError as error:
+            if not list(workspace.runs.glob("*/run.json")):
+                raise
+            raise MissingError(error.message, hint="name two of these: elimctl compare RUN-A RUN-B") from None
 
 
 def _is_current(table: PredictionTable, found: run.Run) -> bool:

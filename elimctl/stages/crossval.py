@@ -13,6 +13,7 @@ import pyarrow as pa
 from elimctl import atomic
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError
+from elimctl.evaluate.classes import RATES
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.evaluate import Evaluated
 from elimctl.evaluate.pool import evaluate_table, pool
@@ -36,10 +37,12 @@ class Folds:
 
     Args:
         numbers: of the folds.
+        of: number of folds that the dataset has.
         leaks: what two folds share besides identities: actors or clips under several identities.
     """
 
     numbers: tuple[int, ...]
+    of: int
     leaks: tuple[Leak, ...]
 
 
@@ -68,6 +71,7 @@ class CrossValidation:
         name: of the cross-validation.
         dataset: name of the dataset.
         manifest: sha256 of its manifest.
+        of: number of folds that the dataset has; where fewer were held out, samples of others are missing.
         leaks: see `Folds`.
         folds: fold by fold.
         pooled: scores of all folds together, every sample predicted by a run that did not see its identity.
@@ -77,6 +81,7 @@ class CrossValidation:
     name: str
     dataset: str
     manifest: str
+    of: int
     leaks: tuple[Leak, ...]
     folds: tuple[Fold, ...]
     pooled: Evaluated
@@ -84,7 +89,10 @@ class CrossValidation:
 
     @property
     def over_folds(self) -> dict[str, Any]:
-        """Mean and standard deviation (over n - 1) of the folds' scores, each fold counting the same."""
+        """Mean and standard deviation (over n - 1) of the folds' scores, each fold counting the same.
+
+        A score that is not defined in a fold leaves that fold out; `left_out` says how many.
+        """
         return _over([_scores(fold.evaluated.values) for fold in self.folds])
 
     @property
@@ -94,6 +102,7 @@ class CrossValidation:
             "name": self.name,
             "dataset": self.dataset,
             "manifest": self.manifest,
+            "of": self.of,
             "leaks": [
                 {"kind": leak.kind, "count": leak.count, "rows": leak.rows, "examples": leak.examples}
                 for leak in self.leaks
@@ -140,7 +149,7 @@ def folds(folder: Path, wanted: Sequence[int] | None = None) -> Folds:
     shared = [audit.shared_names(kept, name, parts, between="fold") for name in audit.NAMES]
     leaks = tuple(leak for leak in shared if leak is not None and leak.count)
     _refuse_identities(folder.name, leaks)
-    return Folds(numbers, leaks)
+    return Folds(numbers, count, leaks)
 
 
 def _require_folds(name: str, table: pa.Table) -> None:
@@ -173,10 +182,10 @@ def summarise(
     folder: Path,
     runs: dict[int, str],
     *,
+    of: int,
     leaks: Sequence[Leak] = (),
     options: MetricOptions | None = None,
     resampling: Resampling | None = None,
-    reference: bool = False,
     device: str | None = None,
 ) -> CrossValidation:
     """Pool the predictions of finished runs, and write `crossval.parquet` and `crossval.json`.
@@ -186,10 +195,10 @@ def summarise(
         name: of the cross-validation: the folder under `runs/` that the files go to.
         folder: the prepared dataset's.
         runs: name of the run that held each fold out.
+        of: number of folds that the dataset has.
         leaks: what the folds share, see `Folds`.
         options: the form of each metric.
         resampling: how intervals are made.
-        reference: whether to add the scores by the formulas of the published code.
         device: where a run predicts that has no current predictions.
 
     Raises:
@@ -202,7 +211,7 @@ def summarise(
         Run(workspace.run(run)).require_manifest(digest)
         table = predicted(workspace, run, split=SPLIT, device=device)
         files.append(workspace.runs / run / "eval" / f"{SPLIT}.parquet")
-        evaluated = evaluate_table(table, options, resampling, split=SPLIT, reference=reference)
+        evaluated = evaluate_table(table, options, resampling, split=SPLIT)
         found.append(Fold(fold, run, table.protocol["step"], evaluated))
     out = workspace.new_run(name)
     facts = {"run": name, "dataset": folder.name, "manifest": digest, "split": POOLED, "fold": None}
@@ -212,23 +221,75 @@ def summarise(
         name=name,
         dataset=folder.name,
         manifest=digest,
+        of=of,
         leaks=tuple(leaks),
         folds=tuple(found),
-        pooled=evaluate_table(together, options, resampling, split=POOLED, reference=reference),
+        pooled=evaluate_table(together, options, resampling, split=POOLED),
         predictions=file,
     )
     atomic.write_text(out / NAME, json.dumps(made.values, indent=2, allow_nan=False) + "\n")
     return made
 
 
+def require_place(workspace: Workspace, name: str, wanted: Sequence[int]) -> None:
+    """Refuse a name under which something else would be lost or mixed.
+
+    Args:
+        workspace: where runs are.
+        name: that the cross-validation shall have.
+        wanted: numbers of the folds that are held out.
+
+    Raises:
+        ConfigError: it is no plain name of a folder, an ordinary run has it, or a cross-validation that held
+            out folds which are not wanted now.
+    """
+    folder = workspace.new_run(name)
+    if (folder / "run.json").exists():
+        raise ConfigError(
+            f"{name} is a run, and a cross-validation of that name would be in its folder",
+            hint="choose another name with --run",
+        )
+    recorded = _recorded(folder / NAME)
+    if lost := sorted(recorded - set(wanted)):
+        every = ",".join(str(number) for number in sorted(recorded | set(wanted)))
+        raise ConfigError(
+            f"the cross-validation {name} has held out {_listed(sorted(recorded))} already, and "
+            f"{_listed(lost)} would be missing from its scores",
+            hint=f"hold these out as well (--folds {every}; what is finished is not done again), or choose "
+            "another name with --run",
+        )
+
+
+def _recorded(file: Path) -> set[int]:
+    """Folds that a finished cross-validation has held out; none where its file is damaged."""
+    try:
+        return {fold["fold"] for fold in json.loads(file.read_text(encoding="utf-8"))["folds"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return f"fold{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
 def _scores(values: Values) -> Values:
-    """The numbers among scores: by axis and metric, or by rate."""
-    axes = {axis: values[axis] for axis in AXES if axis in values}
-    return axes or {name: value for name, value in values.items() if isinstance(value, float)}
+    """The numbers among scores: by axis and metric, None for one that is not defined, or by rate."""
+    undefined = set(values.get("undefined") or ())
+    axes = {
+        axis: {name: None if f"{axis}.{name}" in undefined else value for name, value in values[axis].items()}
+        for axis in AXES
+        if axis in values
+    }
+    return axes or {name: values[name] for name in RATES}
 
 
 def _over(found: Sequence[Any]) -> Any:
-    """Mean and standard deviation of numbers that are nested alike."""
+    """Mean and standard deviation of numbers that are nested alike, without those that are None."""
     if isinstance(found[0], dict):
         return {key: _over([one[key] for one in found]) for key in found[0]}
-    return {"mean": mean(found), "spread": stdev(found) if len(found) > 1 else None}
+    known = [value for value in found if value is not None]
+    return {
+        "mean": mean(known) if known else None,
+        "spread": stdev(known) if len(known) > 1 else None,
+        "left_out": len(found) - len(known),
+    }

@@ -23,7 +23,7 @@ from elimctl.loader.crop import centre
 from elimctl.methods.temporal_windows import clip_runs
 from elimctl.stages import features, latents
 from elimctl.stages.dataset import Dataset, open_dataset
-from elimctl.stages.figure_matching import Match, match, settings
+from elimctl.stages.figure_matching import Match, chosen_pairs, match, settings
 from elimctl.stages.latents import Watched
 from elimctl.stages.task import trained_task
 from elimctl.store import features as cache
@@ -73,6 +73,9 @@ class Material:
         self.workspace, self.split, self.shows_faces = workspace, split, faces
         self.run, self.name = run.Run(workspace.run(name)), name
         self.runs = {"": self.run}  # by what tells them apart
+        self.pairs: list[
+            tuple[int, int]
+        ] = []  # codes of identities that are matched; none for some drawn ones
         self._device, self._track = device, track
 
     @property
@@ -138,15 +141,34 @@ class Material:
         """Scores of every identity of the split, and their intervals."""
         return identity_intervals(self.axes)
 
+    def choose(self, pairs: Sequence[str]) -> None:
+        """Match these pairs of identities, `reference:target`, instead of some that are drawn.
+
+        Raises:
+            ConfigError: a pair is none of two identities of the split.
+            DataError: the run predicts classes.
+        """
+        self.pairs = chosen_pairs(pairs, self.axes.identities.names)
+
     @cached_property
     def smoothed(self) -> np.ndarray | None:
-        """Predictions smoothed as `elimctl eval --smooth` chose; None if these were not, or did not gain."""
+        """Predictions smoothed as `elimctl eval --smooth` chose; None if these were not, or did not gain.
+
+        Raises:
+            StoreError: what it noted is damaged.
+        """
         path = self.run.folder / "eval" / f"{self.split}.smoothing.json"
         if not path.exists():
             return None
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        window, step = noted["smoothing"]["window"], noted["smoothing"]["step"]
-        if noted["protocol"] != self.axes.protocol or window == 1:
+        try:
+            noted = json.loads(path.read_text(encoding="utf-8"))
+            window, step = int(noted["smoothing"]["window"]), int(noted["smoothing"]["step"])
+            protocol = noted["protocol"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{path} is damaged: {type(error).__name__} {error}", hint="run elimctl eval --smooth again"
+            ) from None
+        if protocol != self.axes.protocol or window <= 1:
             return None
         runs = clip_runs(self.axes.clips.code, self.axes.frame, max_step=step)
         return moving_average(self.axes.preds, runs, window=window)
@@ -165,7 +187,8 @@ class Material:
         """Some identities of the split, matched, and a remark on how."""
         config, remark = settings(self.config)
         table = self.axes
-        return match(self.features, table.target, table.identities.code, config), remark
+        found = match(self.features, table.target, table.identities.code, config, pairs=self.pairs)
+        return found, remark
 
     @cached_property
     def device(self) -> torch.device:
@@ -235,6 +258,8 @@ def read_log(path: Path) -> dict[str, np.ndarray]:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         rows = []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
     if not rows:
         raise MissingError(f"no step of training in {path}", hint="train the run first")
     try:

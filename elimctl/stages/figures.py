@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 from elimctl import atomic
@@ -17,6 +18,7 @@ from elimctl.stages.pooled import open_material
 from elimctl.workspace import Workspace
 
 FOLDER = "figures"  # in a run's folder; in the workspace for figures of several runs
+IN_DARK = "dark"  # in such a folder, for those on a dark ground
 INDEX = "index.json"  # what is in such a folder
 Source = TypeVar("Source")
 NAMES = (*OF_RUN, *OF_RUNS)
@@ -66,6 +68,7 @@ def draw_runs(
     out: Path | None = None,
     faces: bool = False,
     only: Sequence[str] = (),
+    pairs: Sequence[str] = (),
     look: Look = LIGHT,
     device: str | None = None,
     track: features.Track = lambda batches, _: batches,
@@ -77,9 +80,11 @@ def draw_runs(
         names: of the runs; none for the newest.
         split: that was scored; also the stem of another file in the runs' `eval/`.
         out: where figures go; those of one of several runs into a folder of its name there. None for
-            `figures/` in each run's folder, and in the workspace for figures of several runs.
+            `figures/` in each run's folder, and in the workspace for figures of several runs. Those on a dark
+            ground go into a folder `dark` in there.
         faces: whether faces may be shown; licences of most datasets forbid to pass them on.
         only: names of the figures to draw; none for all.
+        pairs: identities to match, as `reference:target`; none for some that are drawn.
         look: colours.
         device: where models run; None for where they were trained.
         track: wraps batches of features.
@@ -88,7 +93,9 @@ def draw_runs(
         What was drawn and what not, once for each run and once for all together.
 
     Raises:
-        ConfigError: there is no such figure, or it takes several runs.
+        ConfigError: there is no such figure, or it takes several runs; or a pair is none of two identities of
+            a run's split.
+        DataError: pairs of a run that learns classes.
         MissingError: there is no such run.
     """
     _require_known(only, runs=max(len(names), 1))
@@ -96,19 +103,27 @@ def draw_runs(
     chosen = [
         open_material(workspace, name, split, faces=faces, device=device, track=track) for name in wanted
     ]
+    for material in chosen if pairs else []:
+        material.choose(pairs)
     flags = f" --split {split}{' --faces' if faces else ''}{' --dark' if look is DARK else ''}"
+    flags += "".join(f" --pair {quote(pair)}" for pair in pairs)
     for material in chosen if _wanted(OF_RUN, only) else []:
         where = out if len(chosen) == 1 else out / material.name if out else None
         command = f"elimctl figures {material.name}{flags}"
-        folder = Folder([material.name], str(where or material.folder / FOLDER), command)
+        folder = Folder([material.name], _ground(where or material.folder / FOLDER, look), command)
         _draw(folder, OF_RUN, material, only, look=look)
         yield folder
     if len(chosen) > 1 and _wanted(OF_RUNS, only):
         found = [material.name for material in chosen]
-        together = str(out or workspace.root / FOLDER)
+        together = _ground(out or workspace.root / FOLDER, look)
         folder = Folder(found, together, f"elimctl figures {' '.join(found)}{flags}")
         _draw(folder, OF_RUNS, chosen, only, look=look)
         yield folder
+
+
+def _ground(folder: Path, look: Look) -> str:
+    """Where figures of a folder go, on a light or a dark ground."""
+    return str(folder / IN_DARK if look is DARK else folder)
 
 
 def _draw(

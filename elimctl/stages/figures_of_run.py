@@ -7,6 +7,7 @@ import numpy as np
 from elimctl.errors import DataError, MissingError
 from elimctl.evaluate.calibration import calibration as measure
 from elimctl.evaluate.detail import Resampling
+from elimctl.evaluate.groups import clip_errors
 from elimctl.evaluate.sums import METRICS, scores_of, sums
 from elimctl.figures import pairs
 from elimctl.figures.calibration import Panel, calibration
@@ -29,7 +30,6 @@ from elimctl.stages.figure_material import Material
 from elimctl.stages.latents import Watched
 
 CCC, MEAN = METRICS.index("ccc"), 2
-RESAMPLES = 1000  # of the intervals of a slope
 SHORTEST = 5  # frames of a clip that has a timeline
 ROWS = 8  # samples whose latent distributions are shown
 
@@ -57,7 +57,7 @@ def _identity_cases(of: Material, look: Look) -> Drawing:
 
 
 def _calibration(of: Material, look: Look) -> Drawing:
-    resampling = Resampling(resamples=RESAMPLES)
+    resampling = Resampling()  # as `elimctl eval --calibration` has it
     if of.classes:
         odds = of.table.columns["probability"].to_numpy()
         found = measure(of.table, resampling)["probability"]
@@ -105,10 +105,9 @@ def _tsne(of: Material, look: Look) -> Drawing:
 
 
 def _timeline(of: Material, look: Look, *, quantile: float) -> Drawing:
-    """The clip at a quantile of the errors of all clips that are long enough."""
+    """The clip at a quantile of the mean squared errors of all clips that are long enough."""
     table = of.axes
-    count = np.bincount(table.clips.code)
-    error = np.bincount(table.clips.code, np.square(table.preds - table.target).mean(axis=1)) / count
+    count, error = np.bincount(table.clips.code), clip_errors(table)
     long = np.flatnonzero(count >= SHORTEST)
     if not len(long):
         raise DataError(f"no clip has {SHORTEST} frames; the longest has {count.max()}")

@@ -21,7 +21,7 @@ def _identity_sweep(of: Sequence[Material], look: Look) -> Drawing:
     lines: dict[str, list[tuple[int, float]]] = {}
     names = _names([_compared(material) for material in of])
     for name, material in zip(names, of, strict=True):
-        lines.setdefault(name, []).append((int(material.run.facts()["train_identities"]), _ccc(material)))
+        lines.setdefault(name, []).append((_trained_on(material), _ccc(material)))
     if all(len({identities for identities, _ in runs}) == 1 for runs in lines.values()):
         raise DataError("no two runs that differ in nothing but their training identities and seed")
     return identity_sweep([_sweep(name, runs) for name, runs in lines.items()], look=look)
@@ -67,6 +67,18 @@ def _names(compared: Sequence[dict[str, Any]]) -> list[str]:
         differing = [key for key in own if any(other.get(key) != own[key] for other in rivals)]
         names.append(", ".join([own["method"], *(f"{key} = {own[key]}" for key in differing)]))
     return names
+
+
+def _trained_on(material: Material) -> int:
+    """Number of identities that a run was trained on.
+
+    Raises:
+        DataError: its run.json does not say.
+    """
+    found = material.run.facts().get("train_identities")
+    if not isinstance(found, int):
+        raise DataError(f"run.json of {material.name} does not say how many identities it was trained on")
+    return found
 
 
 def _ccc(material: Material) -> float:

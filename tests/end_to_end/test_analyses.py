@@ -81,9 +81,28 @@ def test_an_unknown_column_is_refused_before_anything_is_predicted(call, trained
     assert not (trained / "runs" / "elim-al-1" / "eval" / "val.json").exists()
 
 
-def test_a_column_of_lists_is_refused(call, trained, capsys):
-    assert call("eval", "--slice", "points", "--workspace", trained) == 1
-    assert "column points holds lists" in capsys.readouterr().err
+def test_a_column_of_lists_is_refused_and_the_others_are_told_and_kept(call, trained, capsys):
+    options = ["--slice", "points", "--slice", "score", "--calibration", "--resamples", "100"]
+    assert call("eval", *options, "--workspace", trained) == 1
+    told = capsys.readouterr()
+    assert told.err.splitlines()[-2].startswith("error: column points holds lists")
+    assert "by score" in told.out
+    assert "reliability of valence" in told.out
+    assert list(stored(trained, "slices")["slices"]) == ["score"]
+    assert call("eval", "--json", *options, "--workspace", trained) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["slices"]) == ["score"]
+    assert found["count"] == 8
+
+
+def test_signs_of_slices_are_compared_as_those_of_the_split(analysed):
+    """Labels of AFEW-VA are tenths, and 0 is one of them."""
+    options = ["--split", "all", "--slice", "split", "--set", "eval.sagr_zero=skip"]
+    found = analysed(*options, "--set", "eval.moments=reference")
+    [whole] = found["slices"]["split"]["slices"]
+    for axis in ("valence", "arousal"):
+        assert whole["scores"][axis]["sagr"] == pytest.approx(found[axis]["sagr"])
+    assert "moments population, not reference" in found["slices"]["split"]["remark"]
 
 
 def test_calibration_and_invariance_are_told_and_kept(analysed, trained):
@@ -124,10 +143,19 @@ def test_clips_that_were_trained_on_are_not_smoothed(call, trained, capsys, spli
 
 def test_the_tables_fit_a_terminal(call, trained, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    options = ["--slice", "identity", "--slice", "score", "--calibration", "--invariance", "--smooth"]
-    assert call("eval", *options, "--resamples", "100", "--workspace", trained) == 0
+    options = ["--slice", "identity", "--slice", "score", "--calibration", "--invariance"]
+    assert call("eval", "--split", "all", *options, "--resamples", "100", "--workspace", trained) == 0
     told = capsys.readouterr()
-    titles = ("by identity", "reliability of valence", "identity left in features", "moving average over")
+    titles = ("by identity", "by score", "reliability of valence", "identity left in features")
     assert all(title in told.out for title in titles)
     assert "no gap" in told.err
-    assert max(map(len, told.out.splitlines())) <= 80
+    # scores, identities, the one score, both axes' bins, features, spread: what is too wide is folded
+    rows = [line for line in told.out.splitlines() if "│" in line]
+    assert len(rows) == 15 + 12 + 1 + 2 + 2 + 3 + 3
+    assert sum("┃" in line for line in told.out.splitlines()) == 7
+
+
+def test_smoothing_is_told(call, trained, capsys):
+    assert call("eval", "--smooth", "--resamples", "100", "--workspace", trained) == 0
+    told = capsys.readouterr()
+    assert ("moving average over" in told.out) != ("no smoothing: no window does better" in told.err)

@@ -55,6 +55,8 @@ def test_scores_are_told_fold_by_fold_pooled_and_over_the_folds(finished):
     found = record(finished)
     parts = found["folds"]
     assert [part["fold"] for part in parts] == [0, 2]
+    assert found["of"] == 6
+    assert found["pooled"]["resampling"] == {"resamples": 100, "seed": 0}
     for part in parts:
         alone = json.loads((finished / "runs" / part["run"] / "eval" / "val.json").read_text())
         for axis in ("valence", "arousal", "mean"):
@@ -77,6 +79,21 @@ def test_actors_in_two_folds_are_told_of(call, finished, capsys):
     assert "LEAK: 4 actors are in two folds" in told.err
     assert record(finished)["leaks"][0]["kind"] == "actor"
     assert "pooled" in told.out
+    assert "2 of 6 folds" in told.out
+    assert "2 of 6 folds were held out" in told.err
+    assert "scores are optimistic" in told.err
+
+
+def test_folds_that_were_held_out_are_not_lost(call, finished, capsys):
+    before = record(finished)
+    arguments = [*TINY, *QUICK, "--workspace", finished]
+    assert call("crossval", *arguments, "--folds", "0") == 1
+    told = capsys.readouterr().err
+    assert "elim-al-cv has held out folds 0, 2 already, and fold 2 would be missing from its scores" in told
+    assert "--folds 0,2;" in told
+    assert call("crossval", *arguments, "--run", "elim-al-cv-f0") == 1
+    assert "elim-al-cv-f0 is a run" in capsys.readouterr().err
+    assert record(finished) == before
 
 
 def test_what_is_finished_is_not_done_again(call, finished, capsys):
@@ -150,7 +167,7 @@ def test_a_dataset_that_was_prepared_anew_is_refused(call, finished, tmp_path, c
         (["--folds", "first"], "--folds 'first' are no folds"),
         (["--folds", "0,"], "--folds '0,' are no folds"),
         (["--time-limit", "soon"], "--time-limit 'soon' is no time"),
-        (["--run", "../up"], "'../up-f0' cannot be the name of a folder"),
+        (["--run", "../up"], "'../up' cannot be the name of a folder"),
     ],
 )
 def test_bad_arguments_are_refused(call, finished, capsys, arguments, message):

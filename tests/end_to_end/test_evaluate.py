@@ -39,11 +39,24 @@ def test_intervals_are_over_the_identities_of_the_split(call, two, capsys):
     assert call("eval", "--run", "one", "--split", "all", *FEW, "--json", "--workspace", two) == 0
     found = json.loads(capsys.readouterr().out)
     stored = json.loads((two / "runs" / "one" / "eval" / "all.json").read_text())
-    assert found == stored
+    assert found == stored | {"trained_on_identities": 10}
     assert (found["identities"], found["count"]) == (12, 48)  # an identity of AFEW-VA is a clip
+    assert found["effective_identities"] == pytest.approx(12)  # of four frames each
     assert found["resampling"] == {"resamples": 200, "seed": 0}
     low, high = found["intervals"]["mean"]["rmse"]
     assert low < found["mean"]["rmse"] < high
+
+
+def test_identities_that_were_trained_on_are_told_of(call, two, capsys):
+    def told(*arguments):
+        assert call("eval", "--run", "one", *arguments, *FEW, "--workspace", two) == 0
+        return capsys.readouterr().err
+
+    assert "10 of 12 identities were trained on" in told("--split", "all")
+    assert "10 of 10 identities were trained on" in told("--split", "train")
+    assert "were trained on" not in told()
+    # the dataset `others` has identities of the same names, but who knows whether they are the same people
+    assert "were trained on" not in told("--data", "others", "--split", "all")
 
 
 def test_two_identities_have_no_interval(call, two, capsys):
@@ -63,12 +76,24 @@ def test_two_runs_are_compared_on_predictions_that_are_made_where_they_are_missi
     assert call("compare", *arguments) == 0
     assert [file.stat().st_mtime_ns for file in files] == before  # saved ones are used
     out, err = capsys.readouterr()
-    assert max(map(len, out.splitlines())) <= 80
+    assert sum("│" in line for line in out.splitlines()) == 15  # a line for each score
     assert "CCC: two has" in err
     changes = {(change["metric"], change["axis"]): change for change in found["changes"]}
     change = changes["rmse", "mean"]
     assert change["difference"] == pytest.approx(change["b"] - change["a"])
     assert change["real"] == (change["low"] > 0 or change["high"] < 0)
+
+
+def test_a_run_that_was_renamed_is_called_by_its_new_name(call, workspace, capsys):
+    there = ["--split", "all", *FEW, "--workspace", workspace]
+    assert call("compare", "one", "two", *there) == 0
+    (workspace / "runs" / "one").rename(workspace / "runs" / "uno")
+    shutil.copytree(workspace / "runs" / "uno", workspace / "runs" / "one more")
+    capsys.readouterr()
+    assert call("compare", "uno", "one more", *there) == 0
+    out, err = capsys.readouterr()
+    assert "a: uno, b: one more" in out
+    assert "CCC: one more has" in err
 
 
 def test_predictions_of_an_earlier_checkpoint_are_made_anew(call, workspace):
@@ -125,5 +150,24 @@ def test_a_damaged_file_and_predictions_that_are_not_finite_are_named(refused, c
     assert f"are not finite, at manifest rows {row}" in refused("compare", "one", "two", *there)
 
 
-def test_runs_that_do_not_exist_are_named(refused, two):
-    assert "no run 'three'" in refused("compare", "one", "three", "--workspace", two)
+def test_predictions_that_do_not_say_their_dataset_are_refused(refused, call, workspace):
+    there = ["--workspace", workspace]
+    assert call("eval", "--run", "one", *FEW, *there) == 0
+    file = workspace / "runs" / "one" / "eval" / "val.parquet"
+    table = pq.read_table(file)
+    facts = json.loads(table.schema.metadata[b"protocol"])
+    facts.pop("dataset")
+    pq.write_table(table.replace_schema_metadata({"protocol": json.dumps(facts)}), file)
+    assert "val.parquet do not say what they are of: no dataset" in refused("compare", "one", "two", *there)
+
+
+def test_runs_that_do_not_exist_are_named_with_a_hint_that_compare_can_follow(call, two, capsys):
+    assert call("compare", "one", "three", "--workspace", two) == 1
+    error, hint = capsys.readouterr().err.strip().splitlines()
+    assert "no run 'three'" in error
+    assert hint == "hint: name two of these: elimctl compare RUN-A RUN-B"
+
+
+def test_without_any_run_there_is_nothing_to_compare(call, tmp_path, capsys):
+    assert call("compare", "one", "two", "--workspace", tmp_path) == 1
+    assert "hint: run elimctl train first" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`elimctl figures` on small runs of an imitation."""
 
 import json
+import shlex
 import shutil
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from elimctl.evaluate import table as tables
 from elimctl.recipe import run_config
 from elimctl.stages import latents
 from elimctl.stages import train as stage
@@ -131,9 +133,65 @@ def test_the_index_keeps_what_the_same_command_drew_before(call, finished, tmp_p
     assert [made["name"] for made in index(tmp_path)["made"]] == ["va_plane", "error_map"]
     assert set(index(tmp_path)["skipped"]) == {"confusion_matrix"}
     (tmp_path / "index.json").write_text("{")
-    call(*arguments, "error_map", "--dark")
+    call(*arguments, "error_map", "--faces")
     assert [made["name"] for made in index(tmp_path)["made"]] == ["error_map"]
-    assert index(tmp_path)["command"].endswith("--dark")
+    assert index(tmp_path)["command"].endswith("--faces")
+
+
+def test_figures_on_a_dark_ground_leave_light_ones_where_they_are(call, finished, tmp_path):
+    arguments = ["figures", "few", "--split", "all", "--only", "va_plane", "--out", tmp_path]
+    assert call(*arguments, "--workspace", finished) == 0
+    light = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert call(*arguments, "--dark", "--workspace", finished) == 0
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()} == light
+    assert {file.name for file in (tmp_path / "dark").iterdir()} == set(light)
+    assert index(tmp_path / "dark")["command"].endswith("--dark")
+
+
+def test_pairs_of_identities_can_be_chosen(call, finished, tmp_path, capsys):
+    arguments = ["figures", "few", "--split", "all", "--only", "shift_bars", "--only", "plan_map"]
+    arguments += ["--out", tmp_path, "--workspace", finished]
+    names = tables.read(finished / "runs" / "few" / "eval" / "all.parquet").identities.names
+    chosen = [f"{names[3]}:{names[1]}", f"{names[0]}:{names[3]}"]
+    assert call(*arguments, "--pair", chosen[0], "--pair", chosen[1]) == 0
+    bars, plan = index(tmp_path)["made"]
+    for reference, goal in ((3, 1), (0, 3)):
+        assert f"{names[reference]} to {names[goal]}: mean" in bars["alt"]
+    assert plan["title"] == f"Transport plan from {names[3]} to {names[1]}"
+    assert shlex.split(index(tmp_path)["command"])[-4:] == ["--pair", chosen[0], "--pair", chosen[1]]
+    capsys.readouterr()
+    assert call(*arguments, "--pair", f"{names[0]}x:{names[1]}") == 1
+    said = capsys.readouterr().err
+    assert f"no identity '{names[0]}x' in the split" in said
+    assert f"hint: write {names[0]!r} or " in said
+    assert call("figures", "with", "--split", "all", "--pair", "a:b", "--workspace", finished) == 1
+    assert "the run learns classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("damage", "spoilt"), [("eval/all.smoothing.json", 0), ("metrics.csv", 1)])
+def test_a_damaged_file_is_named_and_the_other_figures_are_drawn(call, finished, tmp_path, damage, spoilt):
+    shutil.copytree(finished / "runs" / "few", tmp_path / "runs" / "few")
+    file = tmp_path / "runs" / "few" / damage
+    file.write_bytes(b"\xff\xfe")
+    names = ["timeline_median", "training_curves", "va_plane"]
+    arguments = [part for name in names for part in ("--only", name)] + ["--workspace", tmp_path]
+    assert call("figures", "few", "--split", "all", *arguments, "--out", tmp_path / "out") == 0
+    found = index(tmp_path / "out")
+    assert f"{file} is damaged: " in found["skipped"][names.pop(spoilt)]
+    assert {made["name"] for made in found["made"]} == set(names)
+
+
+def test_a_long_name_does_not_fill_the_table(call, finished, tmp_path, capsys):
+    shutil.copytree(finished / "runs" / "few", tmp_path / "runs" / "few")
+    path = tmp_path / "runs" / "few" / "eval" / "all.parquet"
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("clip")
+    names = pa.array([5000 * "x" + name for name in table["clip"].to_pylist()])
+    field = table.schema.field(place)
+    pq.write_table(table.set_column(place, field, names.cast(field.type)), path)
+    arguments = ["--split", "all", "--only", "timeline_worst", "--workspace", tmp_path]
+    assert call("figures", "few", *arguments) == 0
+    assert 0 < capsys.readouterr().out.count("x") < 300
 
 
 def test_figures_drawn_again_are_the_same_bytes(call, finished, tmp_path):

@@ -6,10 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from elimctl.cli.compare import sentence
-from elimctl.cli.evaluate import ends, label, show_scores
-from elimctl.evaluate.compare import Change, Comparison
-from elimctl.evaluate.detail import Resampling
+from elimctl.cli.evaluate import (
+    _of_other_forms,
+    ends,
+    label,
+    plural,
+    remarks_on_identities,
+    show_scores,
+)
+from elimctl.evaluate.classes import ClassScores
+from elimctl.evaluate.detail import ClassDetail, Resampling
 from elimctl.evaluate.evaluate import evaluate
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions
@@ -21,7 +27,7 @@ NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fea
 def shown(tmp_path, capsys, monkeypatch):
     """A function that scores predictions of 8 identities, or fewer, and returns stdout and stderr."""
 
-    def show(preds=None, *, identities=8, classes=(), **knobs):
+    def show(preds=None, *, identities=8, classes=(), unknown=(), **knobs):
         monkeypatch.setenv("COLUMNS", "80")
         rng = np.random.default_rng(0)
         count = 6 * identities
@@ -32,7 +38,7 @@ def shown(tmp_path, capsys, monkeypatch):
                 rng.normal(size=(count, 8)) if classes else 0.5 * target + rng.normal(0, 0.3, target.shape)
             )
         batch = Predictions(np.arange(count), np.asarray(preds, np.float32), target.reshape(count, width))
-        names = [f"Actor {row // 6}" for row in range(count)]
+        names = ["none" if row // 6 in unknown else f"Actor {row // 6}" for row in range(count)]
         table = pa.table({"path": names, "identity": names, "clip": names, "frame": np.arange(count)})
         found = evaluate(
             [batch],
@@ -61,10 +67,9 @@ def cells(out):
 @pytest.mark.parametrize("knobs", [{}, {"reference": True}])
 def test_every_metric_and_axis_has_a_row_with_its_interval_within_80_columns(shown, knobs):
     out, _ = shown(**knobs)
-    assert max(map(len, out.splitlines())) <= 80
     rows = cells(out)
     assert [row[0] for row in rows[::3]] == ["RMSE", "SAGR", "PCC", "CCC", "MAE"]
-    assert len(rows) == 15
+    assert len(rows) == 15  # a row that is too long for the terminal would take two lines
     for row in rows:
         assert re.fullmatch(r"-?\d\.\d{3} to -?\d\.\d{3}", row[3]), row
         assert len(row) == (7 if knobs else 6)
@@ -81,6 +86,51 @@ def test_constant_predictions_show_a_dash_for_pcc_and_0_for_ccc(shown):
     assert "not defined, shown as - and 0 in the file: valence pcc" in err
 
 
+def test_what_is_not_defined_has_a_dash_for_the_published_formula_too(shown):
+    preds = np.random.default_rng(1).uniform(-1, 1, (48, 2))
+    preds[:, 0] = 0.25
+    out, _ = shown(preds, reference=True)
+    rows = {tuple(row[:2]): row for row in cells(out)}
+    assert rows["PCC", "valence"][-1] == rows["PCC", "mean"][-1] == "-"
+    assert rows["PCC", "arousal"][-1] not in ("-", "0.000")
+    assert rows["CCC", "valence"][-1] == "0.000"  # whose denominator is not 0
+    assert rows["RMSE", "valence"][-1] != "-"
+
+
+def test_identities_that_weigh_like_few_are_told_of():
+    def told(identities, effective, unidentified=0, reason=None):
+        return list(
+            remarks_on_identities(
+                ClassDetail(identities, effective, unidentified, 30, reason, Resampling(), {})
+            )
+        )
+
+    assert told(20, 20.0) == told(20, 8.0) == []
+    assert told(20, 6.7) == ["the 20 identities weigh like 7 equal ones: intervals may be too narrow"]
+    assert told(5, 5.0) == ["the 5 identities are few: intervals may be too narrow"]
+    assert told(4, 4.0, reason="4 identities: no interval") == ["4 identities: no interval"]
+
+
+def test_samples_of_unknown_identity_are_told_of(shown):
+    assert "unknown identity" not in shown().err
+    assert "6 samples of unknown identity: together they are one of the 8, none" in shown(unknown=(3,)).err
+    assert "6 samples of unknown identity" in shown(classes=NAMES, unknown=(3,)).err
+
+
+def test_one_of_a_kind_is_not_called_several(shown):
+    out, _ = shown(identities=1)
+    assert "6 samples, 1 identity, 1 clip" in " ".join(out.split())
+    assert plural(2, "identity", "identities") == "2 identities"
+
+
+def test_metrics_of_other_forms_are_said_to_have_no_interval():
+    assert list(_of_other_forms(MetricOptions(sagr_zero="never"))) == []
+    (line,) = _of_other_forms(MetricOptions(rmse="batch_mean", moments="reference"))
+    assert line.startswith("RMSE, PCC and CCC")
+    (line,) = _of_other_forms(MetricOptions(rmse="batch_mean"))
+    assert line.startswith("RMSE in such a form has neither intervals nor means")
+
+
 def test_one_identity_has_no_interval_and_is_told_so(shown):
     out, err = shown(identities=1)
     assert {row[3] for row in cells(out)} == {"-"}
@@ -93,32 +143,21 @@ def test_what_the_published_formulas_are_is_told(shown):
 
 def test_rates_of_eight_classes_have_intervals_within_80_columns(shown):
     out, _ = shown(classes=NAMES)
-    assert max(map(len, out.splitlines())) <= 80
     assert [row[0] for row in cells(out)[:3]] == ["accuracy", "balanced accuracy", "macro F1"]
     assert all(" to " in row[2] for row in cells(out)[:3])
+
+
+def test_a_confusion_of_many_samples_takes_one_line_a_class(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    confusion = tuple(tuple([75_374] * 8) for _ in NAMES)  # the training samples of one class of AffectNet
+    scores = ClassScores("train", 8 * 8 * 75_374, 0.5, 0.5, 0.5, classes=NAMES, confusion=confusion)
+    show_scores(scores, title="run on faces, train")
+    rows = cells(capsys.readouterr().out)
+    assert rows[3:] == [[name, *["75374"] * 8] for name in NAMES]
 
 
 def test_metrics_and_ends_are_written_as_people_know_them():
     assert [label(name) for name in ("rmse", "ccc", "mae", "macro_f1")] == ["RMSE", "CCC", "MAE", "macro F1"]
     assert ends(-0.5, 0.25) == "-0.500 to 0.250"
+    assert ends(-0.0001, 0.0001) == "0.000 to 0.000"
     assert ends(None, None) is None
-
-
-def comparison(**values):
-    filled = {"a": "old", "b": "new", "dataset": "faces", "split": "val", "count": 9, "identities": 9}
-    return Comparison(**filled, no_interval=None, resampling=Resampling(), changes=[], **values)
-
-
-@pytest.mark.parametrize(
-    ("metric", "low", "high", "said"),
-    [
-        ("ccc", 0.01, 0.19, "new is better, the difference is real"),
-        ("rmse", 0.01, 0.19, "old is better, the difference is real"),
-        ("ccc", -0.01, 0.21, "no difference is shown"),
-        ("ccc", None, None, "no identity differs"),
-    ],
-)
-def test_a_sentence_says_whether_a_difference_is_real(metric, low, high, said):
-    text = sentence(comparison(), Change(metric, "mean", 0.5, 0.6, 0.1, low, high))
-    assert said in text
-    assert "new has 0.600, old has 0.500" in text

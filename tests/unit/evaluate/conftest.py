@@ -13,7 +13,12 @@ CLASSES = ("neutral", "happiness", "sadness")
 
 
 def _written(file, schema, identities, frames, columns, protocol):
-    """A file of samples of identities, two clips each of `frames` frames."""
+    """A file of samples of identities, two clips each of `frames` frames.
+
+    Of the protocol, `keep` are the rows that are written, all if not told otherwise, and `unknown` the
+    numbers of identities that are called `none`.
+    """
+    keep, unknown = protocol.pop("keep", None), protocol.pop("unknown", ())
     count = identities * 2 * frames
     person = np.repeat(np.arange(identities), 2 * frames)
     clip = np.tile(np.repeat([1, 2], frames), identities)
@@ -24,12 +29,14 @@ def _written(file, schema, identities, frames, columns, protocol):
         {
             "row": np.arange(count) + 100,
             "path": [f"{number:05d}.png" for number in range(count)],
-            "identity": [f"Actor {who:02d}" for who in person],
+            "identity": ["none" if who in unknown else f"Actor {who:02d}" for who in person],
             "clip": [f"clip {which}" for which in clip],
             "frame": frame,
             **columns,
         }
     ).cast(schema)
+    if keep is not None:
+        table = table.take(keep)
     pq.write_table(table.replace_schema_metadata({"protocol": json.dumps(facts | protocol)}), file)
     return file
 

@@ -49,6 +49,26 @@ def test_few_different_numbers_are_parts_of_their_own_in_their_order():
     assert found.names == ("2", "10", "unknown")
 
 
+@pytest.mark.parametrize(
+    ("numbers", "names"),
+    [
+        ([1234567, 1234568], ("1234567", "1234568")),
+        ([0.1, 0.5], ("0.1", "0.5")),
+        ([-0.0, 2.0], ("0", "2")),
+    ],
+)
+def test_no_two_numbers_have_one_name(numbers, names):
+    assert parts(pa.chunked_array([pa.array(numbers, pa.float64())]), "score").names == names
+
+
+def test_groups_of_ages_are_in_the_order_of_ages():
+    groups = ["70+", "4-19", None, "0-3", "20-39", "40-69"]
+    found = parts(pa.chunked_array([pa.array(groups)]), "age_group")
+    assert found.names == ("0-3", "4-19", "20-39", "40-69", "70+", "unknown")
+    words = parts(pa.chunked_array([pa.array(["20-39", "4-19"])]), "clip")
+    assert words.names == ("20-39", "4-19")
+
+
 def test_other_numbers_are_cut_at_their_quartiles():
     scores = np.linspace(0.2, 1, 101)
     found = parts(pa.chunked_array([pa.array([*scores, None])]), "score")

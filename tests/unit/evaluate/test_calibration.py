@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.calibration import calibration_curve
 
+from elimctl.evaluate import calibration as of_predictions
 from elimctl.evaluate.calibration import _fitted, calibration, reliability
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.table import Groups, read
@@ -121,3 +122,17 @@ def test_both_axes_are_told_of(save):
     wanted = stats.linregress(table.preds[:, 1], table.target[:, 1])
     assert found["arousal"].slope == pytest.approx(wanted.slope)
     json.dumps({axis: asdict(one) for axis, one in found.items()}, allow_nan=False)
+
+
+def test_intervals_know_how_many_samples_each_identity_has(monkeypatch):
+    seen, plain = [], of_predictions.studentised
+
+    def noted(*arguments, sizes, **knobs):
+        seen.append(sizes.tolist())
+        return plain(*arguments, sizes=sizes, **knobs)
+
+    monkeypatch.setattr(of_predictions, "studentised", noted)
+    code = np.repeat(np.arange(6), [5, 5, 5, 5, 5, 35])
+    preds, target, _ = samples(60)
+    reliability(preds, target, Groups(code, tuple("abcdef")), QUICK)
+    assert seen == [[5, 5, 5, 5, 5, 35]]

@@ -6,6 +6,7 @@ from sklearn.metrics import f1_score
 
 from elimctl.evaluate.class_intervals import class_difference, class_intervals, slopes_of
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates, score_classes
+from elimctl.evaluate.studentised import studentised
 
 CLASSES = 4
 
@@ -71,6 +72,20 @@ def test_a_difference_is_paired_and_changes_its_sign_with_the_order():
     np.testing.assert_allclose([low, high], -ends[::-1], rtol=1e-9)  # a quantile is rounded once more
     own = np.diff(class_intervals(first, resamples=500), axis=0)[0]
     assert (high - low < own).all()
+
+
+def test_intervals_know_how_many_samples_each_identity_has(monkeypatch):
+    given = {}
+
+    def noted(*parts, sizes, **knobs):
+        given["sizes"] = sizes
+        return studentised(*parts, sizes=sizes, **knobs)
+
+    monkeypatch.setattr("elimctl.evaluate.class_intervals.studentised", noted)
+    frames = np.array([2, 4, 8, 16, 32, 64])
+    low, high = class_intervals(counted(*scene(6, frames, np.random.default_rng(0))), resamples=200)
+    np.testing.assert_array_equal(given["sizes"], frames)
+    assert (low < high).all()
 
 
 def test_one_identity_has_no_interval():

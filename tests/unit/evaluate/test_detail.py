@@ -30,6 +30,24 @@ def test_intervals_are_over_identities_by_axis_and_metric(save):
     assert found.per_clip.means["mean"]["ccc"] != found.per_identity.means["mean"]["ccc"]
 
 
+def test_identities_are_counted_by_their_weight_too(save):
+    table = read(save())
+    assert detail(table, MetricOptions(), FEW).effective_identities == pytest.approx(12)
+    kept = np.flatnonzero(table.identities.code != 0)  # two of ten frames of the first are left
+    fewer = read(save(keep=np.sort(np.append(kept, [0, 1]))))
+    found = detail(fewer, MetricOptions(), FEW)
+    assert found.identities == 12
+    assert found.effective_identities == pytest.approx(112**2 / (11 * 10**2 + 2**2))
+
+
+def test_samples_of_no_identity_are_counted_and_are_one_group(save, save_classes):
+    assert detail(read(save()), MetricOptions(), FEW).unidentified == 0
+    for table in (read(save(unknown=(3,))), read(save_classes(unknown=(3,)))):
+        found = detail(table, MetricOptions(), FEW)
+        assert found.unidentified == 10
+        assert found.identities == 12
+
+
 def test_all_of_it_is_json_without_nan(save):
     for identities in (1, 12):
         for preds in (None, np.zeros((identities * 10, 2))):

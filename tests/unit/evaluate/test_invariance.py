@@ -141,7 +141,9 @@ def test_single_images_of_people_tell_nothing(save):
     images = np.arange(len(table))
     names = tuple(map(str, images))
     alone = replace(table, clips=Groups(images, names), identities=Groups(images, names))
-    with pytest.raises(DataError, match="0 of the 60 identities of split 'val' have two clips or two frames"):
+    with pytest.raises(
+        DataError, match="two clips, or two frames of one, in split 'val': 0 of 60, at least 2"
+    ):
         measure_table(rows, alone)
 
 

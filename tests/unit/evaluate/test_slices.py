@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from elimctl.evaluate import slices as slicing
 from elimctl.evaluate.binning import parts
 from elimctl.evaluate.class_intervals import class_intervals
 from elimctl.evaluate.classes import confusions
@@ -15,6 +16,7 @@ from elimctl.evaluate.sums import METRICS, sums
 from elimctl.evaluate.table import read
 from elimctl.metrics.ccc import ccc
 from elimctl.metrics.moments import empty, update
+from elimctl.metrics.sagr import sagr
 
 QUICK = Resampling(resamples=200)
 CCC = METRICS.index("ccc")
@@ -88,6 +90,18 @@ def test_slices_of_one_identity_each_have_a_gap_without_an_interval(save):
     assert gap.low is gap.high is None
 
 
+def test_many_slices_of_one_identity_each_take_no_room_for_all_pairs(save, monkeypatch):
+    """Sums of every identity in every slice would be 300 x 300."""
+    table, seen = read(save(identities=300, frames=2)), []
+    plain = slicing.widest
+    monkeypatch.setattr(
+        slicing, "widest", lambda columns, *a, **k: seen.append(columns) or plain(columns, *a, **k)
+    )
+    gap = cut(table, table.identity.tolist(), "identity", enough=4).gaps["mean"]["rmse"]
+    assert seen[0].shape == (300, 1, 22)
+    assert gap.gap > 0
+
+
 def test_slices_with_too_few_samples_are_not_compared(table, gender):
     found = cut(table, gender, enough=41)
     assert found.compared == []
@@ -110,6 +124,29 @@ def test_slices_of_constant_labels_have_no_ccc_to_compare(save):
             gap = found.gaps[axis][metric]
             assert {gap.largest, gap.smallest} == {"a", "b"}
     assert "c" in {found.gaps["valence"]["rmse"].largest, found.gaps["valence"]["rmse"].smallest}
+
+
+@pytest.mark.parametrize("zero", ["equal", "skip", "never"])
+def test_signs_are_compared_as_the_split_was_scored(save, zero):
+    table = read(save(metrics={"sagr_zero": zero}))
+    table.target[::3] = 0
+    found = cut(table, ["female"] * len(table))
+    wanted = sagr(update(empty(), table.preds, table.target), zero=zero)
+    scored = [found.slices[0].scores[axis]["sagr"] for axis in ("valence", "arousal")]
+    assert scored == pytest.approx(wanted.tolist())
+    assert found.forms["sagr_zero"] == zero
+    assert found.remark is None
+
+
+def test_other_forms_than_those_of_the_split_are_named(save):
+    metrics = {"rmse": "batch_mean", "sagr_zero": "skip", "moments": "reference"}
+    table = read(save(metrics=metrics))
+    found = cut(table, ["female"] * len(table))
+    assert found.forms == {"rmse": "global", "sagr_zero": "skip", "moments": "population"}
+    assert found.remark == (
+        "in other forms than the scores of the split: rmse global, not batch_mean; "
+        "moments population, not reference"
+    )
 
 
 def test_one_slice_has_no_gap(table):

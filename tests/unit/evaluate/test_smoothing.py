@@ -106,6 +106,32 @@ def test_of_equally_good_windows_the_smallest_is_taken(save):
     assert found.difference.scores["mean"]["ccc"] == pytest.approx(0, abs=1e-12)
 
 
+def test_what_is_not_defined_is_named_and_has_no_interval(save):
+    val, train = clips_of(save), clips_of(save, "train", seed=1)
+    val.preds[:, 1] = 0.3
+    found = smoothing(val, train, QUICK)
+    assert found.window > 1
+    for stage in (found.before, found.after, found.difference):
+        assert stage.undefined == ["arousal.pcc", "mean.pcc"]
+        assert stage.scores["mean"]["pcc"] == 0
+        assert stage.intervals["mean"]["pcc"] is None
+        assert stage.intervals["mean"]["rmse"] is not None
+
+
+def test_signs_are_compared_as_the_split_was_scored(save):
+    val, train = clips_of(save), clips_of(save, "train", seed=1)
+    val.target[::2] = 0
+    found = {
+        zero: smoothing(replace(val, protocol=val.protocol | {"metrics": {"sagr_zero": zero}}), train, QUICK)
+        for zero in ("equal", "skip")
+    }
+    assert found["skip"].before.scores["mean"]["sagr"] > 1.5 * found["equal"].before.scores["mean"]["sagr"]
+    assert found["skip"].forms == {"rmse": "global", "sagr_zero": "skip", "moments": "population"}
+    assert found["skip"].remark is None
+    other = replace(val, protocol=val.protocol | {"metrics": {"moments": "reference"}})
+    assert "moments population, not reference" in smoothing(other, train, QUICK).remark
+
+
 def test_frames_kept_at_an_interval_follow_each_other(save):
     val, train = clips_of(save), clips_of(save, "train", seed=1)
     found = smoothing(replace(val, frame=val.frame * 5), replace(train, frame=train.frame * 5), QUICK)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import norm, t
 
-from elimctl.evaluate.studentised import FEWEST, bundled, draws, studentised
+from elimctl.evaluate.studentised import FEWEST, bundled, draws, effective, studentised
 
 LIMITS = np.array([-np.inf]), np.array([np.inf])
 
@@ -83,4 +84,32 @@ def test_groups_that_do_not_differ_have_no_interval():
 def test_percentiles_are_taken_where_resamples_without_spread_are_common():
     columns = np.stack([np.ones(20), np.eye(20)[0]], axis=1)  # one of twenty differs: 36 % do not draw it
     low, high = studentised(columns, mean_of, bounds=LIMITS)[:, 0]
-    assert (low, high) == (0, pytest.approx(3 / 20))  # it is drawn three times at the most, but for 1.9 %
+    # it is drawn three times at the most, but for 1.9 %; as far from 1/20 as percentiles are, times what they
+    # are too short by: Student's quantile over the normal one, and the error of groups that are left out
+    wider = t.ppf(0.975, 19) / norm.ppf(0.975) * 20 / 19
+    assert (low, high) == (pytest.approx(1 / 20 - wider / 20), pytest.approx(1 / 20 + wider * 2 / 20))
+
+
+def test_effective_groups_are_those_of_equal_size_that_weigh_as_much():
+    assert effective(np.full(7, 30)) == pytest.approx(7)
+    assert effective(np.array([10, 10, 10, 0])) == pytest.approx(3)
+    assert effective(np.array([1000, 1, 1, 1, 1])) == pytest.approx(1, abs=0.01)
+
+
+def test_groups_of_equal_size_are_the_default():
+    columns = np.stack([np.full(9, 3.0), np.random.default_rng(0).normal(size=9)], axis=1)
+    plain = studentised(columns, mean_of, bounds=LIMITS, resamples=500)
+    np.testing.assert_array_equal(
+        plain, studentised(columns, mean_of, bounds=LIMITS, sizes=columns[:, 0], resamples=500)
+    )
+
+
+def test_the_same_groups_have_a_wider_interval_the_fewer_decide():
+    columns = np.stack([np.ones(9), np.random.default_rng(0).normal(size=9)], axis=1)
+    widths = []
+    for largest in (1, 4, 16, 1e6):
+        sizes = np.append(np.ones(8), largest)
+        low, high = studentised(columns, mean_of, bounds=LIMITS, sizes=sizes, resamples=500)[:, 0]
+        widths.append(high - low)
+    assert np.isfinite(widths).all()
+    assert (np.diff(widths) > 0).all(), widths

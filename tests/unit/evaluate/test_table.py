@@ -70,6 +70,26 @@ def test_a_file_that_is_not_there(tmp_path):
     assert "elimctl eval" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("place", "hint"),
+    [
+        ("runs/mine/eval/train.parquet", "run elimctl eval --run mine --split train"),
+        ("runs/mine/eval/val-others-fold1.parquet", "run elimctl eval --run mine to"),
+        ("runs/cv-f1/eval/val.parquet", "run elimctl eval --run cv-f1 --split val"),
+        ("runs/cv/crossval.parquet", "run elimctl crossval --run cv"),
+        ("runs/mine/temporal/val.parquet", "run elimctl temporal --run mine"),
+        ("val.parquet", "run elimctl eval to"),
+    ],
+)
+def test_the_hint_makes_just_these_predictions_again(save, tmp_path, place, hint):
+    file = tmp_path / place
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save(preds=np.full((120, 2), np.nan)).rename(file)
+    with pytest.raises(DataError, match="not finite") as error:
+        read(file)
+    assert error.value.hint.startswith(hint)
+
+
 @pytest.mark.parametrize("keep", [0, 40, 2000])
 def test_a_damaged_file_is_named(save, keep):
     file = save()

@@ -43,3 +43,14 @@ def test_nothing_and_nan_are_refused():
         calibration([])
     with pytest.raises(DataError, match="1 of 1 predictions are not finite"):
         calibration([Panel("valence", np.array([np.nan]), FOUND)])
+
+
+def test_a_wild_prediction_does_not_shrink_the_axis_and_is_counted():
+    preds = np.r_[np.linspace(-0.5, 0.5, 20), 30.0]
+    found = calibration([Panel("valence", preds, FOUND), Panel("arousal", preds[:-1], FOUND)])
+    left, right, histogram, _ = found.figure.axes
+    assert left.get_xlim() == pytest.approx((-1.075, 1.575))  # 3 % beyond -1 to 1.5
+    assert right.get_xlim() == pytest.approx((-1.06, 1.06))
+    assert sum(bar.get_height() for bar in histogram.patches) == 20
+    for text in (found.alt, " ".join(found.figure._supxlabel.get_text().split())):
+        assert text.endswith("Valence: 1 of 21 predictions lies outside, beyond ±1.50.")

@@ -43,10 +43,19 @@ def test_every_fifth_frame_is_no_gap():
 
 
 def test_one_frame_and_constants_are_drawn():
-    assert "1 frames" in clip_timeline(np.array([7]), np.zeros((1, 2)), np.zeros((1, 2)), clip="c").alt
+    assert "over 1 frame of" in clip_timeline(np.array([7]), np.zeros((1, 2)), np.zeros((1, 2)), clip="c").alt
 
 
 def test_frames_out_of_order_are_refused():
     frame, preds, target = clip()
     with pytest.raises(DataError, match="no ascending order"):
         clip_timeline(frame[::-1], preds, target, clip="c")
+
+
+def test_a_wild_prediction_does_not_flatten_the_others_and_is_counted():
+    frame, preds, target = clip()
+    preds[3, 0] = 40.0
+    found = clip_timeline(frame, preds, target, clip="c")
+    assert found.figure.axes[0].get_ylim()[1] == pytest.approx(1.05 * 1.5)
+    for text in (found.alt, found.figure._supxlabel.get_text()):
+        assert "1 of 20 predictions lies outside, beyond ±1.58." in text

@@ -4,6 +4,8 @@ import pytest
 from elimctl.errors import DataError
 from elimctl.figures.confusion_matrix import confusion_matrix
 
+from .test_style import contrast
+
 
 def test_shares_are_of_the_true_class_and_empty_classes_are_left_blank():
     table = np.array([[3, 1, 0], [0, 0, 0], [5, 0, 5]])
@@ -28,3 +30,12 @@ def test_shares_are_of_the_true_class_and_empty_classes_are_left_blank():
 def test_no_sample_is_refused():
     with pytest.raises(DataError, match="no sample"):
         confusion_matrix(np.zeros((2, 2), int), ["a", "b"])
+
+
+def test_counts_in_cells_of_middle_brightness_can_be_read():
+    found = confusion_matrix(np.array([[48, 52], [30, 70]]), ["a", "b"])
+    axes = found.figure.axes[0]
+    for text in axes.texts:
+        column, row = (round(place) for place in text.get_position())
+        cell = axes.images[0].to_rgba(axes.images[0].get_array())[row, column]
+        assert contrast(text.get_color(), cell[:3]) >= 4.5

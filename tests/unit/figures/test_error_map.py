@@ -39,7 +39,10 @@ def test_labels_at_and_beyond_the_edge_are_in_the_outermost_cells():
 def test_no_cell_with_enough_samples_is_said(drawn):
     found = error_map(drawn.preds[:3], drawn.target[:3])
     assert "No cell has enough samples" in found.alt
-    assert found.figure.axes[0].collections[0].get_array().mask.all()
+    shown = found.figure.axes[0].collections[0]
+    assert shown.get_array().mask.all()
+    assert shown.get_clim() == (0, 1)
+    assert "no cell has as many" in found.figure._supxlabel.get_text()
 
 
 def test_one_constant_label_is_drawn():
@@ -50,3 +53,26 @@ def test_one_constant_label_is_drawn():
 def test_nothing_to_draw_is_refused():
     with pytest.raises(DataError, match="no predictions"):
         error_map(np.zeros((0, 2)), np.zeros((0, 2)))
+
+
+def test_labels_on_an_edge_are_in_the_cell_above_it_in_float32_too():
+    steps = np.arange(-10, 11)
+    target = np.repeat((steps / 10).astype(np.float32), 2).reshape(-1, 2)
+    count, _, _ = cells(target, target, bins=10)
+    np.testing.assert_array_equal(np.diag(count), np.bincount(np.minimum((steps + 10) // 2, 9)))
+
+
+def test_errors_have_the_same_scale_in_every_figure(drawn):
+    for error, beyond in ((0.1, "neither"), (1.2, "max")):
+        shifted = drawn.target + np.array([error, 0.0])
+        found = error_map(shifted, drawn.target, bins=4)
+        shown = found.figure.axes[0].collections[0]
+        assert shown.get_clim() == (0, 1)
+        assert shown.colorbar.extend == beyond
+
+
+def test_samples_that_are_few_have_a_scale_all_the_same():
+    target = np.repeat([[0.1, 0.1], [0.5, 0.5]], [1, 6], axis=0)
+    found = error_map(target, target)
+    bar = found.figure.axes[1].collections[0].colorbar
+    assert [text.get_text() for text in bar.ax.get_xticklabels()] == ["1", "2", "5"]

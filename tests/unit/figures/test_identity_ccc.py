@@ -16,7 +16,9 @@ def test_identities_are_sorted_named_and_have_their_intervals():
     drawn = [segment for segment in axes.collections[0].get_segments() if segment.size]
     assert len(drawn) == 2
     assert "from 0.80 (b) to 0.20 (a), median 0.50; all samples pooled 0.60; 1 left out" in found.alt
-    assert "Left out: 1" in found.figure._supxlabel.get_text()
+    assert "Left out: 1, with fewer than 3 samples, or labels that never vary" in " ".join(
+        found.figure._supxlabel.get_text().split()
+    )
 
 
 def test_of_many_only_both_ends_are_named():
@@ -31,9 +33,16 @@ def test_of_many_only_both_ends_are_named():
 
 def test_one_identity_is_drawn():
     found = identity_ccc(["only $x$"], np.array([0.4]), np.array([[np.nan, np.nan]]))
-    assert "CCC of 1 identities" in found.alt
+    assert "CCC of 1 identity, sorted" in found.alt
 
 
 def test_labels_that_never_vary_are_refused():
-    with pytest.raises(DataError, match="none of 2 identities has labels that vary"):
+    with pytest.raises(DataError, match="none of 2 identities has 3 samples and labels that vary"):
         identity_ccc(["a", "b"], np.full(2, np.nan), np.full((2, 2), np.nan))
+
+
+@pytest.mark.parametrize(("lowest", "start"), [(0.4, -0.52), (-0.5, -0.52), (-0.6, -1.02)])
+def test_figures_of_several_runs_have_one_axis(lowest, start):
+    ends = np.array([[lowest, 0.7], [0.6, 0.9]])
+    axes = identity_ccc(["a", "b"], np.array([0.5, 0.7]), ends).figure.axes[0]
+    assert axes.get_xlim() == pytest.approx((start, 1.02))

@@ -1,8 +1,12 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
+from matplotlib.colors import rgb_to_hsv, to_rgb
 
 from elimctl.errors import DataError
-from elimctl.figures.latent_history import latent_history
+from elimctl.figures.latent_history import _line, latent_history
+from elimctl.figures.style import DARK, LIGHT
 
 from .conftest import CLASSES
 
@@ -28,3 +32,23 @@ def test_what_does_not_fit_together_is_refused(latent, annotated):
         latent_history(np.array([10, 20]), latent[None], annotated, CLASSES)
     with pytest.raises(DataError, match="no latent distributions"):
         latent_history(np.array([]), latent[None][:0], annotated, CLASSES)
+
+
+def hues_apart(one, other):
+    """Difference of two hues, degrees."""
+    hues = [360 * rgb_to_hsv(to_rgb(colour))[0] for colour in (one, other)]
+    return abs((hues[0] - hues[1] + 180) % 360 - 180)
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK], ids=["light", "dark"])
+def test_classes_of_one_line_style_have_hues_far_from_each_other(look):
+    lines = [_line(code, look) for code in range(8)]
+    for one, other in combinations(lines, 2):
+        if one["linestyle"] == other["linestyle"]:
+            grey = min(rgb_to_hsv(to_rgb(line["color"]))[1] for line in (one, other)) < 0.1
+            # a grey has no hue; blue and light blue, once of one style, are 2 degrees apart
+            assert grey or hues_apart(one["color"], other["color"]) > 35
+
+
+def test_32_classes_are_told_apart():
+    assert len({(line["linestyle"], line["color"]) for line in (_line(k, LIGHT) for k in range(32))}) == 32

@@ -19,7 +19,7 @@ def test_each_sample_has_its_distribution_and_the_original_class_is_filled(laten
     assert filled == [False, True, False, False]
     assert bars.lines[0].get_xdata() == [0]  # the annotated class
     assert [text.get_text() for text in sample.texts] == ["row 0", "neutral\nwas happy"]
-    assert "Of 2 flipped samples 1 have their original class first." in found.alt
+    assert "Their original class first have 1 of 2 flipped samples." in found.alt
     assert "row 0: annotated neutral, originally happy, highest happy with 0.70" in found.alt
 
 

@@ -4,6 +4,8 @@ import pytest
 from elimctl.errors import DataError
 from elimctl.figures.plan_map import Side, plan_map
 
+from .test_style import contrast
+
 PLAN = np.array([[0.6, 0.1, 0.2], [0.0, 1.5, 0.3]])
 SHIFT = np.array([0.2, 0.4, 0.1])
 SOURCES, TARGETS = np.array([[0.5, -0.1], [0.0, 0.2]]), np.array([[0.4, 0.0], [0.1, 0.1], [-0.9, 0.3]])
@@ -64,3 +66,11 @@ def test_sides_that_are_not_the_plans_are_refused():
         plan_map(PLAN, SHIFT, Side("a", SOURCES), Side("b", TARGETS[:2]))
     with pytest.raises(DataError, match="no rows of the plan"):
         plan_map(np.zeros((0, 0)), SHIFT, Side("a", SOURCES), Side("b", TARGETS))
+
+
+def test_masses_can_be_read_whatever_they_are():
+    plan = np.linspace(0, 1, 12 * 12).reshape(12, 12)
+    side = np.zeros((12, 2))
+    heat = plan_map(plan, np.ones(12), Side("a", side), Side("b", side)).figure.axes[2]
+    cells = heat.images[0].to_rgba(plan)[..., :3].reshape(-1, 3)
+    assert min(contrast(text.get_color(), cell) for text, cell in zip(heat.texts, cells, strict=True)) >= 4.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from elimctl.figures.plane import COVERED_95, ellipse, plane, signed
+from elimctl.figures.plane import COVERED_95, ellipse, outside, plane, signed
 from elimctl.figures.style import LIGHT
 
 
@@ -37,3 +37,15 @@ def test_the_plane_has_one_scale_and_room_for_what_lies_beyond():
 @pytest.mark.parametrize(("value", "text"), [(0.126, "+0.13"), (-0.5, "−0.50"), (-0.001, "+0.00")])
 def test_values_have_a_sign_of_their_own_width(value, text):
     assert signed(value) == text
+
+
+def test_the_plane_ends_where_a_wild_prediction_would_leave_no_room_for_others():
+    axes = Figure().subplots()
+    assert plane(axes, look=LIGHT, reach=99.0) == axes.get_xlim()[1] == pytest.approx(1.56)
+
+
+def test_what_lies_outside_is_counted():
+    preds = np.array([[0.0, 1.56], [0.0, -1.57], [2.0, 2.0]])
+    assert outside(preds, 1.56) == " 2 of 3 predictions lie outside, beyond ±1.56."
+    assert outside(preds[:2, 1], 1.56) == " 1 of 2 predictions lies outside, beyond ±1.56."
+    assert outside(preds[:1], 1.56) == ""

@@ -2,10 +2,13 @@
 
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from elimctl.figures.clip_timeline import clip_timeline
 from elimctl.figures.save import rendered, save
+from elimctl.figures.shift_bars import Pair, shift_bars
 from elimctl.figures.style import DARK
 from elimctl.figures.va_plane import va_plane
 
@@ -42,3 +45,15 @@ def test_files_say_what_they_show_and_how_they_were_made(drawn, tmp_path):
 def test_a_figure_without_a_command_is_saved_too(drawn, tmp_path):
     drawing = va_plane(drawn.preds, drawn.target, drawn.identity)
     assert b"elimctl figures" not in rendered(drawing, "svg")
+
+
+@pytest.mark.parametrize("name", ["A\x01B", "\x1b[31m", "a\ud800b", "\x0bc\uffff", "-->&<"])
+def test_a_name_of_any_characters_gives_files_that_can_be_read(name, tmp_path):
+    pair = Pair(name, name, np.array([0.1, 0.2]))
+    frame, values = np.arange(3), np.zeros((3, 2))
+    for number, drawing in enumerate([shift_bars([pair]), clip_timeline(frame, values, values, clip=name)]):
+        png, svg = save(drawing, tmp_path / str(number), command=f"elimctl figures --pair '{name}:c'")
+        root = ElementTree.parse(svg).getroot()
+        assert root.find(f"{SVG}desc").text == drawing.alt
+        with Image.open(png) as image:
+            assert image.text["Description"] == drawing.alt

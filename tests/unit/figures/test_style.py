@@ -8,7 +8,19 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from elimctl.figures.save import rendered
-from elimctl.figures.style import DARK, LIGHT, MISSING, Drawing, figure, note, plain, small_print, styled
+from elimctl.figures.style import (
+    DARK,
+    LIGHT,
+    MAP,
+    MISSING,
+    Drawing,
+    figure,
+    note,
+    plain,
+    small_print,
+    styled,
+    written_on,
+)
 
 
 def luminance(colour):
@@ -31,6 +43,11 @@ def test_text_and_lines_have_enough_contrast(look):
     assert contrast(look.valence, look.paper) >= 3
     assert contrast(look.arousal, look.paper) >= 3
     assert all(contrast(colour, look.paper) >= 2 for colour in look.groups)
+
+
+def test_numbers_in_a_map_have_enough_contrast():
+    for colour in matplotlib.colormaps[MAP](np.linspace(0, 1, 256)):
+        assert contrast(written_on(colour), colour[:3]) >= 4.5  # as of all text (WCAG 1.4.3)
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,25 @@ def test_of_many_points_some_are_drawn(drawn):
 
 def test_predictions_beyond_the_plane_widen_it(drawn):
     preds = drawn.preds.copy()
-    preds[0] = 1.8
-    assert va_plane(preds, drawn.target, drawn.identity).figure.axes[0].get_xlim()[1] > 1.8
+    preds[0] = 1.4
+    found = va_plane(preds, drawn.target, drawn.identity)
+    assert found.figure.axes[0].get_xlim()[1] > 1.4
+    assert "outside" not in found.alt
+
+
+def test_a_wild_prediction_does_not_shrink_the_plane_and_is_counted(drawn):
+    preds = drawn.preds.copy()
+    preds[0] = 18.0
+    found = va_plane(preds, drawn.target, drawn.identity)
+    assert found.figure.axes[0].get_xlim()[1] == found.figure.axes[1].get_xlim()[1] == pytest.approx(1.56)
+    for text in (found.alt, " ".join(found.figure._supxlabel.get_text().split())):
+        assert "1 of 120 predictions lies outside, beyond ±1.56." in text
+
+
+def test_the_legend_hides_no_point(drawn):
+    clouds = va_plane(drawn.preds, drawn.target, drawn.identity).figure.axes[0]
+    clouds.figure.canvas.draw()
+    assert clouds.get_legend().get_window_extent().y0 >= clouds.get_window_extent().y1 - 3
 
 
 def test_nan_is_refused(drawn):

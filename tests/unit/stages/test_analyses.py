@@ -1,11 +1,13 @@
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 
-from elimctl.errors import ConfigError
+from elimctl.errors import ConfigError, DataError
 from elimctl.evaluate.detail import Resampling
-from elimctl.stages.analyses import Analyses, _smoothing, require_columns
+from elimctl.stages import analyses as stage
+from elimctl.stages.analyses import Analyses, Asked, _smoothing, analyse, require_columns
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,30 @@ def test_what_was_not_asked_for_is_not_told():
     assert Analyses(calibration={"valence": Found(0.1)}).values == {
         "calibration": {"valence": {"error": 0.1}}
     }
+
+
+def test_one_analysis_that_fails_does_not_keep_the_others(tmp_path, monkeypatch):
+    def fail(*_):
+        raise DataError("no identities", hint="prepare")
+
+    def cut(_, __, ___, name, ____):
+        if name == "points":
+            raise ConfigError("no slices", hint="choose another")
+        return 1
+
+    monkeypatch.setattr(stage, "read", lambda _: SimpleNamespace(protocol={"split": "val"}))
+    monkeypatch.setattr(stage, "_slices", cut)
+    monkeypatch.setattr(stage, "_invariance", fail)
+    monkeypatch.setattr(stage, "calibration", lambda *_: {"valence": 2})
+    evaluation = SimpleNamespace(predictions=tmp_path / "val.parquet")
+    asked = Asked(("points", "score"), calibration=True, invariance=True)
+    found = analyse(None, evaluation, asked, resampling=Resampling())
+    assert found.values == {"slices": {"score": 1}, "calibration": {"valence": 2}}
+    assert [error.message for error in found.failed] == ["no slices", "no identities"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["val.calibration.json", "val.slices.json"]
+    assert json.loads((tmp_path / "val.slices.json").read_text())["slices"] == {"score": 1}
+
+
+def test_a_column_that_there_is_not_keeps_everything_from_being_made():
+    with pytest.raises(ConfigError, match="no column 'zzz'"):
+        analyse(None, None, Asked(("zzz",), calibration=True), resampling=Resampling())

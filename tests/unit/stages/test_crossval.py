@@ -1,8 +1,11 @@
+import json
+
 import numpy as np
 import pytest
 
 from elimctl.errors import ConfigError, DataError
-from elimctl.stages.crossval import _over, folds
+from elimctl.stages.crossval import _over, _scores, folds, require_place
+from elimctl.workspace import Workspace
 
 
 @pytest.fixture
@@ -26,6 +29,7 @@ def test_all_folds_are_held_out_in_turn_or_those_that_are_named(dataset):
     assert folds(folder).numbers == (0, 1, 2)
     assert folds(folder).leaks == ()
     assert folds(folder, [2, 0, 2]).numbers == (2, 0)
+    assert folds(folder, [2]).of == 3
 
 
 def test_a_fold_that_there_is_not_is_refused(dataset):
@@ -73,4 +77,47 @@ def test_over_folds_are_the_mean_and_the_deviation():
     found = _over([{"mean": {"ccc": value}} for value in (0.1, 0.2, 0.6)])["mean"]["ccc"]
     assert found["mean"] == pytest.approx(0.3)
     assert found["spread"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
-    assert _over([{"accuracy": 0.5}]) == {"accuracy": {"mean": 0.5, "spread": None}}
+    assert _over([{"accuracy": 0.5}]) == {"accuracy": {"mean": 0.5, "spread": None, "left_out": 0}}
+
+
+def test_a_score_that_is_not_defined_leaves_its_fold_out():
+    cells = {axis: {"pcc": 0.0, "ccc": 0.25} for axis in ("valence", "arousal", "mean")}
+    constant = _scores({**cells, "undefined": ["valence.pcc", "mean.pcc"], "effective_identities": 3.5})
+    whole = _scores({axis: {"pcc": 0.5, "ccc": 0.75} for axis in cells} | {"undefined": []})
+    found = _over([constant, whole, whole])
+    assert found["valence"]["pcc"] == {"mean": 0.5, "spread": 0.0, "left_out": 1}
+    assert found["arousal"]["pcc"]["mean"] == pytest.approx(1 / 3)
+    assert found["mean"]["ccc"]["left_out"] == 0
+    assert set(found) == {"valence", "arousal", "mean"}
+    assert _over([constant])["mean"]["pcc"] == {"mean": None, "spread": None, "left_out": 1}
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A workspace with a cross-validation `cv` of three folds and an ordinary run `one`."""
+    for name, file, text in (
+        ("cv", "crossval.json", json.dumps({"folds": [{"fold": number} for number in (0, 1, 2)]})),
+        ("one", "run.json", "{}"),
+    ):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / file).write_text(text)
+    return Workspace(tmp_path)
+
+
+def test_folds_that_were_held_out_are_not_lost(recorded):
+    require_place(recorded, "cv", [2, 1, 0])
+    require_place(recorded, "cv", [0, 1, 2, 3])
+    require_place(recorded, "other", [0])
+    with pytest.raises(ConfigError, match="has held out folds 0, 1, 2 already, and folds 1, 2 would") as info:
+        require_place(recorded, "cv", [0, 3])
+    assert "--folds 0,1,2,3" in info.value.hint
+
+
+def test_a_damaged_record_is_made_anew(recorded):
+    (recorded.runs / "cv" / "crossval.json").write_text("{")
+    require_place(recorded, "cv", [0])
+
+
+def test_the_name_of_an_ordinary_run_is_refused(recorded):
+    with pytest.raises(ConfigError, match="one is a run"):
+        require_place(recorded, "one", [0, 1, 2])
