@@ -1,22 +1,13 @@
 """The device that is measured: what it is called, and when it has done what it was asked."""
 
-import platform
-import re
-from pathlib import Path
-
 import torch
+
+from elimctl.train import environment
 
 
 def name(device: torch.device) -> str:
     """What a device is sold as: the card's name, or the processor's."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        listed = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        listed = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", listed, re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    return environment.device_name(device)
 
 
 def wait(device: torch.device) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from elimctl.config import Values
 from elimctl.errors import StoreError
+from elimctl.evaluate.binning import UNKNOWN
 from elimctl.evaluate.sums import AXES
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
@@ -32,52 +33,72 @@ class Analyses:
     Args:
         tables: of those that belong to the predictions that the page shows.
         notes: why others are not there, and what would make them.
+        damaged: files that cannot be read, and what to do about it.
     """
 
     tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 def analyses(subjects: Sequence[Subject]) -> Analyses:
-    """The saved analyses of all single runs.
-
-    Raises:
-        StoreError: a file is damaged.
-    """
+    """The saved analyses of all single runs; a damaged one is named and left out."""
     made = Analyses()
-    missing: list[str] = []
+    absent: list[str] = []
     subjects = [subject for subject in subjects if subject.pooled is None]
-    if not subjects:
-        return made
-    for name, option in OPTIONS.items():
-        found = []
+    for name, option in OPTIONS.items() if subjects else ():
+        own: list[tuple[Subject, Any]] = []
+        without = []
         for subject in subjects:
-            saved = _saved(subject, name)
-            if saved is not None and saved["protocol"] == subject.table.protocol:
-                found.append((subject, saved[name]))
-            elif saved is not None:
-                made.notes.append(f"{name} of {subject.name}: left out, they are of other predictions.")
-        if found:
-            made.tables.extend(TABLES[name](found, subjects))
-        else:
-            missing.append(option)
-    if missing:
-        made.notes.append(f"Not here as it was not asked for: elimctl eval {', '.join(missing)}.")
+            try:
+                saved = _saved(subject, name, subjects)
+            except StoreError as error:
+                made.damaged.append(f"{error.message}: {error.hint}")
+                continue
+            if saved is None:
+                without.append(subject.name)
+            elif saved["protocol"] != subject.table.protocol:
+                made.notes.append(
+                    f"{name} of {subject.name}: left out, they are of other predictions; "
+                    f"{_command(subject, option)} makes them anew."
+                )
+            else:
+                own.append((subject, saved[name]))
+        if own:
+            made.tables.extend(TABLES[name](own, subjects))
+        if len(without) == len(subjects):
+            absent.append(option)
+        elif without:
+            made.notes.append(f"{name}: none of {', '.join(without)}, as it was not asked for there.")
+    if absent:
+        made.notes.append(f"Not here as it was not asked for: elimctl eval {', '.join(absent)}.")
     return made
 
 
-def _saved(subject: Subject, name: str) -> Values | None:
-    """An analysis of a run with the protocol that it was made under, None where there is none."""
+def _saved(subject: Subject, name: str, subjects: Sequence[Subject]) -> Values | None:
+    """An analysis of a run with the protocol that it was made under, None where there is none.
+
+    Raises:
+        StoreError: it is damaged: not JSON, or not what its table is made from.
+    """
     path = subject.material.predictions.with_suffix(f".{name}.json")
     if not path.exists():
         return None
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
-        return {"protocol": saved["protocol"], name: saved[name]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(
-            f"{path} is damaged: {error}", hint=f"run elimctl eval {OPTIONS[name]} again, or remove that file"
-        ) from error
+        found = {"protocol": saved["protocol"], name: saved[name]}
+        if found["protocol"] == subject.table.protocol:
+            list(TABLES[name]([(subject, found[name])], subjects))
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        again = _command(subject, OPTIONS[name])
+        where = f"eval/{path.name} of {subject.name}"
+        raise StoreError(f"{where} is damaged: {error!r}", hint=f"run {again} again, or remove it") from error
+    return found
+
+
+def _command(subject: Subject, option: str) -> str:
+    split = "" if subject.split == "val" else f" --split {subject.split}"
+    return f"elimctl eval --run {subject.name}{split} {option}"
 
 
 def _slices(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
@@ -134,14 +155,22 @@ def _gap(subject: Subject, slices: Values, subjects: Sequence[Subject]) -> str:
     if not subject.learns_classes:
         name, gap = "CCC", slices["gaps"]["mean"]["ccc"]
     start = f"{subject.name}: " if len(subjects) > 1 else ""
+    if gap is None and all(part["name"] == UNKNOWN for part in slices["slices"]):
+        return f"{start}No gap: no sample has a value."
     if gap is None:
         return f"{start}No gap: fewer than two slices have enough samples and labels that vary."
     ends = f"{number(gap['low'])} to {number(gap['high'])}" if gap["low"] is not None else ""
     sure = f"95 % interval {ends}, which allows for the choice among all" if ends else "no interval"
     return (
-        f"{start}Widest gap of {name}: {number(gap['gap'])} ({sure}), from {gap['smallest']} to "
-        f"{gap['largest']}, among {len(slices['compared']):,} slices with enough samples."
+        f"{start}Widest gap of {name}: {number(gap['gap'])} ({sure}), lowest in "
+        f"{_quoted(gap['smallest'])}, highest in {_quoted(gap['largest'])}, among "
+        f"{len(slices['compared']):,} slices with enough samples."
     )
+
+
+def _quoted(name: str) -> str:
+    """A slice's name; bins are called `0.8 to 0.9`."""
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def _calibration(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
@@ -204,25 +233,18 @@ def _invariance(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
 
 def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
     """What averaging over time does to the scores."""
-    rows = []
-    for subject, one in found:
-        for metric in SHOWN:
-            for axis in AXES:
-                change = one["difference"]
-                rows.append(
-                    [
-                        Cell(f"{METRIC_NAMES[metric]} {axis}"),
-                        *names(subject, subjects),
-                        count(one["window"]),
-                        score(one["before"]["scores"][axis][metric]),
-                        score(one["after"]["scores"][axis][metric]),
-                        Cell(
-                            signed(change["scores"][axis][metric]),
-                            change["scores"][axis][metric],
-                            _signed_ends(change["intervals"][axis][metric]),
-                        ),
-                    ]
-                )
+    rows = [
+        [
+            Cell(f"{METRIC_NAMES[metric]} {axis}"),
+            *names(subject, subjects),
+            count(one["window"]),
+            *(_scored(one[stage], axis, metric) for stage in ("before", "after")),
+            _changed(one["difference"], axis, metric),
+        ]
+        for subject, one in found
+        for metric in SHOWN
+        for axis in AXES
+    ]
     yield Table(
         "smoothing",
         "Smoothing over time",
@@ -234,6 +256,21 @@ def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
         rows,
         ["The window was chosen on training clips alone; 1 says that none was better than no smoothing."],
     )
+
+
+def _scored(stage: Values, axis: str, metric: str) -> Cell:
+    """A score before or after smoothing, a dash where it is not defined."""
+    if f"{axis}.{metric}" in stage.get("undefined", ()):
+        return score(None, note="not defined")
+    return score(stage["scores"][axis][metric])
+
+
+def _changed(change: Values, axis: str, metric: str) -> Cell:
+    """A difference that smoothing makes, likewise."""
+    if f"{axis}.{metric}" in change.get("undefined", ()):
+        return score(None, note="not defined")
+    value = change["scores"][axis][metric]
+    return Cell(signed(value), value, _signed_ends(change["intervals"][axis][metric]))
 
 
 def _signed_ends(ends: Sequence[float] | None) -> str:

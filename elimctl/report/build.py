@@ -23,10 +23,9 @@ from elimctl.report.page import Page
 from elimctl.report.subject import Subject, gather
 from elimctl.stages import features
 from elimctl.stages.evaluate import Track
+from elimctl.stages.figures import NAMES
 from elimctl.stages.figures_of_run import OF_RUN
 from elimctl.workspace import Workspace
-
-FACES = 600  # points that show a face, of all planes together
 
 
 def build(
@@ -58,11 +57,11 @@ def build(
         MissingError: there is no such run, or one has neither a checkpoint nor predictions.
         StoreError: saved predictions are damaged.
         DataError: there is no such split, or predictions are not finite.
-        ConfigError: there is no such figure.
+        ConfigError: there is no such figure, or it takes several runs.
     """
-    _require_known(only)
-    resampling = resampling or Resampling()
     chosen: Sequence[str | None] = list(dict.fromkeys(names)) or [None]
+    _require_known(only, runs=len(chosen))
+    resampling = resampling or Resampling()
     subjects = [
         gather(
             workspace,
@@ -81,21 +80,21 @@ def build(
 
 def _page(subjects: Sequence[Subject], resampling: Resampling, *, faces: bool, only: Sequence[str]) -> Page:
     compared = list(scores.comparisons(subjects, resampling))
-    parts = data.parts(subjects)
+    parts, analysed = data.parts(subjects), analyses.analyses(subjects)
     images = _faces(subjects) if faces else {}
     drawn, skipped = pictures.pictures(subjects, only)
     return Page(
         title=", ".join(subject.name for subject in subjects),
         summary=summary.summary(subjects, compared),
-        remarks=[*(remark for subject in subjects for remark in subject.remarks), *_remarks(parts)],
+        remarks=[*_remarks(subjects, parts), *analysed.damaged],
         scores=list(scores.tables(subjects)),
         differences=list(scores.difference_tables([one for one in compared if isinstance(one, Comparison)])),
         incomparable=[one for one in compared if isinstance(one, str)],
-        published=list(published.tables(subjects, data.card_names(subjects))),
+        published=list(published.tables(subjects, data.card_names(subjects), data.doubts(parts))),
         planes=plane.planes(subjects, images),
         pictures=drawn,
         skipped=skipped,
-        analyses=analyses.analyses(subjects),
+        analyses=analysed,
         identities=list(groups.identity_tables(subjects)),
         clips=groups.clip_table(subjects, images),
         data=parts,
@@ -106,35 +105,38 @@ def _page(subjects: Sequence[Subject], resampling: Resampling, *, faces: bool, o
     )
 
 
-def _remarks(parts: Sequence[data.DataPart]) -> list[str]:
-    """What the data make doubtful."""
-    found = [
+def _remarks(subjects: Sequence[Subject], parts: Sequence[data.DataPart]) -> list[str]:
+    """What makes the scores doubtful, of the runs, then of their data."""
+    found = [remark for subject in subjects for remark in subject.remarks]
+    found += [
         f"{part.name} leaks: some of what is scored was seen in training; see the audit below"
         for part in parts
         if part.leaking
     ]
-    return found + [f"{part.name}: {part.problem}" for part in parts if part.problem]
+    return [
+        *found,
+        *data.doubts(parts).values(),
+        *(f"{part.name}: {part.problem}" for part in parts if part.problem),
+    ]
 
 
 def _faces(subjects: Sequence[Subject]) -> dict[tuple[str, int], str]:
-    """The faces of the worst clips, and of some of the points of the planes."""
+    """The faces of the worst clips, and of the points of the planes, or of some of them."""
     most = groups.worst_per_run(subjects)
     worst = [
-        np.array([members[0] for _, members in groups.worst_clips(subject, most)]) for subject in subjects
-    ]
-    runs = len([subject for subject in subjects if not subject.learns_classes])
-    shown = [
-        np.array([], np.int64)
-        if subject.learns_classes
-        else plane.shown_rows(subject, runs)[:: -(-plane.POINTS // FACES)]
+        np.array([members[0] for _, members in groups.worst_clips(subject, most)], np.int64)
         for subject in subjects
     ]
+    shown = plane.faced_rows(subjects)
     return pictures.faces([*pictures.members(subjects, worst), *pictures.members(subjects, shown)])
 
 
-def _require_known(only: Sequence[str]) -> None:
+def _require_known(only: Sequence[str], *, runs: int) -> None:
+    """Refuse names that are no figure's, and figures of several runs alone where there is one."""
     for name in only:
-        if name not in OF_RUN:
+        if name not in NAMES:
             raise ConfigError(
-                f"no figure {name!r}; there are: {', '.join(OF_RUN)}", hint="choose one of these with --only"
+                f"no figure {name!r}; there are: {', '.join(NAMES)}", hint="choose one of these with --only"
             )
+    if runs == 1 and only and not any(name in OF_RUN for name in only):
+        raise ConfigError(f"{', '.join(only)}: drawn of several runs together", hint="name these runs")

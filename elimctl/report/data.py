@@ -12,7 +12,7 @@ from elimctl.errors import ElimctlError
 from elimctl.prepare.build import read_record
 from elimctl.prepare.describe import describe
 from elimctl.report.subject import Subject, dataset_problem
-from elimctl.report.tables import Cell, Column, Table, count, number
+from elimctl.report.tables import Cell, Column, Table, count, counted, number
 from elimctl.stages import audit
 
 PLACES = {"split": "splits", "fold": "folds"}  # official splits, and what is used where there are none
@@ -52,6 +52,16 @@ def parts(subjects: Sequence[Subject]) -> list[DataPart]:
     return [_part(place, first[name]) for place, name in enumerate(names)]
 
 
+def doubts(parts: Sequence[DataPart]) -> dict[str, str]:
+    """Why scores on a dataset do not compare with published ones, by its name; none where they may."""
+    return {
+        part.name: f"{part.name} is not a complete copy ({'; '.join(part.incomplete)}), so no score on it "
+        "compares with published ones"
+        for part in parts
+        if part.incomplete
+    }
+
+
 def card_names(subjects: Sequence[Subject]) -> dict[str, str]:
     """For each prepared dataset with a card the name that its authors gave it."""
     found = {}
@@ -64,21 +74,40 @@ def card_names(subjects: Sequence[Subject]) -> dict[str, str]:
 def _part(place: int, subject: Subject) -> DataPart:
     record = _record(subject)
     card = _card(record)
-    part = DataPart(subject.dataset, card.title if card else "", card.terms if card else "")
+    part = DataPart(subject.dataset)
+    if card is not None:
+        missing = list(_missing(card, record.get("totals")))
+        part = replace(part, title=card.title, terms=card.terms, incomplete=missing)
     if (problem := dataset_problem(subject)) is not None:
         return replace(part, problem=problem)
+    try:
+        return _described(place, part, subject)
+    except (ElimctlError, TypeError, ValueError, KeyError, AttributeError) as error:
+        said = (
+            subject.told(error) if isinstance(error, ElimctlError) else f"prepare.json is damaged: {error!r}"
+        )
+        return replace(part, problem=said)
+
+
+def _described(place: int, part: DataPart, subject: Subject) -> DataPart:
+    """The same with all that the dataset's folder tells."""
     folder = subject.material.dataset.folder
     found = describe(folder)
-    totals = cards.compare(card, record.get("totals") or {}) if card else []
     audited = _audit(folder, subject.material.dataset.digest)
     return replace(
         part,
         tables=[one for one in (_counts(place, found), _parted(place, found)) if one],
         facts=list(_facts(found)),
-        incomplete=[entry.sentence for entry in totals if entry.missing],
         leaking=bool(audited["leaking"]),
         audit=list(_said(audited)),
     )
+
+
+def _missing(card: cards.Card, totals: object) -> Iterator[str]:
+    """What a complete copy has and this one has not; drawn faces never make a complete one."""
+    if isinstance(totals, dict):
+        counts = {name: value for name, value in totals.items() if isinstance(value, int)}
+        yield from (entry.sentence for entry in cards.compare(card, counts) if entry.missing)
 
 
 def _record(subject: Subject) -> Values:
@@ -133,7 +162,7 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if sizes["number"]:
         each = "{smallest:,} to {largest:,} samples, median {median:,g}".format(**sizes)
         if sizes["smallest"] == sizes["largest"]:
-            each = f"{sizes['largest']:,} samples each"
+            each = counted(sizes["largest"], "sample", "samples") + " each"
         yield "identities", f"{sizes['number']:,}, {each}"
     for label, values in found["labels"].items():
         if values["mean"] is not None:
@@ -147,9 +176,9 @@ def _audit(folder: Path, digest: str) -> Values:
     """The audit on disk where it is of this manifest, else one of names and crops alone."""
     try:
         values: Values = json.loads((folder / audit.NAME).read_text(encoding="utf-8"))
-        if values["manifest"] == digest:
+        if values["manifest"] == digest and isinstance(values["leaking"], bool) and list(_said(values)):
             return values
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # none, or none that can be read: a new one replaces it
     found = audit.examine(folder, images=False)
     found.skipped[audit.IMAGE] = "elimctl data audit seeks them"
@@ -161,7 +190,8 @@ def _said(values: Values) -> Iterator[str]:
     for leak in sorted(values["leaks"], key=lambda leak: -leak["count"]):
         between = f"between {PLACES[leak['between']]}"
         if leak["count"]:
-            yield f"{leak['kind']}: {leak['count']:,} shared {between}, {leak['rows']:,} samples concerned"
+            rows = counted(leak["rows"], "sample", "samples")
+            yield f"{leak['kind']}: {leak['count']:,} shared {between}, {rows} concerned"
         else:
             yield f"{leak['kind']}: none shared {between}"
     for what, why in values["skipped"].items():

@@ -5,11 +5,11 @@ from itertools import groupby
 
 import numpy as np
 
-from elimctl.evaluate.groups import group_scores
+from elimctl.evaluate.groups import clip_errors, group_scores
 from elimctl.evaluate.sums import METRICS
 from elimctl.evaluate.table import Groups
 from elimctl.report.subject import Subject
-from elimctl.report.tables import Cell, Column, Table, count, score
+from elimctl.report.tables import MISSING, Cell, Column, Table, count, number, score
 
 LONGEST = 1000  # identities in a table; those with the largest errors
 WORST = 10  # clips shown, of all runs together
@@ -24,6 +24,14 @@ AXIS_SCORES = {
     "MAE": (MAE, MEAN),
 }
 BRIEF = ("CCC", "RMSE")  # where several runs share a table
+DISTANCE = "distance"  # of the table of clips: what its rows are ranked by
+RANKED = (
+    "Ranked by the distance of prediction and label, the root of the mean of its square over the frames of a "
+    "clip; the figure of the clip with the largest error draws the first of at least five frames."
+)
+WRONG = "Of classes: ranked by the number of wrong predictions, their share, then the surest of them."
+# What is shown of the worst frame of a run of classes.
+GUESSED = ("true", "predicted")
 DASH = "A dash: the identity has fewer than three samples, or its labels never vary."
 
 # A score of each group: name of its column, values (g,), NaN where one says nothing.
@@ -32,7 +40,7 @@ Scored = tuple[str, np.ndarray]
 
 def identity_tables(subjects: Sequence[Subject]) -> Iterator[Table]:
     """A table for all runs that were scored on the same samples, a row per identity, largest errors first."""
-    for number, alike in enumerate(_alike(subjects)):
+    for place, alike in enumerate(_alike(subjects)):
         first, of = alike[0], alike[0].table.identities
         named = len(alike) > 1
         errors = np.mean([_error(subject, subject.table.identities) for subject in alike], axis=0)
@@ -58,7 +66,7 @@ def identity_tables(subjects: Sequence[Subject]) -> Iterator[Table]:
         if len(of) > len(order):
             notes.append(f"{len(of) - len(order):,} identities with smaller errors are left out.")
         yield Table(
-            f"identities-{number}",
+            f"identities-{place}",
             f"Every identity of {first.dataset}, split {first.split}" + ("" if named else f", {first.name}"),
             [*heads, *(Column(title) for title, _ in scored)],
             rows,
@@ -76,11 +84,13 @@ def worst_clips(subject: Subject, most: int) -> list[tuple[int, np.ndarray]]:
         most: clips wanted.
 
     Returns:
-        Code of each clip, and the numbers of its samples in the table, the worst sample first.
+        Code of each clip, and the numbers of its samples in the table, the worst sample first; of classes
+        those clips alone that have a wrong prediction.
     """
-    of = subject.table.clips
-    errors, own = _error(subject, of), sample_errors(subject)
-    order = np.lexsort((np.arange(len(errors)), -errors))[:most]
+    of, own = subject.table.clips, sample_errors(subject)
+    keys = _clip_keys(subject)
+    order = np.lexsort((np.arange(len(of)), *(-key for key in reversed(keys))))
+    order = order[keys[0][order] > 0][:most] if subject.learns_classes else order[:most]
     members = [np.flatnonzero(of.code == code) for code in order]
     return [
         (int(code), rows[np.argsort(-own[rows], kind="stable")])
@@ -95,32 +105,60 @@ def clip_table(subjects: Sequence[Subject], faces: dict[tuple[str, int], str]) -
         subjects: the runs.
         faces: data URIs by dataset and row of the manifest; those that there are, are shown.
     """
-    named = len(subjects) > 1
+    named, most = len(subjects) > 1, worst_per_run(subjects)
     titles = list(dict.fromkeys(title for subject in subjects for title in _titles(subject)))
-    rows = []
-    for subject in subjects:
-        scored = dict(_scored(subject, subject.table.clips, brief=False))
-        for code, members in worst_clips(subject, worst_per_run(subjects)):
-            table, worst = subject.table, int(members[0])
-            face = faces.get((subject.dataset, int(table.row[worst])), "")
-            rows.append(
-                [
-                    Cell(table.clips.names[code], image=face),
-                    *([Cell(subject.name)] if named else []),
-                    Cell(table.identities.names[table.identities.code[worst]]),
-                    count(len(members)),
-                    count(int(table.frame[worst])),
-                    *_cells([(title, scored.get(title)) for title in titles], code),
-                ]
-            )
+    of_classes = [subject for subject in subjects if subject.learns_classes]
+    rows = [row for subject in subjects for row in _clip_rows(subject, most, titles, faces, named=named)]
+    guessed = GUESSED if of_classes else ()
     heads = [
         Column("clip", numeric=False),
         *([Column("run", numeric=False)] if named else []),
         Column("identity", numeric=False),
         Column("samples"),
         Column("worst frame"),
+        *(Column(f"{title} there", numeric=False) for title in guessed),
     ]
-    return Table("clips", "Clips with the largest errors", [*heads, *map(Column, titles)], rows)
+    notes = [RANKED] if len(of_classes) < len(subjects) else []
+    if of_classes:
+        notes.append(WRONG)
+    if not rows:
+        notes = ["No sample is predicted wrongly."]
+    return Table("clips", "Clips with the largest errors", [*heads, *map(Column, titles)], rows, notes)
+
+
+def _clip_rows(
+    subject: Subject,
+    most: int,
+    titles: Sequence[str],
+    faces: dict[tuple[str, int], str],
+    *,
+    named: bool,
+) -> Iterator[list[Cell]]:
+    """A row for each of the worst clips of a run."""
+    table, scored = subject.table, dict(_scored(subject, subject.table.clips, brief=False))
+    if not subject.learns_classes:
+        scored[DISTANCE] = np.sqrt(clip_errors(table))
+    guesses = any(title not in (*AXIS_SCORES, DISTANCE) for title in titles)
+    for code, members in worst_clips(subject, most):
+        worst = int(members[0])
+        yield [
+            Cell(table.clips.names[code], image=faces.get((subject.dataset, int(table.row[worst])), "")),
+            *([Cell(subject.name)] if named else []),
+            Cell(table.identities.names[table.identities.code[worst]]),
+            count(len(members)),
+            count(int(table.frame[worst])),
+            *(_guess(subject, worst) if guesses else ()),
+            *_cells([(title, scored.get(title)) for title in titles], code),
+        ]
+
+
+def _guess(subject: Subject, place: int) -> list[Cell]:
+    """Label of a sample and what was predicted, with its probability; dashes for valence and arousal."""
+    if not subject.learns_classes:
+        return [Cell(MISSING) for _ in GUESSED]
+    table = subject.table
+    sure = f"probability {number(float(_probability(subject)[place]))}"
+    return [Cell(table.classes[table.target[place]]), Cell(table.classes[table.preds[place]], note=sure)]
 
 
 def worst_per_run(subjects: Sequence[Subject]) -> int:
@@ -129,11 +167,31 @@ def worst_per_run(subjects: Sequence[Subject]) -> int:
 
 
 def sample_errors(subject: Subject) -> np.ndarray:
-    """Distance of prediction and label of each sample, (n,); of classes 1 where they differ."""
-    table = subject.table
+    """How wrong each sample is, (n,): distance of prediction and label; the probability of a wrong class."""
     if subject.learns_classes:
-        return (table.preds != table.target).astype(np.float64)
-    return np.linalg.norm(table.preds - table.target, axis=1)
+        return _wrong(subject) * _probability(subject)
+    return np.linalg.norm(subject.table.preds - subject.table.target, axis=1)
+
+
+def _wrong(subject: Subject) -> np.ndarray:
+    """Which samples are of another class than was predicted, (n,), 1 or 0."""
+    return (subject.table.preds != subject.table.target).astype(np.float64)
+
+
+def _probability(subject: Subject) -> np.ndarray:
+    """Probability of the predicted class of each sample, (n,)."""
+    return subject.table.columns["probability"].to_numpy().astype(np.float64)
+
+
+def _clip_keys(subject: Subject) -> list[np.ndarray]:
+    """What clips are ranked by, the largest first: each (clips,), the first counts most."""
+    if not subject.learns_classes:
+        return [clip_errors(subject.table)]
+    of = subject.table.clips
+    wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
+    surest = np.zeros(len(of))
+    np.maximum.at(surest, of.code, sample_errors(subject))
+    return [wrong, wrong / np.bincount(of.code, minlength=len(of)), surest]
 
 
 def _alike(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
@@ -145,9 +203,9 @@ def _alike(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
 
 
 def _error(subject: Subject, of: Groups) -> np.ndarray:
-    """Mean RMSE of both axes of each group; of classes the number of wrong predictions, then their share."""
+    """Mean RMSE of both axes of each identity; of classes the number of wrong predictions and their share."""
     if subject.learns_classes:
-        wrong = np.bincount(of.code, sample_errors(subject), minlength=len(of))
+        wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
         return wrong + wrong / np.bincount(of.code, minlength=len(of)) / 2
     return group_scores(subject.table.preds, subject.table.target, of).scores[:, RMSE, MEAN]
 
@@ -161,13 +219,13 @@ def _cells(scored: Sequence[tuple[str, np.ndarray | None]], code: int) -> list[C
 
 
 def _titles(subject: Subject) -> list[str]:
-    return ["accuracy"] if subject.learns_classes else [*AXIS_SCORES]
+    return ["accuracy"] if subject.learns_classes else [DISTANCE, *AXIS_SCORES]
 
 
 def _scored(subject: Subject, of: Groups, *, brief: bool) -> list[Scored]:
     """The columns of scores of each group."""
     if subject.learns_classes:
-        wrong = np.bincount(of.code, sample_errors(subject), minlength=len(of))
+        wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
         return [("accuracy", 1 - wrong / np.bincount(of.code, minlength=len(of)))]
     found = group_scores(subject.table.preds, subject.table.target, of)
     values = np.where(found.counts, found.scores, np.nan)

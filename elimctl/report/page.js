@@ -79,10 +79,11 @@ function described(points, index) {
     label: `valence ${signed(target[0])}, arousal ${signed(target[1])}`,
     prediction: `valence ${signed(preds[0])}, arousal ${signed(preds[1])}`,
     distance: error.toFixed(3),
+    ...(points.faces[index] < 0 && { face: "not on this page" }),
   };
 }
 
-function makePlane(figure, points) {
+function makePlane(figure, points, faces) {
   const [svg, group] = [figure.querySelector("svg"), figure.querySelector(".points")];
   const [mark, panel] = [figure.querySelector(".chosen"), figure.querySelector(".row")];
   const circles = Array.from(group.children);
@@ -116,7 +117,7 @@ function makePlane(figure, points) {
     const list = element("dl");
     for (const [name, text] of Object.entries(row)) list.append(element("dt", name), element("dd", text));
     panel.replaceChildren(list);
-    const face = points.faces[index];
+    const face = faces[points.faces[index]];
     if (face) panel.prepend(element("img", undefined, { src: face, alt: "Face of this row" }));
   };
   const nearest = (event) => {
@@ -152,7 +153,21 @@ function makePlane(figure, points) {
 }
 
 document.querySelectorAll(".sortable").forEach(makeSortable);
-for (const [name, points] of Object.entries(JSON.parse(document.getElementById("points").textContent))) {
-  makePlane(document.getElementById(name), points);
+const { faces: shownFaces, ...planes } = JSON.parse(document.getElementById("points").textContent);
+for (const [name, points] of Object.entries(planes)) makePlane(document.getElementById(name), points, shownFaces);
+
+// Figures that are wider than a phone scroll, by the keyboard too.
+function reachable(box) {
+  if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
+  else box.removeAttribute("tabindex");
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+const sizes = new ResizeObserver((entries) => entries.forEach((entry) => reachable(entry.target)));
+document.querySelectorAll(".drawing").forEach((box) => sizes.observe(box));
+
+// On paper everything is unfolded; then what the reader had folded is folded again.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = Array.from(document.querySelectorAll("details:not([open])"));
+  unfolded.forEach((part) => (part.open = true));
+});
+addEventListener("afterprint", () => unfolded.forEach((part) => (part.open = false)));

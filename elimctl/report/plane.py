@@ -14,7 +14,9 @@ from elimctl.report.subject import Subject
 POINTS = 1500  # in all planes of a page
 SIDE = 400  # of the drawing, its own unit
 MARGIN = 40  # around the axes, likewise; room for the numbers
+FACES = 600  # points that show a face, of all planes together
 REACH = 1.5  # what lies further out is shown at the edge
+SMALLEST, GROWTH = 2.4, 0.7  # radius of a point at the smallest distance, and what each step adds
 STEPS = (0.1, 0.25, 0.5)  # distances at which the colour of a point changes
 
 
@@ -47,6 +49,11 @@ class Point:
     y: float
     step: int
 
+    @property
+    def radius(self) -> float:
+        """Of the point: larger errors are larger points, for who does not tell the colours apart."""
+        return round(SMALLEST + self.step * GROWTH, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Plane:
@@ -58,7 +65,9 @@ class Plane:
         alt: what it shows, in words.
         points: predictions, by rising error.
         shown: what of all samples they are, in words.
-        rows: what each point shows: row, identity, clip, frame, path, labels, predictions, face; for JSON.
+        rows: what each point shows: row, identity, clip, frame, path, labels, predictions, number of its face
+            on the page, -1 for none; for JSON.
+        faces: data URIs by that number, empty where the page shows none; the same list for all planes.
         ticks: of both axes.
         legend: what each colour means.
     """
@@ -69,6 +78,7 @@ class Plane:
     points: Sequence[Point]
     shown: str
     rows: dict[str, object]
+    faces: Sequence[str]
     ticks: Sequence[Tick]
     legend: Sequence[str]
 
@@ -85,6 +95,27 @@ def planes(subjects: Sequence[Subject], faces: dict[tuple[str, int], str] | None
     return [
         _plane(f"plane-{place}", subject, shown_rows(subject, len(own)), reach, faces or {})
         for place, subject in enumerate(own)
+    ]
+
+
+def faced_rows(subjects: Sequence[Subject]) -> list[np.ndarray]:
+    """For each run numbers of the samples whose faces its plane shows: all points if they are not too many.
+
+    Runs that show the same samples show the same faces, each of which is on the page once.
+    """
+    own = [subject for subject in subjects if not subject.learns_classes]
+    shown = [
+        np.array([], np.int64) if subject.learns_classes else shown_rows(subject, len(own))
+        for subject in subjects
+    ]
+    different = {
+        (subject.dataset, row)
+        for subject, rows in zip(subjects, shown, strict=True)
+        for row in subject.table.row[rows].tolist()
+    }
+    share = min(1.0, FACES / max(len(different), 1))
+    return [
+        rows[np.linspace(0, len(rows), int(len(rows) * share), endpoint=False).astype(int)] for rows in shown
     ]
 
 
@@ -112,6 +143,8 @@ def _plane(
     steps = np.digitize(errors, STEPS)
     identities, identity = np.unique(table.identities.code[chosen], return_inverse=True)
     clips, clip = np.unique(table.clips.code[chosen], return_inverse=True)
+    numbers = {place: number for number, place in enumerate(faces)}
+    numbered = [numbers.get((subject.dataset, row), -1) for row in table.row[chosen].tolist()]
     rows = {
         "reach": reach,
         "identities": [table.identities.names[code] for code in identities],
@@ -123,7 +156,7 @@ def _plane(
         "path": table.path[chosen].tolist(),
         "target": np.round(table.target[chosen], 4).tolist(),
         "preds": np.round(preds, 4).tolist(),
-        "faces": [faces.get((subject.dataset, int(row)), "") for row in table.row[chosen]] if faces else [],
+        "faces": numbered if faces else [],
     }
     everything = len(chosen) == len(table)
     shown = (
@@ -131,6 +164,9 @@ def _plane(
         if everything
         else f"{len(chosen):,} of {len(table):,} samples, chosen at random with a fixed seed."
     )
+    if faces:
+        faced = sum(number >= 0 for number in numbered)
+        shown += f" {faced:,} of them have a face on this page."
     if outside:
         shown += f" {outside:,} lie outside of the plane and are shown at its edge."
     far = int((steps == len(STEPS)).sum())
@@ -139,7 +175,7 @@ def _plane(
         f"more than {STEPS[-1]} from their label."
     )
     points = [Point(*place) for place in zip(x.tolist(), y.tolist(), steps.tolist(), strict=True)]
-    return Plane(name, subject.name, alt, points, shown, rows, _ticks(reach), _legend())
+    return Plane(name, subject.name, alt, points, shown, rows, [*faces.values()], _ticks(reach), _legend())
 
 
 def _places(values: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +202,8 @@ def as_json(planes: Sequence[Plane]) -> str:
     `<` and `&` are written as `\u003c` and `\u0026`, and so are the two ends of lines that JSON allows
     and JavaScript once did not.
     """
-    text = json.dumps({plane.name: plane.rows for plane in planes}, separators=(",", ":"), allow_nan=False)
+    values = {plane.name: plane.rows for plane in planes} | {"faces": planes[0].faces if planes else []}
+    text = json.dumps(values, separators=(",", ":"), allow_nan=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text

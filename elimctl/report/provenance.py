@@ -12,6 +12,18 @@ from elimctl.prepare.build import read_record
 from elimctl.report.subject import Subject
 from elimctl.report.tables import MISSING, Cell, Column, Table
 
+# What run.json records of where a run was trained, and what it is called.
+ENVIRONMENT = {
+    "python": "Python",
+    "system": "operating system",
+    "processor": "processor",
+    "threads": "threads of the processor",
+    "device": "device trained on",
+    "gpu": "GPU",
+    "cuda": "CUDA",
+    "precision": "precision trained in",
+}
+
 
 def table(subjects: Sequence[Subject]) -> Table:
     """A column for each run, a row for each fact that any of them has."""
@@ -55,9 +67,10 @@ def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
     yield "fold held out", str(facts.get("fold", "one by one" if subject.pooled else MISSING))
     if subject.pooled is None:
         yield "scored at step", str(protocol.get("step", MISSING))
-    hidden = {"name", "created", "seed", "fold", "versions", "manifest", "git", "asked"}
+    hidden = {"name", "created", "seed", "fold", "versions", "environment", "manifest", "git", "asked"}
     yield from _flat({name: value for name, value in facts.items() if name not in hidden})
     yield "git commit", str(facts.get("git") or MISSING)
+    yield from _environment(facts)
     for package, version in (facts.get("versions") or {}).items():
         yield f"version of {package}", str(version)
     yield "SHA-256 of the manifest trained on", str(facts.get("manifest", MISSING))
@@ -68,6 +81,15 @@ def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
         of = f", {which}" if which else ""
         yield f"SHA-256 of the checkpoint{of}", _digest(run.best if run.best.exists() else run.last)
         yield f"SHA-256 of the recipe{of}", _digest(run.folder / "recipe.toml")
+
+
+def _environment(facts: Values) -> Iterator[tuple[str, str]]:
+    """Where a run was trained; nothing of runs that did not record it."""
+    found = facts.get("environment")
+    if isinstance(found, dict):
+        for name, title in ENVIRONMENT.items():
+            if found.get(name) is not None:
+                yield title, str(found[name])
 
 
 def _shared(facts: Sequence[Values]) -> Values:

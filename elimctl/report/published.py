@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from elimctl.evaluate import published
 from elimctl.evaluate.published import Number
+from elimctl.report import folds
 from elimctl.report.subject import Subject
 from elimctl.report.summary import protocol
 from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, interval, number
+from elimctl.stages.pooled import Pooled
 
 AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
 # Columns of valence and arousal, as `published.csv` calls them.
@@ -15,12 +17,19 @@ REGRESSION = [(metric, axis) for metric in ("CCC", "PCC", "SAGR", "RMSE") for ax
 CLASSES = [("accuracy_percent", "")]
 
 
-def tables(subjects: Sequence[Subject], cards: dict[str, str]) -> Iterator[Table]:
+def tables(
+    subjects: Sequence[Subject], cards: dict[str, str], doubts: dict[str, str] | None = None
+) -> Iterator[Table]:
     """A table for each dataset that papers have numbers on.
 
     Args:
         subjects: the runs.
         cards: for each prepared dataset the name that its authors gave it.
+        doubts: why scores on a prepared dataset do not compare with published ones, for those where they do
+            not.
+
+    Raises:
+        StoreError: the crossval.json of a cross-validation is damaged.
     """
     asked = dict.fromkeys(
         (cards[subject.dataset], subject.learns_classes) for subject in subjects if subject.dataset in cards
@@ -31,7 +40,7 @@ def tables(subjects: Sequence[Subject], cards: dict[str, str]) -> Iterator[Table
         found = [entry for entry in published.numbers() if plain(entry.dataset) == plain(card)]
         found = [entry for entry in found if (entry.metric, entry.axis) in wanted]
         if found:
-            yield _table(f"published-{place}", card, own, found, wanted)
+            yield _table(f"published-{place}", card, own, found, wanted, doubts or {})
 
 
 def plain(dataset: str) -> str:
@@ -40,16 +49,21 @@ def plain(dataset: str) -> str:
 
 
 def _table(
-    name: str, card: str, own: Sequence[Subject], found: Sequence[Number], wanted: list[tuple[str, str]]
+    name: str,
+    card: str,
+    own: Sequence[Subject],
+    found: Sequence[Number],
+    wanted: list[tuple[str, str]],
+    doubts: dict[str, str],
 ) -> Table:
     columns = [key for key in wanted if any((entry.metric, entry.axis) == key for entry in found)]
-    rows = [_own_row(subject, columns) for subject in own]
+    rows = [row for subject in own for row in _own_rows(subject, columns, doubtful=subject.dataset in doubts)]
     lines: dict[tuple[str, ...], dict[tuple[str, str], Number]] = {}
     for entry in found:
-        line = (entry.method, entry.backbone, entry.split, entry.case, entry.source)
+        line = (entry.method, entry.backbone, entry.dataset, entry.split, entry.case, entry.source)
         lines.setdefault(line, {})[entry.metric, entry.axis] = entry
-    rows += [_row(line, numbers, columns) for line, numbers in lines.items()]
-    remarks = list(dict.fromkeys(entry.note for entry in found if entry.note))
+    rows += [_row(numbers, columns) for numbers in lines.values()]
+    scored = dict.fromkeys(subject.dataset for subject in own)
     return Table(
         name,
         f"Published numbers on {card}",
@@ -60,20 +74,30 @@ def _table(
         ],
         rows,
         notes=(
+            *(f"Do not compare: {doubts[dataset]}." for dataset in scored if dataset in doubts),
             "Published numbers are as printed, of the protocol in their row; none has an interval. They "
             "compare with a run only where data and protocol are the same.",
-            *(f"Of the published rows: {remark}." for remark in remarks),
         ),
         sortable=True,
     )
 
 
-def _own_row(subject: Subject, columns: Sequence[tuple[str, str]]) -> list[Cell]:
-    cells = [
-        Cell(subject.name, note=f"{subject.method}, {subject.backbone}", tone="own"),
-        Cell(protocol(subject), note=f"this run, on {subject.dataset}", tone="own"),
-    ]
-    return cells + [_own(subject, metric, axis) for metric, axis in columns]
+def _own_rows(
+    subject: Subject, columns: Sequence[tuple[str, str]], *, doubtful: bool
+) -> Iterator[list[Cell]]:
+    """The row of a run; of a cross-validation that of all folds pooled, and that of their mean."""
+    data = f"this run, on {subject.dataset}"
+    if subject.learns_classes:
+        data += f", {len(subject.table.classes)} classes"
+    if doubtful:
+        data += ": not comparable, see below"
+    who = Cell(subject.name, note=f"{subject.method}, {subject.backbone}", tone="own")
+    pooled = subject.pooled
+    how = protocol(subject) + (", pooled" if pooled else "")
+    yield [who, Cell(how, note=data, tone="own"), *(_own(subject, *key) for key in columns)]
+    if pooled is not None:
+        mean = Cell("mean over the folds, as papers print it", note=data, tone="own")
+        yield [who, mean, *(_over_folds(pooled, *key) for key in columns)]
 
 
 def _own(subject: Subject, metric: str, axis: str) -> Cell:
@@ -88,15 +112,23 @@ def _own(subject: Subject, metric: str, axis: str) -> Cell:
     return Cell(number(value), value, interval(subject.axis_detail().intervals[name][key]), "own")
 
 
-def _row(
-    line: tuple[str, ...], numbers: dict[tuple[str, str], Number], columns: Sequence[tuple[str, str]]
-) -> list[Cell]:
-    method, backbone, split, case, source = line
-    protocol = ", ".join(part for part in (split, case) if part)
+def _over_folds(pooled: Pooled, metric: str, axis: str) -> Cell:
+    """The mean of a score over the folds, and how far the folds are from each other."""
+    place, scale, digits = ((AXES[axis], metric.lower()), 1, 3) if axis else (("accuracy",), 100, 2)
+    mean, spread = (None if value is None else value * scale for value in folds.over(pooled, *place))
+    note = "" if spread is None else f"standard deviation {number(spread, digits=digits)}"
+    return Cell(number(mean, digits=digits), mean, note, "own")
+
+
+def _row(numbers: dict[tuple[str, str], Number], columns: Sequence[tuple[str, str]]) -> list[Cell]:
+    """The row of a line of a published table, with what there is to know about it in the row."""
+    first, *_ = numbers.values()
+    scored = ", ".join(part for part in (first.split, first.case) if part)
+    remarks = dict.fromkeys(entry.note.strip("; ") for entry in numbers.values() if entry.note)
     printed = [numbers[key].value if key in numbers else "" for key in columns]
     return [
-        Cell(method, note=backbone),
-        Cell(protocol, note=source),
+        Cell(first.method, note=first.backbone),
+        Cell(scored, note="; ".join([f"{first.dataset}, {first.source}", *remarks])),
         *(Cell(text, _value(text)) for text in printed),
     ]
 

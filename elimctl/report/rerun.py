@@ -46,6 +46,13 @@ def rerun(subject: Subject) -> Rerun:
         commands.append(f"git checkout {str(commit).removesuffix('-dirty')}")
         if str(commit).endswith("-dirty"):
             remarks.append("the checkout had changes that no commit holds")
+    else:
+        version = (facts.get("versions") or {}).get("elimctl")
+        remarks.append(
+            f"the run was trained with elimctl {version}, from no checkout of git: install that version"
+            if version
+            else "which version of elimctl trained the run is not known"
+        )
     if dataset := record.get("dataset"):
         words = ["elimctl", "prepare", str(dataset), "DIR", "--name", trained_on, "--recipe", file]
         own = str((record.get("settings") or {}).get("splits", "official"))
@@ -84,7 +91,7 @@ def _record(subject: Subject, dataset: str) -> tuple[Values, list[str]]:
     try:
         return read_record(subject.material.workspace.dataset(dataset)), []
     except ElimctlError as error:
-        return {}, [f"how the data were prepared is not known any more: {error.message}"]
+        return {}, [f"how the data were prepared is not known any more: {subject.told(error)}"]
 
 
 def _prepared(record: Values) -> Values:

@@ -1,19 +1,17 @@
 """Scores of runs, side by side, and their differences."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
-from elimctl.config import Values
 from elimctl.errors import DataError
 from elimctl.evaluate.classes import RATES
 from elimctl.evaluate.compare import Change, Comparison, compare
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.sums import AXES
+from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject
-from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, count, interval, score, signed
-
-SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics, in the order of the columns
+from elimctl.report.tables import METRIC_NAMES, SHOWN, Cell, Column, Table, interval, score, signed
 
 
 def tables(subjects: Sequence[Subject]) -> Iterator[Table]:
@@ -27,7 +25,7 @@ def tables(subjects: Sequence[Subject]) -> Iterator[Table]:
         yield _of_classes(classes)
     for place, subject in enumerate(subjects):
         if subject.pooled is not None:
-            yield _by_fold(place, subject, subject.pooled.record)
+            yield folds.table(place, subject, subject.pooled)
 
 
 def comparisons(subjects: Sequence[Subject], resampling: Resampling) -> Iterator[Comparison | str]:
@@ -35,7 +33,8 @@ def comparisons(subjects: Sequence[Subject], resampling: Resampling) -> Iterator
     first = subjects[0]
     for subject in subjects[1:]:
         try:
-            yield compare(first.table, subject.table, resampling)
+            found = compare(first.table, subject.table, resampling)
+            yield replace(found, a=first.name, b=subject.name)  # folders may have been renamed since
         except DataError as error:
             yield error.message
 
@@ -75,7 +74,7 @@ def _other_ways(subjects: Sequence[Subject]) -> Table:
         ways = {
             f"mean over identities ({found.per_identity.groups:,})": found.per_identity.means,
             f"mean over clips ({found.per_clip.groups:,})": found.per_clip.means,
-            "public code\N{RIGHT SINGLE QUOTATION MARK}s formulas": found.reference,
+            "formulas of ELIM\N{RIGHT SINGLE QUOTATION MARK}s public code": found.reference,
         }
         for way, means in ways.items():
             if means is None:
@@ -96,8 +95,9 @@ def _other_ways(subjects: Sequence[Subject]) -> Table:
         notes=(
             "An identity or clip with fewer than three samples, or whose labels never vary, has no "
             "correlation and does not count in the mean of PCC and CCC.",
-            "The formulas of the public code, with which published numbers were computed, take unbiased "
-            "moments, count a label of 0 as a wrong sign, and average RMSE over batches.",
+            "The public code of ELIM\N{RIGHT SINGLE QUOTATION MARK}s authors divides a covariance over "
+            "n \N{MINUS SIGN} 1 by variances over n, so that PCC and CCC can exceed 1 where there are few "
+            "samples; it counts a label of 0 as a wrong sign, and averages RMSE over batches.",
         ),
     )
 
@@ -122,41 +122,6 @@ def _of_classes(subjects: Sequence[Subject]) -> Table:
     )
 
 
-def _by_fold(place: int, subject: Subject, record: Values) -> Table:
-    """The scores of each fold of a cross-validation, and their mean and spread."""
-    keys: list[tuple[str, ...]] = [("mean", metric) for metric in SHOWN]
-    if subject.learns_classes:
-        keys = [(rate,) for rate in RATES]
-    rows = []
-    for fold in record["folds"]:
-        cells = [score(_at(fold, key), note=interval(_at(fold["intervals"], key))) for key in keys]
-        heads = [Cell(f"fold {fold['fold']}"), Cell(fold["run"]), count(fold["count"])]
-        rows.append([*heads, count(fold["identities"]), *cells])
-    for title, which in (("mean of the folds", "mean"), ("their standard deviation", "spread")):
-        cells = [score(_at(record["over_folds"], key)[which]) for key in keys]
-        rows.append([Cell(title), Cell(""), Cell(""), Cell(""), *cells])
-    return Table(
-        f"folds-{place}",
-        f"Fold by fold, {subject.name}" + ("" if subject.learns_classes else ": means of both axes"),
-        [
-            *(Column(title, numeric=False) for title in ("held out", "run")),
-            *map(Column, ("samples", "identities")),
-            *(_column(key[-1]) for key in keys),
-        ],
-        rows,
-        notes=(
-            "The scores above are of all folds pooled, each sample predicted by the run that did not see it.",
-        ),
-    )
-
-
-def _at(values: Values, place: Sequence[str]) -> Any:
-    """A value by its nested keys, None where one of them has none."""
-    for key in place:
-        values = values[key]
-    return values
-
-
 def _differences(found: Sequence[Comparison], metrics: Sequence[str]) -> Table:
     rows = []
     for comparison in found:
@@ -174,11 +139,22 @@ def _differences(found: Sequence[Comparison], metrics: Sequence[str]) -> Table:
         notes=(
             "Below each difference its 95 % interval; the same identities are drawn for both runs. A "
             "difference is called better or worse only where its interval excludes 0.",
+            _by_chance(sum(len(comparison.changes) for comparison in found)),
         ),
     )
 
 
+def _by_chance(count: int) -> str:
+    """How many of so many differences are called real though they are not."""
+    return (
+        "Of twenty differences that are truly 0, about one is called better or worse by chance; "
+        f"there are {count:,} in this table, and no interval allows for the others."
+    )
+
+
 def _difference(change: Change) -> Cell:
+    if change.undefined:
+        return score(None, note="not defined")
     if change.low is None or change.high is None:
         return Cell(signed(change.difference), change.difference)
     ends = f"{signed(change.low)} to {signed(change.high)}"

@@ -19,6 +19,7 @@ from elimctl.stages.pooled import Pooled, open_material
 from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 
+SEEN = ("train", "all")  # splits with samples that a run was trained on
 # The forms of the scores that the page shows, whatever the run's own `eval` table says, so that all runs can
 # be compared; the page states them.
 FORMS = MetricOptions()
@@ -83,6 +84,11 @@ class Subject:
         noted = (self.table.protocol.get(key) for key in ("dataset", "manifest", "split", "fold"))
         return (*noted, self.table.classes, len(self.table), self.table.identities.names)
 
+    def told(self, error: ElimctlError) -> str:
+        """What an error says, with paths from the workspace on: pages are passed on."""
+        root = self.material.workspace.root
+        return error.message.replace(f"{root}/", "") if root.is_absolute() else error.message
+
     def axis_detail(self) -> Detail:
         """The details of scores of valence and arousal."""
         assert isinstance(self.detail, Detail)
@@ -136,7 +142,7 @@ def gather(
             f"step {table.protocol.get('step')}"
         )
     found = detail(table, FORMS, resampling, reference=not table.classes)
-    remarks += _remarks(material.name, table, found)
+    remarks += [*_trained_on(material, table), *_remarks(material.name, table, found)]
     return Subject(material, table, found, _scores(table, found), tuple(remarks))
 
 
@@ -150,7 +156,7 @@ def dataset_problem(subject: Subject) -> str | None:
     try:
         _ = subject.material.dataset
     except ElimctlError as error:
-        return error.message
+        return subject.told(error)
     return None
 
 
@@ -167,6 +173,19 @@ def _scores(table: PredictionTable, found: AnyDetail) -> dict[str, dict[str, flo
         }
         for column, axis in enumerate(AXES)
     }
+
+
+def _trained_on(material: Material, table: PredictionTable) -> Sequence[str]:
+    """A remark where samples are scored that the run was trained on."""
+    split = table.protocol.get("split")
+    of_its_data = table.protocol.get("dataset") == material.config.data.name
+    if isinstance(material, Pooled) or not of_its_data or split not in SEEN:
+        return []
+    which = "samples that it was trained on, too" if split == "all" else "the samples that it was trained on"
+    return [
+        f"{material.name} is scored on {which} (split {split}): that tells how well it remembers, not how "
+        "well it does on people it has not seen"
+    ]
 
 
 def _remarks(name: str, table: PredictionTable, found: AnyDetail) -> Sequence[str]:

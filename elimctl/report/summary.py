@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from elimctl.evaluate.compare import Change, Comparison
 from elimctl.report.subject import Subject
-from elimctl.report.tables import interval, number, signed
+from elimctl.report.tables import counted, interval, number, signed
 
 MAIN = {True: ("", "accuracy"), False: ("mean", "ccc")}  # axis and metric that runs are ranked by
 
@@ -48,6 +48,8 @@ def _lead(ranked: Sequence[Subject], paired: Sequence[Comparison]) -> str:
     first = paired[0].a
     other = ranked[1] if ranked[0].name == first else ranked[0]
     change = next(main_change(one) for one in paired if one.b == other.name)
+    if change.undefined:
+        return f"how far {other.name} is from {first} cannot be said, as one of their scores is not defined"
     between = f"{other.name} less {first} is {signed(change.difference)}"
     if change.low is None or change.high is None:
         return f"{between}, and how sure that is cannot be said"
@@ -67,10 +69,9 @@ def _sentence(subject: Subject) -> str:
 
 def _where(subject: Subject) -> str:
     identities = subject.detail.identities
-    return (
-        f"{len(subject.table):,} samples of {identities:,} {'identity' if identities == 1 else 'identities'} "
-        f"({subject.dataset}, {protocol(subject)})"
-    )
+    samples = counted(len(subject.table), "sample", "samples")
+    people = counted(identities, "identity", "identities")
+    return f"{samples} of {people} ({subject.dataset}, {protocol(subject)})"
 
 
 def protocol(subject: Subject) -> str:
@@ -84,4 +85,4 @@ def protocol(subject: Subject) -> str:
 
 def _short(subject: Subject) -> str:
     value, ends = main_score(subject)
-    return f"{number(value)}, {interval(ends)}" if ends is not None else number(value)
+    return f"{number(value)}, 95 % interval {interval(ends)}" if ends is not None else number(value)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MISSING = "\N{EN DASH}"
+SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics of valence and arousal, in the order of the columns
 METRIC_NAMES = {
     "rmse": "RMSE",
     "sagr": "SAGR",
@@ -92,6 +93,11 @@ def interval(ends: Sequence[float] | None) -> str:
 def score(value: float | None, *, note: str = "", tone: str = "") -> Cell:
     """A cell with a score."""
     return Cell(number(value), value, note, tone)
+
+
+def counted(value: int, one: str, many: str) -> str:
+    """A number of things in words: `1 sample`, `2 samples`."""
+    return f"{value:,} {one if value == 1 else many}"
 
 
 def count(value: int) -> Cell:

@@ -1,6 +1,7 @@
 """A run, or the runs of a cross-validation together, as figures and pages see them."""
 
 import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError, StoreError
+from elimctl.evaluate.table import PredictionTable, read
 from elimctl.stages import crossval, features
 from elimctl.stages.figure_material import Material
 from elimctl.train.run import Run
@@ -50,6 +52,12 @@ class Pooled(Material):
     def predictions(self) -> Path:
         """The file of all predictions."""
         return (self.folder / crossval.NAME).with_suffix(".parquet")
+
+    @cached_property
+    def table(self) -> PredictionTable:
+        """Every prediction; they are of several checkpoints, and so of no one step."""
+        found = read(self.predictions)
+        return replace(found, protocol={"step": None, **found.protocol})
 
     @cached_property
     def log(self) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from elimctl.config import Values, read_toml, validate, write_toml
 from elimctl.errors import ConfigError, StoreError
 from elimctl.train import checkpoint
 from elimctl.train.config import RunConfig, to_values
+from elimctl.train.environment import environment
 
 PACKAGES = ("elimctl", "torch", "torchvision", "timm", "numpy", "zarr", "onnxruntime")
 
@@ -70,14 +71,17 @@ class Run:
         """What run.json says.
 
         Raises:
-            StoreError: it is not JSON.
+            StoreError: it is no object of JSON.
         """
+        file = self.folder / "run.json"
+        hint = "train the run again"
         try:
-            return json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise StoreError(
-                f"{self.folder / 'run.json'} is damaged: {error}", hint="train the run again"
-            ) from None
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreError(f"{file} is damaged: {error}", hint=hint) from None
+        if not isinstance(found, dict):
+            raise StoreError(f"{file} is damaged: {type(found).__name__} found, an object wanted", hint=hint)
+        return found
 
 
 def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
@@ -86,7 +90,7 @@ def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
     Args:
         folder: the run's folder.
         config: the resolved settings.
-        facts: what run.json records beside time, versions and git commit.
+        facts: what run.json records beside time, versions, environment and git commit.
 
     Raises:
         ConfigError: there is a run of that name already.
@@ -103,6 +107,7 @@ def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
         "seed": config.train.seed,
         **facts,
         "versions": {package: version(package) for package in PACKAGES},
+        "environment": environment(config.train),
         "git": _commit(),
     }
     atomic.write_text(folder / "run.json", json.dumps(record, indent=2) + "\n")

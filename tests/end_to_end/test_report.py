@@ -35,6 +35,10 @@ def test_the_page_is_small_and_says_what_there_is_to_say(reported):
         "Audit: no leak was found in what was compared",
         "identity: none shared between folds",
         "SHA-256 of the checkpoint",
+        "afew-va is not a complete copy (clips: 12 of 600, 588 missing;",
+        "first is scored on samples that it was trained on, too (split all)",
+        "device trained on",
+        "precision trained in",
         "version of torch",
         "elimctl train --recipe first-again.toml --run first-again",
         "This page shows faces.",
@@ -104,6 +108,17 @@ def test_the_audit_on_disk_counts_where_it_is_of_this_manifest(reported, tmp_pat
     assert ("identity: 2 shared between folds, 9 samples concerned" in page.data[0].audit) == current
 
 
+@pytest.mark.parametrize("values", [{}, [], {"manifest": None}, {"leaking": False, "leaks": None}])
+def test_a_damaged_audit_is_made_anew(reported, tmp_path, values):
+    copied = shutil.copytree(reported, tmp_path / "copied")
+    data = copied / "data" / "afew-va"
+    if isinstance(values, dict):
+        values = {"manifest": parquet.digest(data / parquet.NAME)} | values
+    (data / "audit.json").write_text(json.dumps(values))
+    page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
+    assert "identity: none shared between folds" in page.data[0].audit
+
+
 def test_counts_add_up_and_drops_have_their_reasons(reported, tmp_path):
     copied = shutil.copytree(reported, tmp_path / "copied")
     file = copied / "data" / "afew-va" / "prepare.json"
@@ -113,6 +128,17 @@ def test_counts_add_up_and_drops_have_their_reasons(reported, tmp_path):
     (part,) = build(Workspace(copied), ["first"], split="all", only=["va_plane"]).data
     shown = {row[0].text: row[1].text for row in part.tables[0].rows}
     assert shown == {"found": "51", "kept": "48", "dropped: no face": "2", "dropped: unreadable image": "1"}
+
+
+@pytest.mark.parametrize("values", [{"counts": {"found": "a"}}, {"counts": {"dropped": 3}}])
+def test_a_damaged_record_of_the_data_is_told_and_the_scores_are_shown(reported, tmp_path, values):
+    copied = shutil.copytree(reported, tmp_path / "copied")
+    file = copied / "data" / "afew-va" / "prepare.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+    page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
+    assert (page.data[0].problem or "").startswith("prepare.json is damaged")
+    assert any("prepare.json is damaged" in remark for remark in page.remarks)
+    assert page.scores
 
 
 def test_data_prepared_anew_since_are_told(reported, tmp_path):
@@ -125,3 +151,4 @@ def test_data_prepared_anew_since_are_told(reported, tmp_path):
     page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
     assert "prepared anew" in (page.data[0].problem or "")
     assert any("prepared anew" in remark for remark in page.remarks)
+    assert any("not a complete copy" in remark for remark in page.remarks)  # nor was it before

@@ -2,13 +2,15 @@
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tarfile
+import zlib
 
 import pytest
 
-from .conftest import NASTY
+from .conftest import NASTY, TINY
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
@@ -17,6 +19,10 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 
 DESKTOP, PHONE = (1280, 900), (390, 844)  # px
 IDENTITIES = "#identities .table"
+SHOWN = """
+const shown = [...document.querySelectorAll('.drawing img')].filter((image) => image.checkVisibility());
+return [...new Set(shown.map((image) => image.className))]
+"""
 TEXTS = "return [...document.querySelectorAll(arguments[0])].map((cell) => cell.textContent.trim())"
 
 
@@ -52,6 +58,18 @@ def page(browser, reported):
         return browser
 
     return opened
+
+
+@pytest.fixture(scope="module")
+def pooled(call, _prepared, tmp_path_factory):
+    """The page of a cross-validation."""
+    folder = tmp_path_factory.mktemp("pooled") / "workspace"
+    shutil.copytree(_prepared, folder)
+    there = ["--workspace", folder]
+    quick = ["--steps", "2", "--batch-size", "16", "--set", "train.lr_backbone=1e-3", "--resamples", "100"]
+    assert call("crossval", *TINY, *quick, "--folds", "0,2", "--run", "cv", *there) == 0
+    assert call("report", "cv", "--only", "va_plane", *there) == 0
+    return folder / "runs" / "cv" / "report.html"
 
 
 @pytest.fixture(scope="session")
@@ -167,34 +185,71 @@ def test_axe_finds_nothing_to_mend(page, axe, size, scheme):
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
 
 
+def test_a_page_of_a_cross_validation_is_free_of_barriers_and_of_ids_that_are_there_twice(page, pooled, axe):
+    browser = page()
+    browser.get(pooled.as_uri())
+    ids = browser.execute_script("return [...document.querySelectorAll('[id]')].map((part) => part.id)")
+    assert len(ids) == len(set(ids))
+    browser.execute_script(axe)
+    found = browser.execute_async_script("axe.run().then(arguments[0])")
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+
+
+def test_figures_on_a_phone_are_large_enough_to_read_and_scroll_by_themselves(page):
+    boxes = "return [...document.querySelectorAll('.drawing')].map((box) => [box.tabIndex, box.scrollWidth])"
+    assert all(tab == 0 and width >= 640 for tab, width in page(PHONE).execute_script(boxes))
+    assert all(tab == -1 for tab, _ in page(DESKTOP).execute_script(boxes))
+
+
 def test_a_phone_scrolls_tables_and_not_the_page(page):
     browser = page(PHONE)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_in_the_dark_paper_and_figures_are_dark(page):
-    colours, sources = {}, {}
+    colours, images = {}, {}
     for scheme in ("light", "dark"):
         browser = page(prefers_color_scheme=scheme)
         colours[scheme] = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
-        sources[scheme] = browser.execute_script("return document.querySelector('picture img').currentSrc")
+        images[scheme] = browser.execute_script(SHOWN)
     assert colours == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}
-    assert sources["light"] != sources["dark"]
+    assert images == {"light": ["on-light"], "dark": ["on-dark"]}
 
 
 def test_on_paper_everything_is_open_and_light(page):
     browser = page(prefers_color_scheme="dark")
-    printed = browser.execute_cdp_cmd("Page.printToPDF", {})
-    assert base64.b64decode(printed["data"]).startswith(b"%PDF")
-    assert browser.execute_script(
-        "return [...document.querySelectorAll('details')].every((part) => part.open)"
+    browser.execute_script(
+        "addEventListener('beforeprint', () => {"
+        "  window.folded = document.querySelectorAll('details:not([open])').length;"
+        "});"
     )
+    before = browser.execute_script("return document.querySelectorAll('details:not([open])').length")
+    printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert printed.startswith(b"%PDF")
+    after = browser.execute_script("return document.querySelectorAll('details:not([open])').length")
+    assert (before > 0, browser.execute_script("return window.folded"), after) == (True, 0, before)
+    assert [round(mean) for mean in brightness(printed) if mean < 128] == []  # of the figures
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.execute_script(SHOWN) == ["on-light"]
     assert (
         browser.execute_script("return getComputedStyle(document.body).backgroundColor")
         == "rgb(255, 255, 255)"
     )
     assert not browser.find_element(By.TAG_NAME, "nav").is_displayed()
+
+
+def brightness(pdf):
+    """Mean brightness of the large images in a PDF, 0 to 255."""
+    found = []
+    for part in re.finditer(rb"<<([^>]*/Subtype\s*/Image.*?)>>\s*stream\r?\n", pdf, re.DOTALL):
+        length = int(re.search(rb"/Length (\d+)", part[1])[1])
+        width = int(re.search(rb"/Width (\d+)", part[1])[1])
+        if width < 500 or b"/FlateDecode" not in part[1]:
+            continue
+        pixels = zlib.decompress(pdf[part.end() : part.end() + length])
+        found.append(sum(pixels) / len(pixels))
+    assert found, "no figure was found: this test would see nothing"
+    return found
 
 
 def rows(plane):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from elimctl.evaluate.groups import group_scores
+from elimctl.evaluate.groups import clip_errors, group_scores
 from elimctl.evaluate.sums import METRICS
 from elimctl.evaluate.table import Groups, read
 from elimctl.metrics.ccc import ccc
@@ -50,3 +50,12 @@ def test_a_mean_over_no_group_is_nan():
     assert np.isnan(found.means[[PCC, CCC, SAGR]]).all()
     assert found.left_out[SAGR].tolist() == [2, 2, 2]
     assert (found.means[RMSE] == 1).all()
+
+
+def test_the_error_of_a_clip_is_the_mean_squared_distance_of_its_frames(save):
+    table = read(save())
+    errors = clip_errors(table)
+    for code in range(24):
+        own = table.clips.code == code
+        distances = np.hypot(*(table.preds[own] - table.target[own]).T)
+        assert errors[code] == pytest.approx(np.mean(distances**2))

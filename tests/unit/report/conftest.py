@@ -71,6 +71,36 @@ def make_run(workspace):
 
 
 @pytest.fixture
+def make_crossval(workspace, make_run):
+    """A function that writes a cross-validation of two runs: both have the same samples."""
+
+    def make(name="cv", **columns):
+        rates = ("accuracy", "balanced_accuracy", "macro_f1")
+        metrics = ("ccc", "pcc", "sagr", "rmse", "mae")
+        folds = []
+        for fold, value in enumerate((0.4, 0.6)):
+            run = make_run(f"{name}-f{fold}", seed=fold, **columns)
+            scores = {axis: dict.fromkeys(metrics, value) for axis in ("valence", "arousal", "mean")}
+            ends = {axis: dict.fromkeys(metrics) for axis in scores} | dict.fromkeys(rates)
+            of = {"fold": fold, "run": run, "count": 80, "identities": 8, "undefined": [], "intervals": ends}
+            folds.append(of | scores | dict.fromkeys(rates, value))
+        over = {"mean": 0.5, "spread": 0.14}
+        over_folds = {axis: dict.fromkeys(metrics, over) for axis in ("valence", "arousal", "mean")}
+        folder = workspace.runs / name
+        folder.mkdir()
+        table = pq.read_table(workspace.runs / run / "eval" / "val.parquet")
+        protocol = json.loads(table.schema.metadata[b"protocol"]) | {"run": name, "split": "folds"}
+        protocol = {key: None if key == "fold" else value for key, value in protocol.items() if key != "step"}
+        table = table.replace_schema_metadata({"protocol": json.dumps(protocol)})
+        pq.write_table(table, folder / "crossval.parquet")
+        record = {"name": name, "folds": folds, "over_folds": over_folds | dict.fromkeys(rates, over)}
+        (folder / "crossval.json").write_text(json.dumps(record))
+        return name
+
+    return make
+
+
+@pytest.fixture
 def subject(workspace):
     """A function that gathers what there is to know of a run."""
     return lambda name: gather(workspace, name, split="val", resampling=RESAMPLING)

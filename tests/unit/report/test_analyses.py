@@ -4,7 +4,6 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from elimctl.errors import StoreError
 from elimctl.evaluate.binning import Parts
 from elimctl.evaluate.calibration import calibration
 from elimctl.evaluate.invariance import measure_table
@@ -51,7 +50,13 @@ def test_slices_have_a_row_each_and_their_gap_in_words(make_run, subject, keep):
     saved = sliced(one)["gender"]
     assert [row[:3] for row in texts(table)] == [["f", "40", "4"], ["m", "40", "4"]]
     assert texts(table)[0][3] == f"{saved['slices'][0]['scores']['mean']['ccc']:.3f}"
-    assert f"Widest gap of CCC: {saved['gaps']['mean']['ccc']['gap']:.3f}" in table.notes[0]
+    gap = saved["gaps"]["mean"]["ccc"]
+    assert f"Widest gap of CCC: {gap['gap']:.3f}" in table.notes[0]
+    quoted = [
+        f"\N{LEFT DOUBLE QUOTATION MARK}{gap[key]}\N{RIGHT DOUBLE QUOTATION MARK}"
+        for key in ("smallest", "largest")
+    ]
+    assert f"lowest in {quoted[0]}, highest in {quoted[1]}, among 2 slices" in table.notes[0]
     assert "--slice" not in found.notes[0]
 
 
@@ -71,6 +76,25 @@ def test_slices_with_no_score_are_dashes(make_run, subject, keep):
     [table] = analyses([one]).tables
     assert "nan" not in str(texts(table))
     assert "No gap" in table.notes[0]
+
+
+def test_a_column_without_any_value_has_no_gap_for_that_reason(make_run, subject, keep):
+    one = subject(make_run())
+    unknown = Parts(np.zeros(len(one.table), np.int64), ("unknown",))
+    keep(one, "slices", {"gender": asdict(slices(one.table, unknown, "gender", RESAMPLING))})
+    assert analyses([one]).tables[0].notes == ["No gap: no sample has a value."]
+
+
+def test_smoothing_of_what_is_not_defined_is_a_dash(make_run, subject, keep):
+    one = subject(make_run(valence=np.full(80, 0.1), valence_pred=np.full(80, 0.1)))
+    names = tuple(f"{clip} of training" for clip in one.table.clips.names)
+    training = replace(one.table, clips=replace(one.table.clips, names=names))
+    # the same constant in labels and predictions: no CCC; float32 predictions are made equal to labels
+    table = replace(one.table, preds=np.where([True, False], one.table.target, one.table.preds))
+    keep(one, "smoothing", asdict(smoothing(table, training, RESAMPLING)))
+    rows = {row[0]: row[2:] for row in texts(analyses([one]).tables[0])}
+    assert rows["CCC valence"] == rows["CCC mean"] == ["\N{EN DASH}"] * 3
+    assert "\N{EN DASH}" not in rows["RMSE valence"] + rows["CCC arousal"]
 
 
 def test_calibration_invariance_and_smoothing_of_two_runs_stand_side_by_side(make_run, subject, keep):
@@ -98,12 +122,28 @@ def test_what_is_of_other_predictions_is_left_out(make_run, subject, keep):
     keep(one, "slices", sliced(one), step=6)
     found = analyses([one])
     assert found.tables == []
-    assert found.notes[0] == "slices of one: left out, they are of other predictions."
+    assert found.notes[0] == (
+        "slices of one: left out, they are of other predictions; elimctl eval --run one --slice COLUMN makes "
+        "them anew."
+    )
+    assert "--slice" not in found.notes[1]  # it was asked for
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"protocol": {}}'])
-def test_a_damaged_file_is_named(make_run, subject, keep, text):
+@pytest.mark.parametrize("text", ["{", "[]", '{"protocol": {}}', '{"protocol": %s, "slices": {"a": {}}}'])
+def test_a_damaged_file_is_named_and_the_others_are_shown(make_run, subject, keep, text):
     one = subject(make_run())
-    keep(one, "slices", sliced(one)).write_text(text)
-    with pytest.raises(StoreError, match=r"val\.slices\.json is damaged"):
-        analyses([one])
+    reliable = calibration(one.table, RESAMPLING)
+    keep(one, "calibration", {axis: asdict(value) for axis, value in reliable.items()})
+    keep(one, "slices", {}).write_text(text.replace("%s", json.dumps(one.table.protocol)))
+    found = analyses([one])
+    assert [table.name for table in found.tables] == ["calibration"]
+    [damaged] = found.damaged
+    assert damaged.startswith("eval/val.slices.json of one is damaged")
+    assert "elimctl eval --run one --slice COLUMN" in damaged
+    assert "--slice" not in " ".join(found.notes)  # it was asked for
+
+
+def test_a_run_without_an_analysis_that_another_has_is_named(make_run, subject, keep):
+    found = [subject(make_run("one")), subject(make_run("two", seed=1))]
+    keep(found[0], "slices", sliced(found[0]))
+    assert analyses(found).notes[0] == "slices: none of two, as it was not asked for there."

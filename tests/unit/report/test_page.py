@@ -7,6 +7,7 @@ from elimctl.errors import ConfigError, DataError
 from elimctl.report import page as pages
 from elimctl.report.build import build
 from elimctl.report.page import render
+from elimctl.report.pictures import TITLES
 
 from .conftest import NASTY, RESAMPLING
 
@@ -92,10 +93,51 @@ def test_all_ids_are_unique_and_all_links_lead_somewhere(made):
             assert attributes["href"][1:] in ids
 
 
+def test_all_ids_of_a_cross_validation_are_unique_too(make_crossval, workspace):
+    page = Reader(render(build(workspace, [make_crossval()], only=FIGURE, resampling=RESAMPLING)))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert "fold-scores-0-table" in ids
+    assert len(ids) == len(set(ids))
+
+
+def test_a_damaged_analysis_is_a_remark_on_the_page(make_run, workspace):
+    folder = workspace.runs / make_run() / "eval"
+    (folder / "val.calibration.json").write_text("{}")
+    page = build(workspace, only=FIGURE, resampling=RESAMPLING)
+    assert any("eval/val.calibration.json of one is damaged" in remark for remark in page.remarks)
+
+
+def test_figures_of_several_runs_want_several(make_run, workspace):
+    make_run()
+    with pytest.raises(ConfigError, match="identity_sweep: drawn of several runs together"):
+        build(workspace, only=["identity_sweep"], resampling=RESAMPLING)
+
+
+def test_figures_of_several_runs_together_are_known(make_run, workspace):
+    names = [make_run("one"), make_run("two", seed=1)]
+    page = build(workspace, names, only=["loss_comparison"], resampling=RESAMPLING)
+    assert [one.name for one in page.skipped] == ["loss_comparison"]
+
+
+def test_each_figure_is_there_for_light_and_for_dark_with_the_same_words(made):
+    page = Reader(made({}))
+    images = [attributes for tag, attributes in page.elements if tag == "img"]
+    assert [image["class"] for image in images] == ["on-light", "on-dark"]
+    assert images[0]["alt"] == images[1]["alt"] != ""
+    assert images[0]["src"] != images[1]["src"]
+
+
+def test_a_kind_has_a_title_of_its_own_where_that_of_a_figure_names_a_sample(make_run, workspace):
+    names = [make_run("one"), make_run("two", seed=1)]
+    page = build(workspace, names, only=["timeline_worst"], resampling=RESAMPLING)
+    assert [title for title, _ in page.galleries] == ["The clip with the largest error"]
+    assert TITLES["plan_map"] == "Transport plan of one pair of identities"
+
+
 def test_figures_of_several_runs_stand_side_by_side(made):
     html = made({}, {"name": "two", "seed": 1})
     assert re.search(
-        r"<h3>Predicted and true.*?<figcaption>one</figcaption>.*?<figcaption>two</figcaption>", html, re.S
+        r"<h3>Predicted and true.*?<figcaption><bdi>one</bdi>.*?<figcaption><bdi>two</bdi>", html, re.S
     )
 
 

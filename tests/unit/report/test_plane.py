@@ -1,9 +1,13 @@
 import json
+import re
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from elimctl.report import plane
-from elimctl.report.plane import as_json, planes
+from elimctl.report.plane import as_json, faced_rows, planes
 
 from .conftest import NASTY
 
@@ -69,3 +73,52 @@ def test_json_in_a_script_cannot_end_it(make_run, subject):
 
 def test_runs_of_classes_have_no_plane(make_run, subject):
     assert planes([subject(make_run(classes=("neutral", "fear")))]) == []
+
+
+def test_larger_errors_are_larger_points(make_run, subject):
+    (made,) = planes([subject(make_run(noise=0.5))])
+    radii = [point.radius for point in made.points]
+    assert radii == sorted(radii)
+    assert len(set(radii)) == 4
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_of_errors_are_told_apart_in_grey_too(scheme):
+    sheet = (Path(plane.__file__).parent / "page.css").read_text()
+    paper, *colours = (
+        luminance(re.findall(rf"--{name}: #(\w+);", sheet)[scheme == "dark"])
+        for name in ("paper", "e0", "e1", "e2", "e3")
+    )
+    steps = [contrast(paper, colour) for colour in colours]
+    assert steps[0] >= 3  # as WCAG 2 wants it of graphics
+    assert all(after > 1.25 * before for before, after in pairwise(steps))
+
+
+def test_each_face_is_on_the_page_once_and_points_without_one_say_so(make_run, subject):
+    found = [subject(make_run("one")), subject(make_run("two", seed=1))]
+    faces = {("drawn", row): f"data:face{row}" for row in range(0, 80, 2)}
+    made = planes(found, faces)
+    assert "40 of them have a face on this page" in made[0].shown
+    values = json.loads(as_json(made))
+    assert values["faces"] == [f"data:face{row}" for row in range(0, 80, 2)]
+    for row, number in zip(values["plane-1"]["row"], values["plane-1"]["faces"], strict=True):
+        assert number == (row // 2 if row % 2 == 0 else -1)
+
+
+@pytest.mark.parametrize(("most", "wanted"), [(600, 80), (80, 80), (40, 40)])
+def test_as_many_points_have_faces_as_there_is_room_for(make_run, subject, monkeypatch, most, wanted):
+    monkeypatch.setattr(plane, "FACES", most)
+    found = [subject(make_run("one")), subject(make_run("two", seed=1))]
+    first, second = faced_rows(found)
+    assert len(set(first.tolist()) | set(second.tolist())) == wanted
+
+
+def luminance(colour):
+    """Relative luminance of `rrggbb`, as WCAG 2 defines it."""
+    channels = np.array([int(colour[place : place + 2], 16) for place in (0, 2, 4)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(a, b):
+    return (max(a, b) + 0.05) / (min(a, b) + 0.05)

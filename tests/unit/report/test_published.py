@@ -28,7 +28,7 @@ def test_published_rows_stand_below_the_runs_own_with_their_protocol(make_run, s
     assert table.rows[0][0].text == "one"
     assert table.rows[0][1].text == "split val, fold 0"
     ours, printed = table.rows[0], next(row for row in table.rows if row[0].text == "ELIM")
-    assert (printed[1].text, printed[1].note) == ("5:1 cross-validation, static", "ELIM Table 2")
+    assert (printed[1].text, printed[1].note) == ("5:1 cross-validation, static", "AFEW-VA, ELIM Table 2")
     column = [column.title for column in table.columns].index("CCC valence")
     assert ours[column].note
     wanted = next(
@@ -50,3 +50,26 @@ def test_accuracy_is_in_percent_beside_published_ones(make_run, subject):
 
 def test_data_without_a_card_have_no_published_numbers(make_run, subject):
     assert list(published.tables([subject(make_run())], {})) == []
+
+
+def test_a_remark_of_a_paper_stands_in_its_row(make_run, subject):
+    own = subject(make_run(classes=("neutral", "fear")))
+    (table,) = published.tables([own], {"drawn": "RAF-DB"})
+    (row,) = [row for row in table.rows if row[-1].text == "89.51"]
+    assert "; value 89.51 fits" in row[1].note
+    assert not [note for note in table.notes if ";" in note and "89.51" in note]
+    assert sum("89.51" in row[1].note for row in table.rows) == 1
+
+
+def test_versions_of_a_dataset_are_told_apart(make_run, subject):
+    own = subject(make_run(classes=("neutral", "fear")))
+    (table,) = published.tables([own], {"drawn": "AffectNet-8"})
+    assert table.rows[0][1].note == "this run, on drawn, 2 classes"
+    assert all(row[1].note.startswith("AffectNet (8 classes), DMUE") for row in table.rows[1:])
+
+
+def test_what_does_not_compare_is_told_in_the_row_and_below(make_run, subject):
+    doubts = {"drawn": "drawn is not a complete copy"}
+    (table,) = published.tables([subject(make_run())], {"drawn": "AFEW-VA"}, doubts)
+    assert table.rows[0][1].note == "this run, on drawn: not comparable, see below"
+    assert table.notes[0] == "Do not compare: drawn is not a complete copy."

@@ -42,3 +42,12 @@ def test_a_checkout_with_changes_is_told(make_run, subject, workspace):
     made = rerun(subject(name))
     assert made.commands[0] == "git checkout " + "f" * 40
     assert any("no commit holds" in remark for remark in made.remarks)
+
+
+def test_a_run_from_no_checkout_names_its_version(make_run, subject, workspace):
+    name = make_run()
+    file = workspace.runs / name / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"git": None}))
+    made = rerun(subject(name))
+    assert made.commands[0].startswith("elimctl train")
+    assert any("trained with elimctl 0.1.0" in remark for remark in made.remarks)

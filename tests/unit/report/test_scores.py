@@ -86,7 +86,7 @@ def test_runs_of_classes_are_compared_too(make_run, subject):
 def test_one_run_is_told_in_one_sentence(make_run, subject, classes, said):
     sentence = summary([subject(make_run(classes=classes))], [])
     assert said in sentence
-    assert "80 samples of 8 identities (drawn, split val)" in sentence
+    assert "80 samples of 8 identities (drawn, split val, fold 0)" in sentence
     assert "95 % interval" in sentence
     assert sentence.count(". ") == 0
     assert sentence.endswith(".")
@@ -96,3 +96,50 @@ def test_without_intervals_the_reason_stands_in_their_place(make_run, subject):
     table = next(scores.tables([subject(make_run(identity=["Actor"] * 80))]))
     assert table.notes[0].startswith("No 95 % intervals: one identity")
     assert {cell.note for row in table.rows for cell in row} == {""}
+
+
+def test_what_the_public_code_divides_by_is_told_and_that_its_scores_can_exceed_1(make_run, subject):
+    _, table = scores.tables([subject(make_run(noise=0.0, identity=["Actor"] * 80))])
+    note = table.notes[-1]
+    assert "covariance over n \N{MINUS SIGN} 1 by variances over n" in note
+    assert "can exceed 1" in note
+    assert "unbiased" not in note
+    # 80 / 79 of a correlation of 1, as docs/evaluation.md has it
+    assert texts(table)[-1][2:4] == ["1.013", "1.013"]
+
+
+def test_how_many_differences_are_called_real_by_chance_is_told(make_run, subject):
+    found = [subject(make_run(name, seed=seed)) for seed, name in enumerate(("one", "two", "three"))]
+    (table,) = scores.difference_tables(list(scores.comparisons(found, RESAMPLING)))
+    assert "Of twenty differences that are truly 0, about one is called" in table.notes[1]
+    assert "there are 30 in this table" in table.notes[1]
+
+
+def test_a_single_sample_is_not_plural(make_run, subject):
+    columns = {"identities": 1, "identity": ["Actor"] * 10}
+    sentence = summary([subject(make_run(**columns))], [])
+    assert "10 samples of 1 identity (" in sentence
+
+
+def test_ends_of_intervals_are_called_that_in_the_sentence_too(make_run, subject):
+    found = [subject(make_run("one")), subject(make_run("two", seed=1))]
+    sentence = summary(found, list(scores.comparisons(found, RESAMPLING)))
+    assert sentence.count("95 % interval") == 2
+
+
+def test_differences_of_what_is_not_defined_are_dashes(make_run, subject):
+    found = [subject(make_run("one")), subject(make_run("const", valence_pred=np.full(80, 0.1)))]
+    compared = list(scores.comparisons(found, RESAMPLING))
+    (table,) = scores.difference_tables(compared)
+    row = table.rows[0]
+    assert (row[1].text, row[3].text, row[3].note) == ("valence", "\N{EN DASH}", "not defined")
+    assert row[2].text.endswith("worse")  # CCC is 0, and says something
+
+
+def test_runs_are_called_as_their_folders_are(make_run, subject, workspace):
+    make_run("one"), make_run("two", seed=1)
+    (workspace.runs / "two").rename(workspace.runs / "zwei")
+    found = [subject("one"), subject("zwei")]
+    compared = list(scores.comparisons(found, RESAMPLING))
+    assert compared[0].b == "zwei"
+    assert "zwei less one" in summary(found, compared) or "highest" in summary(found, compared)

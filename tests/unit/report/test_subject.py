@@ -1,7 +1,13 @@
+import json
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from elimctl.errors import DataError, MissingError
+from elimctl.report.subject import dataset_problem, gather
+
+from .conftest import RESAMPLING
 
 
 def test_a_run_without_checkpoint_is_known_by_its_saved_predictions_and_that_is_said(make_run, subject):
@@ -45,3 +51,19 @@ def test_one_identity_has_scores_and_no_interval(make_run, subject):
 def test_classes_have_their_own_scores(make_run, subject):
     found = subject(make_run(classes=("neutral", "fear"), noise=0.0))
     assert found.scores[""] == {"accuracy": 1.0, "balanced_accuracy": 1.0, "macro_f1": 1.0}
+
+
+@pytest.mark.parametrize(("split", "told"), [("train", True), ("all", True), ("val", False), ("test", False)])
+def test_scores_of_training_samples_are_called_that(make_run, workspace, split, told):
+    name = make_run()
+    file = workspace.runs / name / "eval" / "val.parquet"
+    table = pq.read_table(file)
+    protocol = json.loads(table.schema.metadata[b"protocol"]) | {"split": split}
+    pq.write_table(table.replace_schema_metadata({"protocol": json.dumps(protocol)}), file.with_stem(split))
+    found = gather(workspace, name, split=split, resampling=RESAMPLING)
+    assert any("that it was trained on" in remark for remark in found.remarks) == told
+
+
+def test_paths_are_told_from_the_workspace_on(make_run, subject):
+    problem = dataset_problem(subject(make_run()))
+    assert problem == "no prepared dataset under data"

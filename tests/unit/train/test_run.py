@@ -1,4 +1,3 @@
-import json
 
 import pytest
 import torch
@@ -51,8 +50,9 @@ def test_fresh_weights_follow_from_the_seed(config):
     assert not torch.equal(weights(1), weights(2))
 
 
-def test_damaged_facts_are_named(tmp_path, config):
+@pytest.mark.parametrize("content", [b"{", b"[]", b"null", b"\xff"])
+def test_damaged_facts_are_named(tmp_path, config, content):
     made = run.create(tmp_path / "one", config, facts={})
-    (made.folder / "run.json").write_text(json.dumps({})[:-1])
+    (made.folder / "run.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"run\.json is damaged"):
         made.facts()
