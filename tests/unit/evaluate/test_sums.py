@@ -69,7 +69,7 @@ def test_weighted_sums_give_the_metrics_of_repeated_samples(drawn, times):
         np.testing.assert_allclose(found, metrics(preds[rows], target[rows]), rtol=1e-12, atol=1e-12)
 
 
-@given(st.lists(st.floats(-1, 1), min_size=3, max_size=3), st.integers(1, 9), st.integers(0, 2))
+@given(st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3), st.integers(1, 9), st.integers(0, 2))
 def test_constants_that_are_drawn_from_varying_groups_score_0(constants, times, drawn):
     group = np.repeat(np.arange(3), 7)
     target = np.random.default_rng(0).uniform(-1, 1, (21, 2))
