@@ -20,7 +20,7 @@ from elimctl.manifest.row import printable
 from elimctl.manifest.version import FORMAT
 from elimctl.prepare import unit
 from elimctl.prepare.outcome import Outcome
-from elimctl.prepare.plan import Plan
+from elimctl.prepare.plan import IMITATION, Plan
 from elimctl.prepare.settings import recorded, recorded_options
 from elimctl.prepare.spool import Numbered
 from elimctl.store.images import NAMES, write_images
@@ -90,6 +90,7 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         "settings": settings,
         "detector": plan.detector.digest,
         "inputs": plan.fingerprint,
+        "imitation": (plan.root / IMITATION).exists(),
         "totals": plan.rows.totals(),
         "counts": counts,
         "manifest_sha256": parquet.digest(staging / parquet.NAME),

@@ -22,6 +22,8 @@ from elimctl.prepare.own_splits import OwnSplits
 from elimctl.prepare.settings import PrepareSettings, recorded, recorded_options
 from elimctl.prepare.spool import Numbered, Splitter, Spool
 
+IMITATION = ".imitation"  # a file in the root of raw data that elimctl has drawn
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -15,6 +15,7 @@ from elimctl.report.subject import Subject, dataset_problem
 from elimctl.report.tables import Cell, Column, Table, count, counted, number
 from elimctl.stages import audit
 
+DRAWN = "free: its faces are drawn by elimctl, and nobody's"  # terms of an imitation
 PLACES = {"split": "splits", "fold": "folds"}  # official splits, and what is used where there are none
 
 
@@ -29,6 +30,7 @@ class DataPart:
         problem: why nothing else can be said of it, None where it can.
         tables: counts, splits.
         facts: other numbers, as names and values.
+        imitation: whether elimctl has drawn it.
         incomplete: what of a complete copy is not there.
         leaking: whether the audit found a leak.
         audit: what it found, as sentences.
@@ -40,6 +42,7 @@ class DataPart:
     problem: str | None = None
     tables: Sequence[Table] = ()
     facts: Sequence[tuple[str, str]] = ()
+    imitation: bool = False
     incomplete: Sequence[str] = ()
     leaking: bool = False
     audit: Sequence[str] = ()
@@ -54,12 +57,14 @@ def parts(subjects: Sequence[Subject]) -> list[DataPart]:
 
 def doubts(parts: Sequence[DataPart]) -> dict[str, str]:
     """Why scores on a dataset do not compare with published ones, by its name; none where they may."""
-    return {
-        part.name: f"{part.name} is not a complete copy ({'; '.join(part.incomplete)}), so no score on it "
-        "compares with published ones"
-        for part in parts
-        if part.incomplete
-    }
+    return {part.name: _doubt(part) for part in parts if part.imitation or part.incomplete}
+
+
+def _doubt(part: DataPart) -> str:
+    what = f"not a complete copy ({'; '.join(part.incomplete)})"
+    if part.imitation:
+        what = "an imitation with faces that elimctl has drawn"
+    return f"{part.name} is {what}, so no score on it compares with published ones"
 
 
 def card_names(subjects: Sequence[Subject]) -> dict[str, str]:
@@ -78,6 +83,9 @@ def _part(place: int, subject: Subject) -> DataPart:
     if card is not None:
         missing = list(_missing(card, record.get("totals")))
         part = replace(part, title=card.title, terms=card.terms, incomplete=missing)
+    if record.get("imitation"):
+        title = f"An imitation: {part.title}" if part.title else "An imitation"
+        part = replace(part, title=title, terms=DRAWN, imitation=True)
     if (problem := dataset_problem(subject)) is not None:
         return replace(part, problem=problem)
     try:

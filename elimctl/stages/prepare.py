@@ -20,7 +20,7 @@ from elimctl.faces import age, embed
 from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
 from elimctl.prepare import build, lock, rewrite
-from elimctl.prepare.plan import Plan, arrange
+from elimctl.prepare.plan import IMITATION, Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
 from elimctl.stages import identities
 from elimctl.stages.features import Track
@@ -183,6 +183,7 @@ def imitate_dataset(dataset: str, folder: Path, values: Values, *, seed: int) ->
     options = validate(plugin.ImitateOptions, values, where="imitate")
     with _complete_or_absent(folder) as beside:
         plugin.imitate(beside, np.random.default_rng(seed), options)
+        (beside / IMITATION).write_text("Drawn by elimctl: there is nobody's face, image or label in here.\n")
 
 
 @contextmanager

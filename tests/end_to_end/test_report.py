@@ -31,11 +31,12 @@ def test_the_page_is_small_and_says_what_there_is_to_say(reported):
         "Of 2 runs on 48 samples of 6 identities (afew-va, split all)",
         "Differences between runs on the same samples",
         "Published numbers on AFEW-VA",
-        "clips: 12 of 600, 588 missing",
+        "An imitation: ",
+        "elimctl has drawn these faces",
         "Audit: no leak was found in what was compared",
         "identity: none shared between folds",
         "SHA-256 of the checkpoint",
-        "afew-va is not a complete copy (clips: 12 of 600, 588 missing;",
+        "afew-va is an imitation with faces that elimctl has drawn, so no score on it compares",
         "first is scored on samples that it was trained on, too (split all)",
         "device trained on",
         "precision trained in",
@@ -151,4 +152,14 @@ def test_data_prepared_anew_since_are_told(reported, tmp_path):
     page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
     assert "prepared anew" in (page.data[0].problem or "")
     assert any("prepared anew" in remark for remark in page.remarks)
-    assert any("not a complete copy" in remark for remark in page.remarks)  # nor was it before
+    assert any("is an imitation" in remark for remark in page.remarks)
+
+
+def test_a_copy_of_which_nothing_says_that_it_was_drawn_is_told_to_lack_clips(reported, tmp_path):
+    copied = shutil.copytree(reported, tmp_path / "copied")
+    file = copied / "data" / "afew-va" / "prepare.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"imitation": False}))
+    page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
+    told = "afew-va is not a complete copy (clips: 12 of 600, 588 missing;"
+    assert any(remark.startswith(told) for remark in page.remarks)
+    assert not page.data[0].title.startswith("An imitation")

@@ -26,9 +26,8 @@ def test_an_imitation_is_the_same_in_a_new_and_in_an_empty_folder(
     inode = (tmp_path / "empty").stat().st_ino
     for name in ("empty", "below/new"):
         _imitate(tmp_path / name)
-    assert sorted(_content(tmp_path / "empty")) == [
-        f"01/{clip}/{name}" for clip in ("001", "002") for name in ("00000.png", f"{clip}.json")
-    ]
+    images = [f"01/{clip}/{name}" for clip in ("001", "002") for name in ("00000.png", f"{clip}.json")]
+    assert sorted(_content(tmp_path / "empty")) == [".imitation", *images]
     assert _content(tmp_path / "empty") == _content(tmp_path / "below" / "new")
     assert (tmp_path / "empty").stat().st_ino == inode  # a shell that stands in it still does
     assert [entry.name for entry in (tmp_path / "below").iterdir()] == ["new"]
@@ -57,7 +56,7 @@ def test_nothing_is_left_of_an_imitation_that_failed(
     assert caught.value.filename == str(folder)
     assert [path.name for path in tmp_path.rglob("*")] == ["raw"] * existed
     _imitate(folder)
-    assert [path.name for path in folder.iterdir()] == ["01"]
+    assert {path.name for path in folder.iterdir()} == {".imitation", "01"}
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
