@@ -95,7 +95,7 @@ class Workspace:
             known = ", ".join(sorted(file.parent.name for file in found))
             raise MissingError(
                 f"no run {name!r} under {self.runs}; there are: {known}",
-                hint="choose one of these with --run NAME",
+                hint="name one of these",
             )
         return self.runs / name
 

@@ -19,7 +19,6 @@ Resamples = Annotated[
 ]
 Seed = Annotated[int, Option(min=0, help="Seed of the resamples.")]
 
-FEW = 8  # identities of equal size; intervals of more hold the truth in 93 % and more (docs/evaluation.md)
 RATES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 
 
@@ -152,6 +151,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 
 def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
     """How far the identities of a split carry its intervals."""
+    from elimctl.evaluate.detail import few
     from elimctl.manifest.row import NO_GROUP
 
     if detail.unidentified:
@@ -160,10 +160,8 @@ def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
     if detail.no_interval:
         yield detail.no_interval
         return
-    equal = detail.effective_identities
-    if equal < FEW:
-        weigh = "are few" if round(equal) >= detail.identities else f"weigh like {equal:.0f} equal ones"
-        yield f"the {detail.identities:,} identities {weigh}: intervals may be too narrow"
+    if said := few(detail):
+        yield said
 
 
 def label(metric: str) -> str:

@@ -25,6 +25,9 @@ REFERENCE_BATCH = 512
 # A value for each axis and metric, by name; None where there is none.
 Cells = dict[str, dict[str, Any]]
 
+# Identities of equal size; intervals of more hold the truth in 93 % and more (docs/evaluation.md).
+FEW = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
@@ -175,6 +178,15 @@ def reference_scores(table: PredictionTable) -> dict[str, Any]:
         moments = update(moments, table.preds[part], table.target[part])
     found = score(moments, REFERENCE, split="").cells
     return {"batch_size": REFERENCE_BATCH, **REFERENCE.model_dump(), **found}
+
+
+def few(found: AnyDetail) -> str | None:
+    """Why intervals may be too narrow; None where they are wide enough, or where there are none."""
+    equal = found.effective_identities
+    if found.no_interval or equal >= FEW:
+        return None
+    weigh = "are few" if round(equal) >= found.identities else f"weigh like {equal:.0f} equal ones"
+    return f"the {found.identities:,} identities {weigh}: intervals may be too narrow"
 
 
 def no_interval(identities: int) -> str | None:

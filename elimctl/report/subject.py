@@ -1,13 +1,13 @@
 """What the page says of one run, gathered from its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from elimctl.errors import ElimctlError
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates
-from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail
+from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
 from elimctl.evaluate.score import MetricOptions
 from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
 from elimctl.evaluate.table import PredictionTable
@@ -20,6 +20,7 @@ from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 
 SEEN = ("train", "all")  # splits with samples that a run was trained on
+REACH = 1.5  # labels are within 1; a prediction beyond this is none
 # The forms of the scores that the page shows, whatever the run's own `eval` table says, so that all runs can
 # be compared; the page states them.
 FORMS = MetricOptions()
@@ -130,9 +131,10 @@ def gather(
         DataError: there is no such split, or predictions or labels are not finite.
     """
     material = open_material(workspace, name, split, faces=faces, device=device, track=track_features)
-    remarks = []
+    remarks: list[str] = []
     if isinstance(material, Pooled):
         table = material.table
+        remarks += _of_folds(material)
     elif has_checkpoint(material.run) or not material.predictions.exists():
         table = predicted(workspace, material.name, split=split, device=device, track=track)
     else:
@@ -144,6 +146,17 @@ def gather(
     found = detail(table, FORMS, resampling, reference=not table.classes)
     remarks += [*_trained_on(material, table), *_remarks(material.name, table, found)]
     return Subject(material, table, found, _scores(table, found), tuple(remarks))
+
+
+def _of_folds(material: Pooled) -> Iterator[str]:
+    """What makes the scores of a cross-validation doubtful."""
+    held_out, there_are = len(material.runs), material.record.get("of")
+    if isinstance(there_are, int) and there_are > held_out:
+        yield f"{material.name}: {held_out} of {there_are} folds were held out"
+    yield (
+        f"{material.name}: the checkpoint of each run was chosen on the fold that it is scored on, so the "
+        "scores are optimistic"
+    )
 
 
 def has_checkpoint(run: Run) -> bool:
@@ -193,7 +206,15 @@ def _remarks(name: str, table: PredictionTable, found: AnyDetail) -> Sequence[st
     said = []
     if found.no_interval:
         said.append(f"{name}: {found.no_interval}")
+    elif doubt := few(found):
+        said.append(f"{name}: {doubt}")
     if isinstance(found, Detail):
+        outside = int((np.abs(table.preds) > REACH).any(axis=1).sum())
+        if outside:
+            said.append(
+                f"{name}: {outside:,} of {len(table):,} predictions lie beyond \N{PLUS-MINUS SIGN}{REACH}, "
+                "far from any label"
+            )
         for values, what in ((table.preds, "predictions"), (table.target, "labels")):
             constant = [
                 axis for axis, spread in zip(AXES, np.ptp(values, axis=0), strict=False) if not spread

@@ -191,6 +191,9 @@ def test_a_page_shows_each_fold_and_all_together_and_how_to_make_them_again(call
     html = (folder / "runs" / "elim-al-cv" / "report.html").read_text()
     assert "16 samples of 4 identities (afew-va, 2 folds, each held out once)" in html
     assert "afew-va leaks" in html
+    assert "elim-al-cv: 2 of 6 folds were held out" in html
+    assert "so the scores are optimistic" in html
+    assert "Analyses" not in html  # none can be asked for
     page = build(Workspace(folder), ["elim-al-cv"], only=["va_plane", "tsne", "training_curves"])
     pooled, by_fold = page.scores[0], page.scores[-1]
     ccc = record(finished)["pooled"]["mean"]["ccc"]

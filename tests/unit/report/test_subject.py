@@ -67,3 +67,17 @@ def test_scores_of_training_samples_are_called_that(make_run, workspace, split, 
 def test_paths_are_told_from_the_workspace_on(make_run, subject):
     problem = dataset_problem(subject(make_run()))
     assert problem == "no prepared dataset under data"
+
+
+def test_predictions_far_from_any_label_are_told(make_run, subject):
+    wild = np.linspace(-0.5, 0.5, 80)
+    wild[:2] = 7
+    told = "one: 2 of 80 predictions lie beyond \N{PLUS-MINUS SIGN}1.5, far from any label"
+    assert told in subject(make_run(valence_pred=wild)).remarks
+    assert told not in subject(make_run("two")).remarks
+
+
+def test_few_identities_are_told(make_run, subject):
+    told = "one: the 6 identities are few: intervals may be too narrow"
+    assert told in subject(make_run(identities=6)).remarks
+    assert not any("are few" in remark for remark in subject(make_run("two", identities=20)).remarks)
