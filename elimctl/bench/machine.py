@@ -1,13 +1,6 @@
-"""The device that is measured: what it is called, and when it has done what it was asked."""
+"""The device that is measured: when it has done what it was asked."""
 
 import torch
-
-from elimctl.train import environment
-
-
-def name(device: torch.device) -> str:
-    """What a device is sold as: the card's name, or the processor's."""
-    return environment.device_name(device)
 
 
 def wait(device: torch.device) -> None:

@@ -29,6 +29,7 @@ from elimctl.stages.train import start
 from elimctl.store.images import encode_unit, write_images
 from elimctl.train import hardware
 from elimctl.train.config import RunConfig
+from elimctl.train.environment import device_name
 from elimctl.train.session import Session
 from elimctl.train.step import take_step
 from elimctl.workspace import Workspace
@@ -118,7 +119,7 @@ def measure(scratch: Path, config: RunConfig, *, steps: int | None = None) -> It
             fastest[name] = min(fastest[name], call())
     images = len(batch.target)
     yield Rates(
-        device=machine.name(device),
+        device=device_name(device),
         store=images / fastest["store"],
         repeated=images / fastest["elim"],
         elim=1 / fastest["elim"],

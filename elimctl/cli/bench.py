@@ -104,14 +104,14 @@ def transport(
     """Measure matching against plain loops and other solvers, in one thread."""
     from dataclasses import asdict
 
-    from elimctl.bench import machine
     from elimctl.bench import transport as measuring
     from elimctl.train import hardware
+    from elimctl.train.environment import device_name
 
     chosen = hardware.device(device)
     cases = _last(lambda _: measuring.measure(chosen, rounds=rounds))
     if as_json:
-        console.show_json({"device": machine.name(chosen), "cases": [asdict(case) for case in cases]})
+        console.show_json({"device": device_name(chosen), "cases": [asdict(case) for case in cases]})
         return
     for case in cases:
         seconds = case.seconds | {

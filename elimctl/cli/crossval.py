@@ -11,6 +11,7 @@ from typer import Exit, Option
 
 from elimctl.cli import console, evaluate, launch, options, train
 from elimctl.errors import ConfigError
+from elimctl.words import counted
 
 if TYPE_CHECKING:
     from elimctl.config import Values
@@ -210,7 +211,7 @@ def _counted(found: "CrossValidation") -> str:
 def _remarks(found: "CrossValidation", names: list[tuple[str, ...]]) -> Iterator[str]:
     """What the table cannot say."""
     left_out = {" ".join(name): _at(found.over_folds, name)["left_out"] for name in names}
-    lacking = [f"{name} of {evaluate.plural(count, 'fold')}" for name, count in left_out.items() if count]
+    lacking = [f"{name} of {counted(count, 'fold')}" for name, count in left_out.items() if count]
     if lacking:
         yield f"not defined, shown as - and not in mean and spread: {', '.join(lacking)}"
     if len(found.folds) < found.of:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer import Option
 
 from elimctl.cli import console, options
+from elimctl.words import counted
 
 if TYPE_CHECKING:
     from elimctl.evaluate.classes import ClassScores
@@ -104,7 +105,7 @@ def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None)
         for line in _of_other_forms(metric):
             console.say(line)
     if seen:
-        everybody = plural(found.detail.identities, "identity", "identities")
+        everybody = counted(found.detail.identities, "identity", "identities")
         console.say(f"{seen:,} of {everybody} were trained on: these scores say little of other people")
     if found.flips is not None:
         console.say(
@@ -129,24 +130,19 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
     from elimctl.evaluate.classes import ClassScores
     from elimctl.evaluate.detail import ClassDetail, Detail
 
-    counted = plural(scores.count, "sample")
+    said = counted(scores.count, "sample")
     if isinstance(scores, ClassScores):
         assert detail is None or isinstance(detail, ClassDetail)
         _show_classes(scores, detail, title=title)
     elif isinstance(detail, Detail):
-        counted += f", {plural(detail.identities, 'identity', 'identities')}, {plural(detail.clips, 'clip')}"
-        _show_detail(scores, detail, title=f"{title}: {counted}")
+        said += f", {counted(detail.identities, 'identity', 'identities')}, {counted(detail.clips, 'clip')}"
+        _show_detail(scores, detail, title=f"{title}: {said}")
     else:
         rows = [(axis, *values.values()) for axis, values in scores.cells.items()]
-        console.show_table((counted, *map(label, scores.cells["mean"])), rows, title=title)
+        console.show_table((said, *map(label, scores.cells["mean"])), rows, title=title)
     if detail is not None:
         for line in remarks_on_identities(detail):
             console.say(line)
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A number of things."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
@@ -155,7 +151,7 @@ def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
     from elimctl.manifest.row import NO_GROUP
 
     if detail.unidentified:
-        samples = plural(detail.unidentified, "sample")
+        samples = counted(detail.unidentified, "sample")
         yield f"{samples} of unknown identity: together they are one of the {detail.identities:,}, {NO_GROUP}"
     if detail.no_interval:
         yield detail.no_interval
@@ -240,7 +236,7 @@ def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title:
         (label(name), value, ends(*(found.get(name) or (None, None))))
         for name, value in scores.logged.items()
     ]
-    console.show_table((plural(scores.count, "sample"), "score", "95 % interval"), rows, title=title)
+    console.show_table((counted(scores.count, "sample"), "score", "95 % interval"), rows, title=title)
     short = [name[:4] for name in scores.classes]  # eight of them fit into 80 columns, without commas
     console.show_table(
         ("true", *short),

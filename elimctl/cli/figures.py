@@ -45,8 +45,8 @@ def figures(
     from elimctl import workspace as workspaces
     from elimctl.errors import DataError
     from elimctl.figures.style import DARK, LIGHT
-    from elimctl.figures.words import counted, printable, shortened
     from elimctl.stages.figures import draw_runs
+    from elimctl.words import counted, printable, shortened
 
     drawn = list(
         draw_runs(

@@ -11,7 +11,7 @@ from elimctl.evaluate.calibration import Reliability
 from elimctl.figures.arrays import finite
 from elimctl.figures.plane import REACH, outside, signed
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, legend, note, plain, styled
-from elimctl.figures.words import counted
+from elimctl.words import counted
 
 BARS = 40  # of a histogram
 

@@ -17,7 +17,7 @@ from elimctl.figures.style import (
     styled,
     written_on,
 )
-from elimctl.figures.words import counted
+from elimctl.words import counted
 
 
 @styled

@@ -8,7 +8,7 @@ from matplotlib import style
 
 from elimctl import atomic
 from elimctl.figures.style import LIGHT, Drawing, Look, settings
-from elimctl.figures.words import printable
+from elimctl.words import printable
 
 FORMATS = ("png", "svg")
 MAKER = "elimctl"  # matplotlib would note its version, and change all files with it

@@ -10,7 +10,7 @@ from elimctl.errors import DataError
 from elimctl.figures import pairs
 from elimctl.figures.arrays import finite, points
 from elimctl.figures.style import LIGHT, SCALE, Drawing, Look, colour_bar, figure, note, styled
-from elimctl.figures.words import counted
+from elimctl.words import counted
 
 FEWEST = 5  # samples of which t-SNE says anything
 PANEL_IN = 2.7  # width of either map

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from elimctl.figures.arrays import labelled, resampled_means, thinned
 from elimctl.figures.plane import COVERED_95, ellipse, outside, plane, signed
 from elimctl.figures.style import LIGHT, MARKERS, Drawing, Look, figure, note, styled
-from elimctl.figures.words import counted
+from elimctl.words import counted
 
 SHOWN = 1500  # points that are drawn; statistics are of all
 RESAMPLES = 1000

@@ -12,8 +12,9 @@ from elimctl.errors import ElimctlError
 from elimctl.prepare.build import read_record
 from elimctl.prepare.describe import describe
 from elimctl.report.subject import Subject, dataset_problem
-from elimctl.report.tables import Cell, Column, Table, count, counted, number
+from elimctl.report.tables import Cell, Column, Table, count, number
 from elimctl.stages import audit
+from elimctl.words import counted
 
 DRAWN = "free: its faces are drawn by elimctl, and nobody's"  # terms of an imitation
 PLACES = {"split": "splits", "fold": "folds"}  # official splits, and what is used where there are none
@@ -170,7 +171,7 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if sizes["number"]:
         each = "{smallest:,} to {largest:,} samples, median {median:,g}".format(**sizes)
         if sizes["smallest"] == sizes["largest"]:
-            each = counted(sizes["largest"], "sample", "samples") + " each"
+            each = counted(sizes["largest"], "sample") + " each"
         yield "identities", f"{sizes['number']:,}, {each}"
     for label, values in found["labels"].items():
         if values["mean"] is not None:
@@ -198,7 +199,7 @@ def _said(values: Values) -> Iterator[str]:
     for leak in sorted(values["leaks"], key=lambda leak: -leak["count"]):
         between = f"between {PLACES[leak['between']]}"
         if leak["count"]:
-            rows = counted(leak["rows"], "sample", "samples")
+            rows = counted(leak["rows"], "sample")
             yield f"{leak['kind']}: {leak['count']:,} shared {between}, {rows} concerned"
         else:
             yield f"{leak['kind']}: none shared {between}"

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from elimctl.figures.arrays import thinned
+from elimctl.figures.plane import REACH
 from elimctl.report.groups import sample_errors
 from elimctl.report.subject import Subject
 
@@ -15,7 +16,6 @@ POINTS = 1500  # in all planes of a page
 SIDE = 400  # of the drawing, its own unit
 MARGIN = 40  # around the axes, likewise; room for the numbers
 FACES = 600  # points that show a face, of all planes together
-REACH = 1.5  # what lies further out is shown at the edge
 SMALLEST, GROWTH = 2.4, 0.7  # radius of a point at the smallest distance, and what each step adds
 STEPS = (0.1, 0.25, 0.5)  # distances at which the colour of a point changes
 

@@ -11,6 +11,7 @@ from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, 
 from elimctl.evaluate.score import MetricOptions
 from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
 from elimctl.evaluate.table import PredictionTable
+from elimctl.figures.plane import REACH
 from elimctl.stages import features
 from elimctl.stages.compare import predicted
 from elimctl.stages.evaluate import Track
@@ -20,7 +21,6 @@ from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 
 SEEN = ("train", "all")  # splits with samples that a run was trained on
-REACH = 1.5  # labels are within 1; a prediction beyond this is none
 # The forms of the scores that the page shows, whatever the run's own `eval` table says, so that all runs can
 # be compared; the page states them.
 FORMS = MetricOptions()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from elimctl.evaluate.compare import Change, Comparison
 from elimctl.report.subject import Subject
-from elimctl.report.tables import counted, interval, number, signed
+from elimctl.report.tables import interval, number, signed
+from elimctl.words import counted
 
 MAIN = {True: ("", "accuracy"), False: ("mean", "ccc")}  # axis and metric that runs are ranked by
 
@@ -69,7 +70,7 @@ def _sentence(subject: Subject) -> str:
 
 def _where(subject: Subject) -> str:
     identities = subject.detail.identities
-    samples = counted(len(subject.table), "sample", "samples")
+    samples = counted(len(subject.table), "sample")
     people = counted(identities, "identity", "identities")
     return f"{samples} of {people} ({subject.dataset}, {protocol(subject)})"
 

@@ -95,11 +95,6 @@ def score(value: float | None, *, note: str = "", tone: str = "") -> Cell:
     return Cell(number(value), value, note, tone)
 
 
-def counted(value: int, one: str, many: str) -> str:
-    """A number of things in words: `1 sample`, `2 samples`."""
-    return f"{value:,} {one if value == 1 else many}"
-
-
 def count(value: int) -> Cell:
     """A cell with a whole number."""
     return Cell(f"{value:,}", value)

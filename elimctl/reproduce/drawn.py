@@ -15,7 +15,6 @@ import torch
 
 from elimctl import atomic
 from elimctl import recipe as recipes
-from elimctl.bench import machine
 from elimctl.config import Values, merge
 from elimctl.errors import ConfigError
 from elimctl.evaluate.invariance import Invariance, measure
@@ -27,6 +26,7 @@ from elimctl.reproduce.jobs import Job, difference
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.prepare import imitate_dataset, open_raw, planned
 from elimctl.train import hardware, run
+from elimctl.train.environment import device_name
 from elimctl.workspace import Workspace
 
 DATASET, SPLIT = "afew-va", "test"
@@ -260,7 +260,7 @@ def report(
                 against = added[BASELINE] if paired else None
                 scores.append(_score(workspace, shift, method, found, added[method], against))
     return Report(
-        scores, skipped, tables, machine.name(hardware.device(tables["train"].get("device", "auto")))
+        scores, skipped, tables, device_name(hardware.device(tables["train"].get("device", "auto")))
     )
 
 

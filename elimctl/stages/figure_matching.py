@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from elimctl.errors import ConfigError, DataError
-from elimctl.figures.words import counted
 from elimctl.loader.groups import PADDING, matching_groups
 from elimctl.methods import elim, elim_attention
 from elimctl.methods.matching import gather, problems, select
@@ -16,6 +15,7 @@ from elimctl.methods.shifts import plans
 from elimctl.train.config import RunConfig
 from elimctl.transport.convergence import Watch
 from elimctl.transport.shift import identity_shift
+from elimctl.words import counted
 
 IDENTITIES, REFERENCES = 5, 2  # drawn, and how many of them the others are matched to
 SAMPLES = 10  # of an identity at most

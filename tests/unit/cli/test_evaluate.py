@@ -10,7 +10,6 @@ from elimctl.cli.evaluate import (
     _of_other_forms,
     ends,
     label,
-    plural,
     remarks_on_identities,
     show_scores,
 )
@@ -19,6 +18,7 @@ from elimctl.evaluate.detail import ClassDetail, Resampling
 from elimctl.evaluate.evaluate import evaluate
 from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions
+from elimctl.words import counted
 
 NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 
@@ -120,7 +120,7 @@ def test_samples_of_unknown_identity_are_told_of(shown):
 def test_one_of_a_kind_is_not_called_several(shown):
     out, _ = shown(identities=1)
     assert "6 samples, 1 identity, 1 clip" in " ".join(out.split())
-    assert plural(2, "identity", "identities") == "2 identities"
+    assert counted(2, "identity", "identities") == "2 identities"
 
 
 def test_metrics_of_other_forms_are_said_to_have_no_interval():

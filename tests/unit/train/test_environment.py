@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from elimctl.train.config import TrainConfig
-from elimctl.train.environment import environment
+from elimctl.train.environment import device_name, environment
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 
 
 def test_device_and_precision_are_those_that_were_chosen():
@@ -37,3 +39,27 @@ def test_a_gpu_is_named_with_its_cuda():
     found = environment(TrainConfig(device="cuda"))
     assert (found["device"], found["cuda"]) == ("cuda", torch.version.cuda)
     assert found["gpu"] == torch.cuda.get_device_name(0)
+
+
+def test_the_processor_is_named_as_the_system_names_it(monkeypatch):
+    listed = (
+        "processor\t: 0\nmodel name\t: Some Processor 9\n\nprocessor\t: 1\nmodel name\t: Some Processor 9\n"
+    )
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: listed)
+    assert device_name(CPU) == "Some Processor 9"
+
+
+def test_a_system_that_lists_no_model_names_its_architecture(monkeypatch):
+    def missing(*_, **__):
+        raise FileNotFoundError
+
+    for read in (missing, lambda *_, **__: "Processor\t: 0\n"):
+        monkeypatch.setattr(Path, "read_text", read)
+        monkeypatch.setattr("platform.processor", lambda: "")
+        monkeypatch.setattr("platform.machine", lambda: "riscv64")
+        assert device_name(CPU) == "riscv64"
+
+
+def test_a_card_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"Card {device.index}")
+    assert device_name(GPU) == "Card 1"

@@ -1,4 +1,4 @@
-"""Words and names in what figures say."""
+"""Words and names in what people are shown."""
 
 import re
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from elimctl.figures.words import counted, printable, shortened
+from elimctl.words import counted, printable, shortened
 
 
 def test_any_text_is_made_one_that_xml_can_hold():
