@@ -11,7 +11,7 @@ from elimctl.errors import DataError
 from elimctl.evaluate.detail import Cells, Resampling, cells
 from elimctl.evaluate.forms import remark, summed_forms
 from elimctl.evaluate.intervals import difference, intervals
-from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums, undefined
+from elimctl.evaluate.sums import AXES, METRICS, scores_of, scores_together, sums, undefined
 from elimctl.evaluate.table import PredictionTable
 from elimctl.methods.temporal_windows import Rows, clip_runs, usual_step
 from elimctl.metrics.sagr import ZeroRule
@@ -172,8 +172,7 @@ def _require_apart(table: PredictionTable, training: PredictionTable) -> None:
 
 def _ccc(table: PredictionTable, runs: Rows, window: int) -> float:
     smoothed = moving_average(table.preds, runs, window=window)
-    everything = sums(smoothed, table.target, np.zeros(len(table), np.int64), groups=1)
-    return float(scores_of(everything[0])[CCC, 2])
+    return float(scores_together(smoothed, table.target)[CCC, 2])
 
 
 def _stages(

@@ -92,6 +92,18 @@ def scores_of(sums: Float64[np.ndarray, "*g 11 2"]) -> Float64[np.ndarray, "*g 5
     return with_mean(axis_scores(sums))
 
 
+def scores_together(
+    preds: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]
+) -> Float64[np.ndarray, "5 3"]:
+    """The same of all samples together.
+
+    Args:
+        preds: predictions.
+        target: labels.
+    """
+    return scores_of(sums(preds, target, np.zeros(len(preds), np.int64), groups=1)[0])
+
+
 def axis_scores(sums: Float64[np.ndarray, "*g 11 A"]) -> Float64[np.ndarray, "*g 5 A"]:
     """Metrics of each axis alone, as `scores_of` has them."""
     spreads = spreads_of(sums)

@@ -9,7 +9,7 @@ from elimctl.errors import ElimctlError
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates
 from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
 from elimctl.evaluate.score import MetricOptions
-from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
+from elimctl.evaluate.sums import AXES, METRICS, scores_together
 from elimctl.evaluate.table import PredictionTable
 from elimctl.figures.plane import REACH
 from elimctl.stages import features
@@ -174,11 +174,11 @@ def dataset_problem(subject: Subject) -> str | None:
 
 
 def _scores(table: PredictionTable, found: AnyDetail) -> dict[str, dict[str, float | None]]:
-    everything = np.zeros(len(table), np.int64)
     if isinstance(found, ClassDetail):
+        everything = np.zeros(len(table), np.int64)
         counted = confusions(table.target, table.preds, everything, groups=1, classes=len(table.classes))[0]
         return {"": dict(zip(RATES, rates(marginals(counted)).tolist(), strict=True))}
-    values = scores_of(sums(table.preds, table.target, everything, groups=1)[0])
+    values = scores_together(table.preds, table.target)
     return {
         axis: {
             metric: None if f"{axis}.{metric}" in found.undefined else float(values[line, column])

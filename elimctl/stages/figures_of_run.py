@@ -8,7 +8,7 @@ from elimctl.errors import DataError, MissingError
 from elimctl.evaluate.calibration import calibration as measure
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.groups import clip_errors
-from elimctl.evaluate.sums import METRICS, scores_of, sums
+from elimctl.evaluate.sums import METRICS, scores_together
 from elimctl.figures import pairs
 from elimctl.figures.calibration import Panel, calibration
 from elimctl.figures.clip_timeline import clip_timeline
@@ -45,8 +45,7 @@ def _error_map(of: Material, look: Look) -> Drawing:
 def _identity_ccc(of: Material, look: Look) -> Drawing:
     scores, ends = of.identity_scores
     ccc = np.where(scores.counts[:, CCC, MEAN], scores.scores[:, CCC, MEAN], np.nan)
-    everything = sums(of.axes.preds, of.axes.target, np.zeros(len(of.axes), np.int64), groups=1)[0]
-    overall = float(scores_of(everything)[CCC, MEAN])
+    overall = float(scores_together(of.axes.preds, of.axes.target)[CCC, MEAN])
     drawn = "clips or stretches of frames"
     return identity_ccc(scores.names, ccc, ends[:, :, CCC, MEAN], overall=overall, drawn=drawn, look=look)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from elimctl.errors import DataError
-from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums
+from elimctl.evaluate.sums import AXES, METRICS, scores_together
 from elimctl.figures.identity_sweep import Sweep, identity_sweep
 from elimctl.figures.loss_comparison import Curve, loss_comparison
 from elimctl.figures.style import Drawing, Look
@@ -84,8 +84,7 @@ def _trained_on(material: Material) -> int:
 def _ccc(material: Material) -> float:
     """CCC of a run on its split, mean of both axes."""
     table = material.axes
-    everything = sums(table.preds, table.target, np.zeros(len(table), np.int64), groups=1)[0]
-    return float(scores_of(everything)[METRICS.index("ccc"), AXES.index("mean")])
+    return float(scores_together(table.preds, table.target)[METRICS.index("ccc"), AXES.index("mean")])
 
 
 def _sweep(name: str, runs: Sequence[tuple[int, float]]) -> Sweep:

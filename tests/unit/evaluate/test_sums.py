@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elimctl.evaluate.sums import AXES, METRICS, axis_scores, scores_of, sums, undefined
+from elimctl.evaluate.sums import AXES, METRICS, axis_scores, scores_of, scores_together, sums, undefined
 from elimctl.metrics.ccc import ccc
 from elimctl.metrics.mae import mae
 from elimctl.metrics.moments import empty, update
@@ -121,3 +121,10 @@ def test_a_score_of_one_axis_does_not_depend_on_the_other():
     both = sums(preds, target, np.zeros(30, int), groups=1)[0]
     alone = sums(preds[:, :1], target[:, :1], np.zeros(30, int), groups=1)[0]
     np.testing.assert_array_equal(axis_scores(both)[:, :1], axis_scores(alone))
+
+
+def test_all_samples_together_are_one_group():
+    rng = np.random.default_rng(0)
+    target, preds = rng.uniform(-1, 1, (2, 30, 2))
+    added = sums(preds, target, np.arange(30) // 7, groups=5)
+    np.testing.assert_allclose(scores_together(preds, target), scores_of(added.sum(axis=0)), rtol=1e-12)
