@@ -88,6 +88,15 @@ def record(
 ) -> Scores | ClassScores:
     """Write `<path>.parquet`, the first half of `evaluate`; afterwards the manifest is not needed any more.
 
+    Args:
+        batches: as of `evaluate`, like all that follow.
+        table: the manifest.
+        split: name of the split.
+        path: the files' path without their endings.
+        classes: names of the classes that were predicted.
+        options: the form of each metric.
+        protocol: what was scored on what.
+
     Returns:
         Scores of all samples together.
 
@@ -113,7 +122,22 @@ def conclude(
     resampling: Resampling,
     reference: bool = False,
 ) -> Evaluated:
-    """Write `<path>.json` from what `record` wrote and gave, the second half of `evaluate`."""
+    """Write `<path>.json` from what `record` wrote and gave, the second half of `evaluate`.
+
+    Args:
+        scores: what `record` returned.
+        path: that it was given.
+        options: likewise.
+        resampling: how intervals are made.
+        reference: whether to add the scores by the formulas of the published code.
+
+    Returns:
+        What `<path>.json` holds.
+
+    Raises:
+        DataError: predictions or labels are not finite.
+        StoreError: the file of predictions is damaged.
+    """
     found = Evaluated(scores, detail(read(_predictions(path)), options, resampling, reference=reference))
     text = json.dumps(found.values, indent=2, allow_nan=False) + "\n"
     atomic.write_text(path.with_name(f"{path.name}.json"), text)

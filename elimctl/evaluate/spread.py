@@ -56,6 +56,11 @@ def spread(
 ) -> Spread | None:
     """The spread of predictions across identities at equal labels, as `Spread` defines it.
 
+    Args:
+        preds: predictions of valence and arousal.
+        target: labels.
+        identity: code of each sample's identity.
+
     Returns:
         None where no cell has two identities.
     """

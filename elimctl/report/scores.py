@@ -29,7 +29,15 @@ def tables(subjects: Sequence[Subject]) -> Iterator[Table]:
 
 
 def comparisons(subjects: Sequence[Subject], resampling: Resampling) -> Iterator[Comparison | str]:
-    """Each run less the first; a sentence instead where these two cannot be compared."""
+    """Each run less the first; a sentence instead where these two cannot be compared.
+
+    Args:
+        subjects: the runs, at least one.
+        resampling: how intervals are made.
+
+    Raises:
+        StoreError: predictions do not say what they are of.
+    """
     first = subjects[0]
     for subject in subjects[1:]:
         try:

@@ -65,7 +65,16 @@ class History:
 
 
 def annotated(dataset: Dataset, task: Task, config: RunConfig) -> Watched:
-    """All training samples of a run that learns classes, with their labels, flipped and as they were."""
+    """All training samples of a run that learns classes, with their labels, flipped and as they were.
+
+    Args:
+        dataset: that the run was trained on.
+        task: what it learns.
+        config: its settings, `data.flip` and the seed of the flips among them.
+
+    Raises:
+        DataError: no row has a class, or there are fewer identities than `train.max_identities`.
+    """
     samples = training_samples(config, dataset, task)
     flipped = (
         subset.flipped(samples, config.data.flip, seed=config.train.seed) if config.data.flip else samples
@@ -89,7 +98,21 @@ def some(everything: Watched, count: int) -> Watched:
 def distributions(
     model: nn.Module, dataset: Dataset, watched: Watched, *, crop_px: int, device: torch.device
 ) -> np.ndarray:
-    """Latent distributions of samples, (n, C), by a model in evaluation mode on `device`."""
+    """Latent distributions of samples (She et al. 2021).
+
+    Args:
+        model: in evaluation mode, on `device`; it mines such distributions.
+        dataset: of the samples.
+        watched: n samples, at least one.
+        crop_px: side of their crops.
+        device: where the model is.
+
+    Returns:
+        (n, C) shares of C classes, each row adding up to 1; the annotated class has none.
+
+    Raises:
+        StoreError: an image is missing or damaged.
+    """
     found = []
     for start in range(0, len(watched), BATCH):
         part = slice(start, start + BATCH)
