@@ -4,7 +4,8 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from elimctl.cli import console
-from elimctl.cli.evaluate import ends, label
+from elimctl.cli.evaluate import ends
+from elimctl.words import METRIC_NAMES
 
 if TYPE_CHECKING:
     from elimctl.evaluate.calibration import Reliability
@@ -204,4 +205,5 @@ def _smoothed(found: "Smoothing", axis: str, metric: str) -> tuple[str | float |
         return None if f"{axis}.{metric}" in stage.undefined else stage.scores[axis][metric]
 
     between = ends(*(found.difference.intervals[axis][metric] or (None, None)))
-    return label(metric), axis, value(found.before), value(found.after), value(found.difference), between
+    values = map(value, (found.before, found.after, found.difference))
+    return METRIC_NAMES[metric], axis, *values, between

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from elimctl.cli import console, evaluate, options
+from elimctl.words import METRIC_NAMES
 
 if TYPE_CHECKING:
     from elimctl.evaluate.compare import Change, Comparison
@@ -54,7 +55,7 @@ def _row(change: "Change") -> tuple[str | float | None, ...]:
     """A line of the table: dashes for what is not defined, or cannot be said without an interval."""
     a, b = (None if run in change.undefined else value for run, value in (("a", change.a), ("b", change.b)))
     return (
-        evaluate.label(change.metric),
+        METRIC_NAMES[change.metric],
         change.axis or "",
         a,
         b,
@@ -66,7 +67,7 @@ def _row(change: "Change") -> tuple[str | float | None, ...]:
 
 def sentence(found: "Comparison", change: "Change") -> str:
     """Whether two runs differ in one score, in one sentence."""
-    name = evaluate.label(change.metric)
+    name = METRIC_NAMES[change.metric]
     if change.undefined:
         lacking = " and ".join(found.a if run == "a" else found.b for run in change.undefined)
         return f"{name}: not defined for {lacking} (predictions or labels are constant)"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer import Option
 
 from elimctl.cli import console, options
-from elimctl.words import counted
+from elimctl.words import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
     from elimctl.evaluate.classes import ClassScores
@@ -19,8 +19,6 @@ Resamples = Annotated[
     int | None, Option(min=100, help="Resamples that intervals are made of [default: 10000].")
 ]
 Seed = Annotated[int, Option(min=0, help="Seed of the resamples.")]
-
-RATES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
 
 
 def evaluate(
@@ -139,7 +137,7 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
         _show_detail(scores, detail, title=f"{title}: {said}")
     else:
         rows = [(axis, *values.values()) for axis, values in scores.cells.items()]
-        console.show_table((said, *map(label, scores.cells["mean"])), rows, title=title)
+        console.show_table((said, *(METRIC_NAMES[name] for name in scores.cells["mean"])), rows, title=title)
     if detail is not None:
         for line in remarks_on_identities(detail):
             console.say(line)
@@ -158,11 +156,6 @@ def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
         return
     if said := few(detail):
         yield said
-
-
-def label(metric: str) -> str:
-    """A metric as tables call it."""
-    return RATES.get(metric, metric.upper())
 
 
 def ends(low: float | None, high: float | None) -> str | None:
@@ -187,13 +180,10 @@ def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
 def _row(scores: "Scores", detail: "Detail", axis: str, metric: str) -> list[str | float | None]:
     """A line of the table: the score, how sure it is, means over groups, and the public code's formula."""
     defined = f"{axis}.{metric}" not in detail.undefined
-    row = [label(metric), axis, scores.cells[axis][metric] if defined else None]
+    row = [METRIC_NAMES[metric], axis, scores.cells[axis][metric] if defined else None]
     row.append(ends(*(detail.intervals[axis][metric] or (None, None))))
-    # PCC by the public code's formula is 0 / 0 where ours is; CCC and SAGR are where ours are, but for labels
-    # of 0, which never agree by that formula and are not compared by `eval.sagr_zero=skip`
-    shown = defined or metric == "sagr"
     row += [part.means[axis][metric] for part in (detail.per_identity, detail.per_clip)]
-    return row if detail.reference is None else [*row, detail.reference[axis][metric] if shown else None]
+    return row if detail.reference is None else [*row, detail.by_reference(axis, metric)]
 
 
 def _remarks(detail: "Detail") -> Iterator[str]:
@@ -220,7 +210,9 @@ def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
     from elimctl.evaluate.detail import has_intervals
     from elimctl.evaluate.sums import METRICS
 
-    lacking = [label(name) for name, has in zip(METRICS, has_intervals(metric), strict=True) if not has]
+    lacking = [
+        METRIC_NAMES[name] for name, has in zip(METRICS, has_intervals(metric), strict=True) if not has
+    ]
     *others, last = lacking or [""]
     if others:
         names = f"{', '.join(others)} and {last}"
@@ -233,7 +225,7 @@ def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title:
     """The table of scores, and that of what was taken for what."""
     found = detail.intervals if detail else {}
     rows = [
-        (label(name), value, ends(*(found.get(name) or (None, None))))
+        (METRIC_NAMES[name], value, ends(*(found.get(name) or (None, None))))
         for name, value in scores.logged.items()
     ]
     console.show_table((counted(scores.count, "sample"), "score", "95 % interval"), rows, title=title)

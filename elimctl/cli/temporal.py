@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from elimctl.cli import console, evaluate, options
+from elimctl.words import METRIC_NAMES
 
 if TYPE_CHECKING:
     from elimctl.stages.temporal import Comparison
@@ -67,6 +68,6 @@ def _show(found: "Comparison", *, title: str) -> None:
         scores = [head.cells[axis][metric] for head in heads]
         difference = None if change.undefined else change.difference
         interval = evaluate.ends(change.low, change.high)
-        rows.append((evaluate.label(metric), axis, *scores, difference, interval))
+        rows.append((METRIC_NAMES[metric], axis, *scores, difference, interval))
     columns = ("", "", "static", "alone", "temporal", "by time", "95 % interval")
     console.show_table(columns, rows, title=title)

@@ -88,6 +88,16 @@ class Detail:
     per_clip: GroupMeans
     reference: dict[str, Any] | None = None
 
+    def by_reference(self, axis: str, metric: str) -> float | None:
+        """A score by the formulas of the published code; None if it has none, or if it is not defined.
+
+        Its PCC is 0 / 0 where ours is; CCC and SAGR are where ours are, but for labels of 0, which never
+        agree by its formula and are not compared by `eval.sagr_zero=skip`.
+        """
+        if self.reference is None or (metric != "sagr" and f"{axis}.{metric}" in self.undefined):
+            return None
+        return self.reference[axis].get(metric)
+
 
 @dataclass(frozen=True, slots=True)
 class ClassDetail:

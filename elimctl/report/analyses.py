@@ -11,7 +11,8 @@ from elimctl.evaluate.binning import UNKNOWN
 from elimctl.evaluate.sums import AXES
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
-from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, count, interval, number, score, signed
+from elimctl.report.tables import Cell, Column, Table, count, interval, number, score, signed
+from elimctl.words import METRIC_NAMES
 
 # The analyses that `elimctl eval` keeps, by the option that makes them.
 OPTIONS = {

@@ -8,9 +8,10 @@ from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.evaluate.classes import RATES
 from elimctl.report.subject import Subject
-from elimctl.report.tables import METRIC_NAMES, SHOWN, Cell, Column, Table, count, interval, score
+from elimctl.report.tables import SHOWN, Cell, Column, Table, count, interval, score
 from elimctl.stages import crossval
 from elimctl.stages.pooled import Pooled
+from elimctl.words import METRIC_NAMES
 
 
 def table(place: int, subject: Subject, pooled: Pooled) -> Table:

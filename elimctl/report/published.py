@@ -8,8 +8,9 @@ from elimctl.evaluate.published import Number
 from elimctl.report import folds
 from elimctl.report.subject import Subject
 from elimctl.report.summary import protocol
-from elimctl.report.tables import METRIC_NAMES, Cell, Column, Table, interval, number
+from elimctl.report.tables import Cell, Column, Table, interval, number
 from elimctl.stages.pooled import Pooled
+from elimctl.words import METRIC_NAMES
 
 AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
 # Columns of valence and arousal, as `published.csv` calls them.

@@ -11,7 +11,8 @@ from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.sums import AXES
 from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject
-from elimctl.report.tables import METRIC_NAMES, SHOWN, Cell, Column, Table, interval, score, signed
+from elimctl.report.tables import SHOWN, Cell, Column, Table, interval, score, signed
+from elimctl.words import METRIC_NAMES
 
 
 def tables(subjects: Sequence[Subject]) -> Iterator[Table]:
@@ -79,17 +80,29 @@ def _other_ways(subjects: Sequence[Subject]) -> Table:
     rows = []
     for subject in subjects:
         found = subject.axis_detail()
-        ways = {
-            f"mean over identities ({found.per_identity.groups:,})": found.per_identity.means,
-            f"mean over clips ({found.per_clip.groups:,})": found.per_clip.means,
-            "formulas of ELIM\N{RIGHT SINGLE QUOTATION MARK}s public code": found.reference,
-        }
-        for way, means in ways.items():
-            if means is None:
-                continue
-            for axis in AXES if len(subjects) == 1 else ("mean",):
-                cells = [score(means[axis].get(metric)) for metric in SHOWN]
-                rows.append([*names(subject, subjects), Cell(way), Cell(axis), *cells])
+        shown = AXES if len(subjects) == 1 else ("mean",)
+        groups = {"identities": found.per_identity, "clips": found.per_clip}
+        rows += [
+            [
+                *names(subject, subjects),
+                Cell(f"mean over {of} ({part.groups:,})"),
+                Cell(axis),
+                *(score(part.means[axis].get(metric)) for metric in SHOWN),
+            ]
+            for of, part in groups.items()
+            for axis in shown
+        ]
+        if found.reference is None:
+            continue
+        rows += [
+            [
+                *names(subject, subjects),
+                Cell("formulas of ELIM\N{RIGHT SINGLE QUOTATION MARK}s public code"),
+                Cell(axis),
+                *(_by_reference(subject, axis, metric) for metric in SHOWN),
+            ]
+            for axis in shown
+        ]
     return Table(
         "other-scores",
         "The same scores counted in other ways",
@@ -184,6 +197,12 @@ def _drawn(subjects: Sequence[Subject]) -> str:
 def _why(subject: Subject, axis: str, metric: str) -> str:
     """Why there is no score."""
     return "not defined" if f"{axis}.{metric}" in subject.axis_detail().undefined else ""
+
+
+def _by_reference(subject: Subject, axis: str, metric: str) -> Cell:
+    """A score by the public code's formulas."""
+    value = subject.axis_detail().by_reference(axis, metric)
+    return score(value, note="" if value is not None else _why(subject, axis, metric))
 
 
 def _column(metric: str) -> Column:

@@ -5,16 +5,6 @@ from dataclasses import dataclass
 
 MISSING = "\N{EN DASH}"
 SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics of valence and arousal, in the order of the columns
-METRIC_NAMES = {
-    "rmse": "RMSE",
-    "sagr": "SAGR",
-    "pcc": "PCC",
-    "ccc": "CCC",
-    "mae": "MAE",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-}
 
 
 @dataclass(frozen=True, slots=True)

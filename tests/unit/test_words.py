@@ -4,7 +4,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from elimctl.words import counted, printable, shortened
+from elimctl.evaluate.classes import RATES
+from elimctl.evaluate.sums import METRICS
+from elimctl.words import METRIC_NAMES, counted, printable, shortened
 
 
 def test_any_text_is_made_one_that_xml_can_hold():
@@ -32,3 +34,8 @@ def test_of_a_long_text_both_ends_are_kept(text, longest, wanted):
 def test_one_is_no_plural():
     assert [counted(count, "sample") for count in (0, 1, 1200)] == ["0 samples", "1 sample", "1,200 samples"]
     assert counted(2, "identity", "identities") == "2 identities"
+
+
+def test_every_metric_has_a_name_that_people_know():
+    assert set(METRIC_NAMES) == {*METRICS, *RATES}
+    assert (METRIC_NAMES["rmse"], METRIC_NAMES["macro_f1"]) == ("RMSE", "macro F1")

@@ -28,6 +28,18 @@ def test_what_is_not_defined_is_a_dash_with_its_reason(make_run, subject):
     assert (row[1].text, row[2].text, row[2].note) == ("0.000", "\N{EN DASH}", "not defined")
 
 
+def test_what_is_not_defined_is_so_by_the_public_codes_formulas_too(make_run, subject):
+    _, table = scores.tables([subject(make_run(valence_pred=np.full(80, 0.1)))])
+    rows = {row[1].text: row for row in table.rows if row[0].text.startswith("formulas of ELIM")}
+    titles = [column.title for column in table.columns]
+    pcc, ccc, sagr = (titles.index(name) for name in ("PCC", "CCC", "SAGR"))
+    for axis in ("valence", "mean"):
+        assert (rows[axis][pcc].text, rows[axis][pcc].note) == ("\N{EN DASH}", "not defined")
+    assert rows["arousal"][pcc].value > 0.5
+    assert rows["valence"][ccc].text == "0.000"  # whose denominator is not 0
+    assert rows["valence"][sagr].value > 0
+
+
 def test_nothing_shown_is_nan(make_run, subject):
     found = subject(make_run(valence_pred=np.full(80, 0.1), valence=np.full(80, 0.1)))
     assert not [
