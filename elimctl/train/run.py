@@ -64,7 +64,8 @@ class Run:
         if digest != self.facts().get("manifest"):
             raise ConfigError(
                 f"the dataset of run {self.name} was prepared anew since the run began",
-                hint="train a new run, or name the dataset with --data to score on it as it is",
+                hint="train a new run; to score this one on the data as they are now: "
+                f"elimctl eval --run {self.name} --data {self.config().data.name}",
             )
 
     def facts(self) -> Values:

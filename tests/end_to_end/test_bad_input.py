@@ -220,8 +220,11 @@ def test_a_dataset_prepared_anew_is_not_mistaken_for_the_runs_own(refused, call,
     again = ["--detector", "annotation", "--size", "72", "--set", "prepare.seed=1", "--workspace", workspace]
     assert call("prepare", "afew-va", raw, *again) == 0
     for command in (["eval"], ["export", "onnx"], ["train", "--resume"]):
-        assert "prepared anew" in refused(*command, "--workspace", workspace)
-    assert call("eval", "--data", "afew-va", "--workspace", workspace) == 0
+        said = refused(*command, "--workspace", workspace)
+        assert "prepared anew" in said
+    hinted = said.rpartition("elimctl ")[2].split()
+    assert hinted[0] == "eval"
+    assert call(*hinted, "--workspace", workspace) == 0
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_the_identities(refused, workspace):
