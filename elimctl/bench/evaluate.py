@@ -16,12 +16,11 @@ import pyarrow as pa
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.evaluate import conclude, record
 from elimctl.evaluate.intervals import intervals
-from elimctl.evaluate.predict import Predictions
+from elimctl.evaluate.predict import BATCH, Predictions
 from elimctl.evaluate.score import MetricOptions
 from elimctl.evaluate.sums import sums
 from elimctl.manifest import columns, parquet
 from elimctl.stages.dataset import SCORED, Dataset
-from elimctl.stages.evaluate import BATCH
 from elimctl.store.layout import Shape
 
 INTERVAL_ROWS = 100_000

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 
 from elimctl.datasets.ages import GROUPS
 from elimctl.errors import ConfigError
@@ -64,6 +64,23 @@ def parts(values: pa.ChunkedArray, column: str) -> Parts:
     return _numbers(numbers)
 
 
+def quantile_bins(
+    numbers: Float[np.ndarray, " n"], *, bins: int
+) -> tuple[Float[np.ndarray, " e"], Int64[np.ndarray, " n"]]:
+    """Cut numbers into bins of equally many, as far as equal ones, which share a bin, allow.
+
+    Args:
+        numbers: finite, at least one.
+        bins: wanted; where numbers are equal there are fewer, and some may be empty.
+
+    Returns:
+        Edges of the bins, ascending, and the bin of each number: one on an edge is in the bin above it, the
+        highest in the last.
+    """
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, bins + 1)))
+    return edges, np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, max(len(edges) - 2, 0))
+
+
 def _words(values: pa.ChunkedArray, column: str) -> Parts:
     if column == "identity":
         values = pc.if_else(pc.equal(values, NO_GROUP), pa.scalar(None, values.type), values)
@@ -101,11 +118,11 @@ def _numbers(numbers: Float64[np.ndarray, " n"]) -> Parts:
     if len(different) <= FEW:
         code = np.where(known, np.searchsorted(different, numbers), len(different))
         return _present(code, [*_distinct(different, OWN_DIGITS), UNKNOWN])
-    edges = np.unique(np.quantile(numbers[known], np.linspace(0, 1, QUANTILES + 1)))
-    ends = _distinct(edges, DIGITS)
-    names = [f"{low} to {high}" for low, high in pairwise(ends)]
-    inside = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(names) - 1)
-    return _present(np.where(known, inside, len(names)), [*names, UNKNOWN])
+    edges, inside = quantile_bins(numbers[known], bins=QUANTILES)
+    names = [f"{low} to {high}" for low, high in pairwise(_distinct(edges, DIGITS))]
+    code = np.full(len(numbers), len(names))
+    code[known] = inside
+    return _present(code, [*names, UNKNOWN])
 
 
 def _distinct(numbers: Float64[np.ndarray, " e"], least: int) -> list[str]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int64
 
+from elimctl.evaluate.binning import quantile_bins
 from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.studentised import Slopes, Values, studentised
+from elimctl.evaluate.studentised import Slopes, Values, listed, studentised
 from elimctl.evaluate.table import Groups, PredictionTable
 
 BINS = 10  # of equally many samples, at most
@@ -108,18 +109,16 @@ def reliability(
     return Reliability(
         error=sum(gaps) / len(x),
         slope=slope,
-        slope_interval=_interval(ends[:, 0]),
+        slope_interval=listed(ends[:, 0]),
         intercept=intercept,
-        intercept_interval=_interval(ends[:, 1]),
+        intercept_interval=listed(ends[:, 1]),
         bins=found,
     )
 
 
 def binned(preds: Float[np.ndarray, " n"], *, bins: int = BINS) -> Int64[np.ndarray, " n"]:
     """Bin of each prediction, 0 for the lowest, of equally many samples as far as ties allow."""
-    edges = np.unique(np.quantile(preds, np.linspace(0, 1, bins + 1)))
-    # predictions on an edge belong to the bin above it, the highest to the last bin
-    places = np.clip(np.searchsorted(edges, preds, side="right") - 1, 0, max(len(edges) - 2, 0))
+    _, places = quantile_bins(preds, bins=bins)
     return np.unique(places, return_inverse=True)[1].astype(np.int64)
 
 
@@ -194,7 +193,3 @@ def _fitted(totals: Float64[np.ndarray, "c 5"], centre: tuple[float, float]) -> 
     of_intercept[:, 1] -= slope / count
     of_intercept[:, 2] += 1 / count
     return np.stack([slope, intercept], axis=1), np.stack([by, of_intercept], axis=1)
-
-
-def _interval(ends: Float64[np.ndarray, "2"]) -> list[float] | None:
-    return None if np.isnan(ends).any() else ends.tolist()

@@ -1,7 +1,9 @@
 """95 % intervals of accuracy, balanced accuracy and macro F1, by drawing identities."""
 
+from functools import partial
+
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from elimctl.evaluate.classes import RATES, marginals, rates
 from elimctl.evaluate.studentised import RESAMPLES, Slopes, Values, studentised
@@ -46,23 +48,28 @@ def class_difference(
 def _of(parts: list[np.ndarray], *, resamples: int, seed: int) -> Float64[np.ndarray, "2 3"]:
     """Ends of the intervals of the first part's rates, less those of a second where there is one."""
     counts = np.stack([marginals(part) for part in parts], axis=1)
-    signs = np.array([1, -1])[: len(parts)]
-
-    def statistics(totals: np.ndarray) -> tuple[Values, Slopes]:
-        by_part = totals.reshape(len(totals), *counts.shape[1:])
-        slopes = np.einsum("p,cpmkd->cmpkd", signs, slopes_of(by_part))
-        return signs @ rates(by_part), slopes.reshape(len(totals), len(RATES), -1)
-
     columns = counts.reshape(len(counts), -1)
     lowest = np.full(len(RATES), 1.0 - len(parts))
     return studentised(
         columns,
-        statistics,
+        partial(rate_statistics, parts=len(parts)),
         bounds=(lowest, np.ones(3)),
         sizes=parts[0].sum(axis=(1, 2)).astype(np.float64),
         resamples=resamples,
         seed=seed,
     )
+
+
+def rate_statistics(totals: Float[np.ndarray, "c K"], parts: int = 1) -> tuple[Values, Slopes]:
+    """Rates of the first part, less those of a second, with their derivatives, as `studentised` takes them.
+
+    Args:
+        totals: the counts of `classes.marginals` of each part, flat.
+        parts: 1 or 2.
+    """
+    counts, signs = totals.reshape(len(totals), parts, 3, -1), np.array([1, -1])[:parts]
+    slopes = np.einsum("p,cpmkd->cmpkd", signs, slopes_of(counts))
+    return signs @ rates(counts), slopes.reshape(len(totals), len(RATES), -1)
 
 
 def slopes_of(counts: Float64[np.ndarray, "*g 3 C"]) -> Float64[np.ndarray, "*g 3 3 C"]:

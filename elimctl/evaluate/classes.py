@@ -113,6 +113,19 @@ def confusions(
     return np.bincount(cell, minlength=groups * classes**2).reshape(groups, classes, classes).astype(float)
 
 
+def confusion_of(
+    target: Int64[np.ndarray, " n"], preds: Int64[np.ndarray, " n"], *, classes: int
+) -> Int64[np.ndarray, "C C"]:
+    """Confusion of all samples together.
+
+    Args:
+        target: codes of the true classes.
+        preds: codes of the predicted ones.
+        classes: number of classes.
+    """
+    return np.bincount(target * classes + preds, minlength=classes**2).reshape(classes, classes)
+
+
 def marginals(confusion: Float64[np.ndarray, "*g C C"]) -> Float64[np.ndarray, "*g 3 C"]:
     """What the rates are computed from: samples of each class that are right, true and predicted."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1)

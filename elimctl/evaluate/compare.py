@@ -10,6 +10,7 @@ from elimctl.evaluate.class_intervals import class_difference
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates
 from elimctl.evaluate.detail import Resampling, no_interval
 from elimctl.evaluate.intervals import difference
+from elimctl.evaluate.studentised import listed
 from elimctl.evaluate.sums import AXES, METRICS, scores_of, sums, undefined
 from elimctl.evaluate.table import PredictionTable, require_facts
 
@@ -142,7 +143,7 @@ def _change(
     ends: np.ndarray,
     lacking: Sequence[bool] | np.ndarray = (False, False),
 ) -> Change:
-    low, high = (None, None) if np.isnan(ends).any() else ends.tolist()
+    low, high = listed(ends) or (None, None)
     without = tuple(run for run, lacks in zip(RUNS, lacking, strict=True) if lacks)
     return Change(metric, axis, float(a), float(b), float(apart), low, high, without)
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int, Num
+from jaxtyping import Bool, Float64, Int, Num
 
 from elimctl.evaluate.class_intervals import class_intervals
 from elimctl.evaluate.classes import RATES, confusions
 from elimctl.evaluate.groups import GroupScores, group_scores
 from elimctl.evaluate.intervals import intervals
 from elimctl.evaluate.score import MetricOptions, score
-from elimctl.evaluate.studentised import FEWEST, RESAMPLES, effective
-from elimctl.evaluate.sums import AXES, METRICS, sums, undefined
+from elimctl.evaluate.studentised import FEWEST, RESAMPLES, effective, listed
+from elimctl.evaluate.sums import AXES, METRICS, names_of, sums, undefined
 from elimctl.evaluate.table import Groups, PredictionTable
 from elimctl.manifest.row import NO_GROUP
-from elimctl.metrics.moments import empty, update
+from elimctl.metrics.moments import in_batches
 
 # The forms of the published code, and the size of its evaluation batches (methods.md A.10 rows 26 to 28; its
 # second version has 64).
@@ -169,7 +169,7 @@ def detail(
         clips=len(table.clips),
         no_interval=no_interval(len(of)),
         resampling=resampling,
-        undefined=[f"{AXES[axis]}.{METRICS[metric]}" for axis, metric in np.argwhere(lacking.T)],
+        undefined=names_of(lacking),
         intervals=cells(np.moveaxis(ends, 0, -1)),
         per_identity=per_identity,
         per_clip=per_clip,
@@ -182,10 +182,7 @@ def reference_scores(table: PredictionTable) -> dict[str, Any]:
 
     The batches are of rows in the order of the manifest; the published code shuffles them.
     """
-    moments = empty()
-    for start in range(0, len(table), REFERENCE_BATCH):
-        part = slice(start, start + REFERENCE_BATCH)
-        moments = update(moments, table.preds[part], table.target[part])
+    moments = in_batches(table.preds, table.target, size=REFERENCE_BATCH)
     found = score(moments, REFERENCE, split="").cells
     return {"batch_size": REFERENCE_BATCH, **REFERENCE.model_dump(), **found}
 
@@ -227,6 +224,11 @@ def cells(values: Num[np.ndarray, "5 3 *v"]) -> Cells:
     }
 
 
+def rate_ends(ends: Float64[np.ndarray, "2 3"]) -> dict[str, list[float] | None]:
+    """Intervals of classes by rate, None for those that there are not."""
+    return {name: listed(found) for name, found in zip(RATES, ends.T, strict=True)}
+
+
 def _unidentified(identities: Groups, sizes: Int[np.ndarray, " g"]) -> int:
     """Samples that the manifest gives no identity."""
     return int(sizes[identities.names.index(NO_GROUP)]) if NO_GROUP in identities.names else 0
@@ -236,10 +238,7 @@ def _class_intervals(table: PredictionTable, resampling: Resampling) -> dict[str
     of = table.identities
     counted = confusions(table.target, table.preds, of.code, groups=len(of), classes=len(table.classes))
     ends = class_intervals(counted, resamples=resampling.resamples, seed=resampling.seed)
-    return {
-        name: None if np.isnan(found).any() else found.tolist()
-        for name, found in zip(RATES, ends.T, strict=True)
-    }
+    return rate_ends(ends)
 
 
 def _means(scores: GroupScores, shown: np.ndarray) -> GroupMeans:

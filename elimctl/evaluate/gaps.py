@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from elimctl.evaluate.studentised import LEVEL, ROUNDING, Statistics
+from elimctl.evaluate.studentised import LEVEL, ROUNDING, Statistics, draws
 
 RESAMPLES = 2000  # at most; the quantile of one number of each is known well enough from so many
 BUNDLES = 300  # of identities that are drawn, as `studentised.bundled` has them
@@ -117,9 +117,8 @@ def _width(
     pairs = telling.T[:, :, None] & telling.T[:, None]
     size = max(1, HELD // (telling.size * max(groups, len(telling))))
     found = []
-    for start in range(0, resamples, size):
-        count = min(size, resamples - start)
-        drawn = _drawn(rng.multinomial(groups, np.full(groups, 1 / groups), count), columns, statistics)
+    for weights in draws(groups, resamples, rng, chunk=size):
+        drawn = _drawn(weights, columns, statistics)
         usable = pairs & (drawn.errors > 0)
         away = np.abs(drawn.differences - own.differences)
         ratios = np.divide(away, drawn.errors, out=np.zeros(away.shape), where=usable)

@@ -5,6 +5,7 @@ narrow.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -98,17 +99,29 @@ def _of(
     seed: int,
 ) -> Float64[np.ndarray, "2 5 3"]:
     """Ends of the intervals of combinations of the axes' scores."""
-
-    def statistics(totals: np.ndarray) -> tuple[Values, Slopes]:
-        by_axis = totals.reshape(len(totals), *sums.shape[1:])
-        slopes = np.einsum("oa,cmta->cmota", contrasts, slopes_of(by_axis))
-        combined = np.einsum("oa,cma->cmo", contrasts, axis_scores(by_axis))
-        return combined.reshape(len(totals), -1), slopes.reshape(len(totals), -1, totals.shape[1])
-
+    statistics = partial(axis_statistics, contrasts=contrasts)
     columns = sums.reshape(len(sums), -1)
     counts = sums[:, TERMS.index("count"), 0]
     ends = studentised(columns, statistics, bounds=bounds, sizes=counts, resamples=resamples, seed=seed)
     return ends.reshape(2, len(METRICS), 3)
+
+
+def axis_statistics(
+    totals: Float[np.ndarray, "c K"], contrasts: Float[np.ndarray, "o A"] = OF_ONE
+) -> tuple[Values, Slopes]:
+    """Combinations of the axes' scores with their derivatives, as `studentised` takes statistics.
+
+    Args:
+        totals: sums of A axes, flat.
+        contrasts: what each axis has for a share in each of the o combinations of its scores.
+
+    Returns:
+        Values (c, 5 o), metric by metric, and derivatives (c, 5 o, K).
+    """
+    by_axis = totals.reshape(len(totals), len(TERMS), -1)
+    values = np.einsum("oa,cma->cmo", contrasts, axis_scores(by_axis))
+    slopes = np.einsum("oa,cmta->cmota", contrasts, slopes_of(by_axis))
+    return values.reshape(len(totals), -1), slopes.reshape(len(totals), -1, totals.shape[1])
 
 
 def slopes_of(sums: Float64[np.ndarray, "*g 11 A"]) -> Float64[np.ndarray, "*g 5 11 A"]:

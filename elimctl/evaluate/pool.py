@@ -5,19 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elimctl import atomic
-from elimctl.evaluate.classes import confusions, score_classes
+from elimctl.evaluate.classes import confusion_of, score_classes
 from elimctl.evaluate.detail import Resampling, detail
 from elimctl.evaluate.evaluate import Evaluated
+from elimctl.evaluate.predict import BATCH
 from elimctl.evaluate.score import MetricOptions, score
 from elimctl.evaluate.table import PROTOCOL, PredictionTable, read
-from elimctl.metrics.moments import empty, update
-
-BATCH = 128  # samples of a batch, for the RMSE that is a mean over batches; as `elimctl eval` has it
+from elimctl.metrics.moments import in_batches
 
 
 def pool(files: Sequence[Path], path: Path, *, protocol: Mapping[str, Any]) -> PredictionTable:
@@ -66,11 +64,7 @@ def evaluate_table(
     """
     more = detail(table, options, resampling, reference=reference)
     if table.classes:
-        everybody = np.zeros(len(table), np.int64)
-        counted = confusions(table.target, table.preds, everybody, groups=1, classes=len(table.classes))
-        return Evaluated(score_classes(counted[0].astype(np.int64), table.classes, split=split), more)
-    moments = empty()
-    for start in range(0, len(table), BATCH):
-        part = slice(start, start + BATCH)
-        moments = update(moments, table.preds[part], table.target[part])
+        counted = confusion_of(table.target, table.preds, classes=len(table.classes))
+        return Evaluated(score_classes(counted, table.classes, split=split), more)
+    moments = in_batches(table.preds, table.target, size=BATCH)
     return Evaluated(score(moments, options, split=split), more)

@@ -10,10 +10,11 @@ from jaxtyping import Float, Float32, Int, UInt8
 from torch import Tensor
 
 from elimctl.errors import DataError
+from elimctl.evaluate.table import at_rows
 from elimctl.loader.crop import centre
 from elimctl.store.images import Reader
 
-FIRST_ROWS = 5  # rows that an error message names
+BATCH = 128  # images predicted at once: bounds the memory of an evaluation; one RMSE is a mean over these
 
 
 class Predictions(NamedTuple):
@@ -49,7 +50,7 @@ def labels(table: pa.Table, indices: Int[np.ndarray, " n"]) -> Float[np.ndarray,
     missing = indices[~np.isfinite(target).all(axis=1)]
     if len(missing):
         raise DataError(
-            f"{len(missing)} of {len(indices)} rows have no valence or arousal, {_named(missing)}",
+            f"{len(missing)} of {len(indices)} rows have no valence or arousal, {at_rows(missing)}",
             hint="choose a dataset and a split whose rows all have valence and arousal",
         )
     return target
@@ -184,11 +185,6 @@ def _check_finite(preds: Float32[np.ndarray, "B c"], indices: Int[np.ndarray, " 
     bad = indices[~np.isfinite(preds).all(axis=1)]
     if len(bad):
         raise DataError(
-            f"{len(bad)} of {len(preds)} predictions of a batch are not finite, {_named(bad)}",
+            f"{len(bad)} of {len(preds)} predictions of a batch are not finite, {at_rows(bad)}",
             hint="choose an earlier checkpoint, or train again with a lower learning rate",
         )
-
-
-def _named(rows: Int[np.ndarray, " n"]) -> str:
-    first = ", ".join(str(row) for row in rows[:FIRST_ROWS])
-    return f"at manifest rows {first}" + (", ..." if len(rows) > FIRST_ROWS else "")

@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from elimctl.evaluate.binning import UNKNOWN, Parts
-from elimctl.evaluate.class_intervals import class_intervals
-from elimctl.evaluate.class_intervals import slopes_of as slopes_of_rates
+from elimctl.evaluate.class_intervals import class_intervals, rate_statistics
 from elimctl.evaluate.classes import RATES, confusions, marginals, rates
-from elimctl.evaluate.detail import Resampling, cells
+from elimctl.evaluate.detail import Resampling, cells, rate_ends
 from elimctl.evaluate.forms import remark, summed_forms
 from elimctl.evaluate.gaps import Gaps, aligned, widest
-from elimctl.evaluate.intervals import HIGHEST, LOWEST, OF_ONE, intervals, slopes_of
-from elimctl.evaluate.studentised import FEWEST, Slopes, Statistics, Values
-from elimctl.evaluate.sums import AXES, METRICS, axis_scores, scores_of, spreads_of, sums, undefined
+from elimctl.evaluate.intervals import HIGHEST, LOWEST, axis_statistics, intervals
+from elimctl.evaluate.studentised import FEWEST, Statistics, listed
+from elimctl.evaluate.sums import AXES, METRICS, names_of, scores_of, spreads_of, sums, undefined
 from elimctl.evaluate.table import PredictionTable
 
 ENOUGH = 30  # samples of a slice that gaps are measured between
@@ -157,7 +156,7 @@ def _of_axes(
             count=len(rows),
             identities=len(identity),
             scores=cells(scores_of(total)),
-            undefined=[f"{AXES[axis]}.{METRICS[metric]}" for axis, metric in np.argwhere(lacking.T)],
+            undefined=names_of(lacking),
             intervals=cells(np.moveaxis(ends, 0, -1)),
         ),
         added.reshape(len(identity), -1),
@@ -182,7 +181,7 @@ def _of_classes(
             identities=len(identity),
             scores=dict(zip(RATES, found.tolist(), strict=True)),
             undefined=[],
-            intervals={rate: _ends(*pair) for rate, pair in zip(RATES, ends.T.tolist(), strict=True)},
+            intervals=rate_ends(ends),
         ),
         marginals(counted).reshape(len(identity), -1),
         identity,
@@ -198,7 +197,7 @@ def _gaps(
     scores = len(RATES) if table.classes else len(METRICS) * len(AXES)
     gaps: list[Gap | None] = [None] * scores
     if len(compared) > 1:
-        statistics: Statistics = _rates if table.classes else _scores
+        statistics: Statistics = rate_statistics if table.classes else axis_statistics
         most = np.ones(scores) if table.classes else np.tile(HIGHEST - LOWEST, len(AXES)).ravel()
         found = widest(
             _columns(compared, resampling.seed, sure=sure),
@@ -229,7 +228,7 @@ def _columns(compared: list[_Part], seed: int, *, sure: bool) -> Float64[np.ndar
 def _gap(found: Gaps, number: int, names: list[str]) -> Gap | None:
     if np.isnan(found.gap[number]):
         return None
-    low, high = _ends(*found.ends[:, number].tolist()) or (None, None)
+    low, high = listed(found.ends[:, number]) or (None, None)
     return Gap(
         largest=names[found.largest[number]],
         smallest=names[found.smallest[number]],
@@ -237,22 +236,3 @@ def _gap(found: Gaps, number: int, names: list[str]) -> Gap | None:
         low=low,
         high=high,
     )
-
-
-def _scores(totals: Float[np.ndarray, "c K"]) -> tuple[Values, Slopes]:
-    """Metrics of both axes and their mean, with their derivatives by the sums."""
-    by_axis = totals.reshape(len(totals), -1, 2)
-    values = np.einsum("oa,cma->cmo", OF_ONE, axis_scores(by_axis))
-    slopes = np.einsum("oa,cmta->cmota", OF_ONE, slopes_of(by_axis))
-    scores = len(METRICS) * len(AXES)
-    return values.reshape(len(totals), scores), slopes.reshape(len(totals), scores, -1)
-
-
-def _rates(totals: Float[np.ndarray, "c K"] | Int[np.ndarray, "c K"]) -> tuple[Values, Slopes]:
-    """Rates of classes, with their derivatives by the counts."""
-    counts = totals.reshape(len(totals), 3, -1)
-    return rates(counts), slopes_of_rates(counts).reshape(len(totals), len(RATES), -1)
-
-
-def _ends(low: float, high: float) -> list[float] | None:
-    return None if np.isnan(low) or np.isnan(high) else [low, high]

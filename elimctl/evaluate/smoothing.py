@@ -11,14 +11,13 @@ from elimctl.errors import DataError
 from elimctl.evaluate.detail import Cells, Resampling, cells
 from elimctl.evaluate.forms import remark, summed_forms
 from elimctl.evaluate.intervals import difference, intervals
-from elimctl.evaluate.sums import AXES, METRICS, scores_of, scores_together, sums, undefined
+from elimctl.evaluate.sums import mean_ccc, names_of, scores_of, sums, undefined
 from elimctl.evaluate.table import PredictionTable
 from elimctl.methods.temporal_windows import Rows, clip_runs, usual_step
 from elimctl.metrics.sagr import ZeroRule
 
 # Frames that are averaged, odd so that a window has a middle; at 30 frames a second up to 4 s.
 WINDOWS = (1, 3, 5, 9, 15, 25, 41, 71, 121)
-CCC = METRICS.index("ccc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,10 @@ def smoothing(
                 f"consecutive frames (up to {step or 1} apart): over still images there is nothing to smooth",
                 hint="leave --smooth out, or choose a dataset of videos",
             )
-    tried = [Candidate(window, _ccc(training, learned, window)) for window in windows]
+    tried = [
+        Candidate(window, mean_ccc(moving_average(training.preds, learned, window=window), training.target))
+        for window in windows
+    ]
     window = max(tried, key=lambda candidate: (candidate.ccc, -candidate.window)).window
     forms = summed_forms(table)
     smoothed = moving_average(table.preds, runs, window=window)
@@ -170,11 +172,6 @@ def _require_apart(table: PredictionTable, training: PredictionTable) -> None:
         )
 
 
-def _ccc(table: PredictionTable, runs: Rows, window: int) -> float:
-    smoothed = moving_average(table.preds, runs, window=window)
-    return float(scores_together(smoothed, table.target)[CCC, 2])
-
-
 def _stages(
     table: PredictionTable, smoothed: Float[np.ndarray, "n 2"], resampling: Resampling, *, zero: ZeroRule
 ) -> tuple[Stage, Stage, Stage]:
@@ -199,5 +196,5 @@ def _stage(
     return Stage(
         cells(np.where(lacking, 0, scores)),
         cells(np.moveaxis(np.where(lacking, np.nan, ends), 0, -1)),
-        [f"{AXES[axis]}.{METRICS[metric]}" for axis, metric in np.argwhere(lacking.T)],
+        names_of(lacking),
     )

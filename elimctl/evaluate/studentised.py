@@ -57,16 +57,19 @@ def effective(sizes: Float[np.ndarray, " g"] | Int64[np.ndarray, " g"]) -> float
     return float(1 / (shares**2).sum())
 
 
-def draws(groups: int, resamples: int, rng: np.random.Generator) -> Iterator[Int64[np.ndarray, "c g"]]:
+def draws(
+    groups: int, resamples: int, rng: np.random.Generator, *, chunk: int = CHUNK
+) -> Iterator[Int64[np.ndarray, "c g"]]:
     """How often each group is drawn, some resamples at a time.
 
     Args:
         groups: number of groups, which is also that of draws.
         resamples: number of resamples in all.
         rng: draws the same whatever the size of the parts.
+        chunk: resamples in a part at most.
     """
-    for start in range(0, resamples, CHUNK):
-        yield rng.multinomial(groups, np.full(groups, 1 / groups), min(CHUNK, resamples - start))
+    for start in range(0, resamples, chunk):
+        yield rng.multinomial(groups, np.full(groups, 1 / groups), min(chunk, resamples - start))
 
 
 def bundled(
@@ -135,6 +138,11 @@ def studentised(
         ratios = (values[usable, number] - value[number]) / errors[usable, number]
         found[:, number] = value[number] - np.quantile(ratios, TAILS)[::-1] * of_ratios * wider[number]
     return np.clip(found, *bounds)
+
+
+def listed(ends: Float[np.ndarray, "2"]) -> list[float] | None:
+    """[low, high] of an interval, None where there is none."""
+    return None if np.isnan(ends).any() else ends.tolist()
 
 
 def _stretches(sizes: Float64[np.ndarray, " g"]) -> tuple[float, float]:

@@ -104,6 +104,16 @@ def scores_together(
     return scores_of(sums(preds, target, np.zeros(len(preds), np.int64), groups=1)[0])
 
 
+def mean_ccc(preds: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"]) -> float:
+    """CCC of all samples together, mean of valence and arousal; 0 where it is not defined.
+
+    Args:
+        preds: predictions.
+        target: labels.
+    """
+    return float(scores_together(preds, target)[METRICS.index("ccc"), AXES.index("mean")])
+
+
 def axis_scores(sums: Float64[np.ndarray, "*g 11 A"]) -> Float64[np.ndarray, "*g 5 A"]:
     """Metrics of each axis alone, as `scores_of` has them."""
     spreads = spreads_of(sums)
@@ -131,6 +141,11 @@ def undefined(sums: Float64[np.ndarray, "*g 11 2"]) -> Bool[np.ndarray, "*g 5 3"
     never = np.zeros(spreads.x.shape, bool)
     found = np.stack([never, sums[..., 10, :] == 0, ~spreads.vary, spreads.scale == 0, never], axis=-2)
     return np.concatenate([found, found.any(axis=-1, keepdims=True)], axis=-1)
+
+
+def names_of(chosen: Bool[np.ndarray, "5 3"]) -> list[str]:
+    """Some of all scores by name, as `valence.pcc`, axis by axis."""
+    return [f"{AXES[axis]}.{METRICS[metric]}" for axis, metric in np.argwhere(chosen.T)]
 
 
 def spreads_of(sums: Float64[np.ndarray, "*g 11 A"]) -> Spreads:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float64, Int64, Shaped
+from jaxtyping import Float64, Int, Int64, Shaped
 
 from elimctl.errors import DataError, MissingError, StoreError
 
@@ -125,7 +125,7 @@ def read(path: Path) -> PredictionTable:
     texts, numbers = _loaded(path, schema)
     if not len(texts):
         raise DataError(f"{path} has no row, at least one wanted", hint=_again(path))
-    identities, clips = _encoded(texts["identity"]), _encoded(texts["clip"])
+    identities, clips = grouped(texts["identity"]), grouped(texts["clip"])
     classes = tuple(protocol.get("classes", ()))
     others = texts.select(["path"])
     if classes:
@@ -170,6 +170,12 @@ def require_facts(table: PredictionTable, what: str, *, path: Path | None = None
             f"{what} do not say what they are of: no {', '.join(lacking)}",
             hint=_again(path or Path()),
         )
+
+
+def at_rows(rows: Int[np.ndarray, " n"]) -> str:
+    """Where something is wrong, for a message: the first of some rows of a manifest."""
+    first = ", ".join(str(row) for row in rows[:FIRST_ROWS])
+    return f"at manifest rows {first}" + (", ..." if len(rows) > FIRST_ROWS else "")
 
 
 def _again(path: Path) -> str:
@@ -237,9 +243,14 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} is damaged: {str(error).splitlines()[0]}", hint=_again(path)) from None
 
 
-def _encoded(column: pa.ChunkedArray) -> Groups:
-    """Groups of a column of text that was read as a dictionary."""
-    whole = column.unify_dictionaries().combine_chunks()
+def grouped(column: pa.ChunkedArray) -> Groups:
+    """Samples by their text in a column, which is made Python's own for each name, not for each sample.
+
+    Args:
+        column: of text, none of it missing, or of such text as a dictionary.
+    """
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = encoded.unify_dictionaries().combine_chunks()
     names, order = np.unique(whole.dictionary.to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
     return Groups(order[whole.indices.to_numpy()].astype(np.int64), tuple(names.tolist()))
 
@@ -251,7 +262,7 @@ def _within(outer: Groups, inner: Groups) -> Groups:
 
 
 def _codes(column: pa.ChunkedArray, classes: tuple[str, ...], path: Path) -> Int64[np.ndarray, " n"]:
-    groups = _encoded(column)
+    groups = grouped(column)
     if unknown := set(groups.names) - set(classes):
         raise StoreError(
             f"{path} has classes that its protocol has not: {', '.join(unknown)}", hint=_again(path)
@@ -264,8 +275,7 @@ def _require_finite(
 ) -> None:
     bad = row[~np.isfinite(values).all(axis=1)]
     if len(bad):
-        first = ", ".join(map(str, bad[:FIRST_ROWS])) + (", ..." if len(bad) > FIRST_ROWS else "")
         raise DataError(
-            f"{len(bad):,} of {len(row):,} {what} in {path} are not finite, at manifest rows {first}",
+            f"{len(bad):,} of {len(row):,} {what} in {path} are not finite, {at_rows(bad)}",
             hint=_again(path),
         )

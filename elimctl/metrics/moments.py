@@ -89,6 +89,20 @@ def update(moments: Moments, preds: Float[np.ndarray, "B 2"], target: Float[np.n
     return merge(moments, _of_batch(np.asarray(preds, np.float64), np.asarray(target, np.float64)))
 
 
+def in_batches(preds: Float[np.ndarray, "n 2"], target: Float[np.ndarray, "n 2"], *, size: int) -> Moments:
+    """Statistics of samples that are cut into batches; the last one may be smaller.
+
+    Args:
+        preds: finite predictions (valence, arousal).
+        target: finite labels.
+        size: samples of a batch.
+    """
+    moments = empty()
+    for start in range(0, len(preds), size):
+        moments = update(moments, preds[start : start + size], target[start : start + size])
+    return moments
+
+
 def merge(a: Moments, b: Moments) -> Moments:
     """Statistics of the samples of `a` and of `b` together; commutative and associative up to rounding.
 

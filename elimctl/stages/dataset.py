@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from elimctl.errors import DataError, StoreError
 from elimctl.evaluate.predict import labels
+from elimctl.evaluate.table import grouped
 from elimctl.loader.batches import Samples
 from elimctl.manifest import parquet, splits
 from elimctl.prepare.build import read_record
@@ -70,27 +71,18 @@ class Dataset:
                     hint="choose another split or dataset",
                 )
             index, codes = index[codes >= 0], codes[codes >= 0].astype(np.int64)
-        names, identity = self._identities(index)
+        identities = grouped(self.table["identity"].take(pa.array(index)))
         target = labels(self.table, index) if codes is None else np.zeros((len(index), 2))
         ages = self._taken("age", index).astype(np.float32)
         return Samples(
             index,
             target.astype(np.float32),
-            identity,
-            names,
+            identities.code,
+            identities.names,
             classes=codes,
             class_names=tuple(classes),
             age=None if np.isnan(ages).all() else ages,
         )
-
-    def _identities(self, index: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-        """Names of the identities of some rows, sorted, and the number of each row's among them."""
-        found = self.table["identity"].take(pa.array(index)).combine_chunks().dictionary_encode()
-        # text of Python's own for each name, not for each row
-        names, order = np.unique(
-            found.dictionary.to_numpy(zero_copy_only=False).astype(str), return_inverse=True
-        )
-        return tuple(names.tolist()), order[found.indices.to_numpy()].astype(np.int64)
 
     def _taken(self, column: str, index: np.ndarray) -> np.ndarray:
         """A column of some rows."""

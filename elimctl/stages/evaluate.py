@@ -10,7 +10,7 @@ import torch
 from elimctl import atomic
 from elimctl.evaluate.detail import AnyDetail, Resampling
 from elimctl.evaluate.evaluate import Evaluated, conclude, record
-from elimctl.evaluate.predict import Predictions, predictions
+from elimctl.evaluate.predict import BATCH, Predictions, predictions
 from elimctl.evaluate.score import MetricOptions
 from elimctl.stages.dataset import SCORED, Dataset, open_dataset
 from elimctl.stages.flips import Flips, original_first
@@ -18,8 +18,6 @@ from elimctl.stages.task import AnyScores, Task, trained_task
 from elimctl.train import hardware, run
 from elimctl.train.config import DataConfig
 from elimctl.workspace import Workspace
-
-BATCH = 128  # images predicted at once; bounds the memory of an evaluation
 
 # Passes the batches of predictions on, and may count them on the way.
 Track = Callable[[Iterable[Predictions], int], Iterable[Predictions]]

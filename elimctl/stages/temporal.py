@@ -18,7 +18,7 @@ from elimctl.evaluate.compare import Comparison as Differences
 from elimctl.evaluate.compare import compare
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.evaluate import evaluate
-from elimctl.evaluate.predict import known_predictions
+from elimctl.evaluate.predict import BATCH, known_predictions
 from elimctl.evaluate.score import MetricOptions, Scores
 from elimctl.evaluate.table import read
 from elimctl.loader.batches import Samples
@@ -27,7 +27,6 @@ from elimctl.methods.temporal_head import HeadOfFrames, TemporalHead
 from elimctl.methods.temporal_windows import Rows, clip_runs, usual_step
 from elimctl.stages import features
 from elimctl.stages.dataset import Dataset, open_dataset
-from elimctl.stages.evaluate import BATCH
 from elimctl.stages.task import Task, trained_task, training_samples
 from elimctl.store import features as cache
 from elimctl.train import hardware, run

@@ -6,7 +6,7 @@ from torch import nn
 from elimctl import plugins
 from elimctl.config import Values
 from elimctl.errors import ConfigError
-from elimctl.evaluate.predict import shared_predictions
+from elimctl.evaluate.predict import BATCH, shared_predictions
 from elimctl.evaluate.score import MetricOptions
 from elimctl.loader import subset
 from elimctl.loader.batches import Batches, Plan, Samples
@@ -14,7 +14,6 @@ from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
 from elimctl.stages import latents
 from elimctl.stages.dataset import Dataset, open_dataset
-from elimctl.stages.evaluate import BATCH
 from elimctl.stages.matches import require_matches
 from elimctl.stages.task import AnyScores, Task, task_of, trained_task, training_samples
 from elimctl.train import hardware, run, trackers
