@@ -8,8 +8,8 @@ from elimctl.cli import console, options
 from elimctl.errors import ConfigError, DataError, ElimctlError
 
 if TYPE_CHECKING:
+    from elimctl.evaluate.intervals import Interval
     from elimctl.reproduce.drawn import Report
-    from elimctl.reproduce.intervals import Interval
     from elimctl.reproduce.tables import Line
     from elimctl.workspace import Workspace
 

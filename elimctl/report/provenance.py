@@ -79,7 +79,7 @@ def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
     yield "SHA-256 of the predictions", _digest(subject.material.predictions)
     for which, run in runs.items():
         of = f", {which}" if which else ""
-        yield f"SHA-256 of the checkpoint{of}", _digest(run.best if run.best.exists() else run.last)
+        yield f"SHA-256 of the checkpoint{of}", _digest(run.kept)
         yield f"SHA-256 of the recipe{of}", _digest(run.folder / "recipe.toml")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from elimctl.errors import ElimctlError
-from elimctl.evaluate.classes import RATES, confusions, marginals, rates
+from elimctl.evaluate.classes import RATES, confusion_of, marginals, rates
 from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
 from elimctl.evaluate.score import MetricOptions
 from elimctl.evaluate.sums import AXES, METRICS, scores_together
@@ -17,7 +17,6 @@ from elimctl.stages.compare import predicted
 from elimctl.stages.evaluate import Track
 from elimctl.stages.figure_material import Material
 from elimctl.stages.pooled import Pooled, open_material
-from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 
 SEEN = ("train", "all")  # splits with samples that a run was trained on
@@ -135,7 +134,7 @@ def gather(
     if isinstance(material, Pooled):
         table = material.table
         remarks += _of_folds(material)
-    elif has_checkpoint(material.run) or not material.predictions.exists():
+    elif material.run.kept.exists() or not material.predictions.exists():
         table = predicted(workspace, material.name, split=split, device=device, track=track)
     else:
         table = material.table
@@ -159,11 +158,6 @@ def _of_folds(material: Pooled) -> Iterator[str]:
     )
 
 
-def has_checkpoint(run: Run) -> bool:
-    """Whether a run can predict."""
-    return run.best.exists() or run.last.exists()
-
-
 def dataset_problem(subject: Subject) -> str | None:
     """Why the dataset of a run cannot be described as the run used it, None where it can."""
     try:
@@ -175,9 +169,8 @@ def dataset_problem(subject: Subject) -> str | None:
 
 def _scores(table: PredictionTable, found: AnyDetail) -> dict[str, dict[str, float | None]]:
     if isinstance(found, ClassDetail):
-        everything = np.zeros(len(table), np.int64)
-        counted = confusions(table.target, table.preds, everything, groups=1, classes=len(table.classes))[0]
-        return {"": dict(zip(RATES, rates(marginals(counted)).tolist(), strict=True))}
+        counted = confusion_of(table.target, table.preds, classes=len(table.classes))
+        return {"": dict(zip(RATES, rates(marginals(counted.astype(np.float64))).tolist(), strict=True))}
     values = scores_together(table.preds, table.target)
     return {
         axis: {

@@ -10,18 +10,19 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from elimctl import atomic
 from elimctl import recipe as recipes
 from elimctl.config import Values, merge
 from elimctl.errors import ConfigError
+from elimctl.evaluate.intervals import Interval, interval
 from elimctl.evaluate.invariance import Invariance, measure
-from elimctl.loader.crop import centre
+from elimctl.evaluate.sums import sums
+from elimctl.evaluate.table import read
 from elimctl.prepare import build
 from elimctl.reproduce import runs
-from elimctl.reproduce.intervals import Interval, bootstrap, ccc_of, interval, sums
+from elimctl.reproduce.intervals import bootstrap, ccc_of
 from elimctl.reproduce.jobs import Job, difference
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.prepare import imitate_dataset, open_raw, planned
@@ -228,8 +229,7 @@ def measure_run(workspace: Workspace, name: str) -> Invariance:
     samples = dataset.samples(SPLIT, fold=config.data.fold)
     features = []
     for start in range(0, len(samples), BATCH):
-        crops = centre(dataset.reader.read(samples.index[start : start + BATCH]), config.model.image_px)
-        images = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
+        images = dataset.pixels(samples.index[start : start + BATCH], config.model.image_px)
         with torch.inference_mode():
             features.append(model.encode(images.to(device)).flatten(1).float().cpu().numpy())  # type: ignore[operator]
     clip = dataset.table["clip"].take(samples.index).to_numpy(zero_copy_only=False).astype(str)
@@ -298,16 +298,11 @@ def _score(
 
 
 def _sums(workspace: Workspace, found: list[Job]) -> np.ndarray:
-    """Sums of the predictions of each run, by identity: (runs, identities, 6, 2)."""
+    """Sums of the predictions of each run, by identity: (runs, identities, 11, 2)."""
     made = []
     for job in found:
-        table = pq.read_table(workspace.runs / job.name / "eval" / f"{SPLIT}.parquet")
-        preds, target = (
-            np.stack([table[f"{axis}{ending}"].to_numpy() for axis in ("valence", "arousal")], axis=1)
-            for ending in ("_pred", "")
-        )
-        names, identity = np.unique(table["identity"].to_numpy(zero_copy_only=False), return_inverse=True)
-        made.append(sums(preds, target, identity, identities=len(names)))
+        table = read(run.Run(workspace.runs / job.name).predictions(SPLIT))
+        made.append(sums(table.preds, table.target, table.identities.code, groups=len(table.identities)))
     return np.stack(made)
 
 

@@ -1,39 +1,19 @@
 """Intervals of the mean CCC of several runs, by resampling their seeds and their identities together."""
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64
 
-from elimctl.evaluate import sums as groups
-from elimctl.evaluate.intervals import Interval, interval, weighted
+from elimctl.evaluate.intervals import weighted
 from elimctl.evaluate.studentised import draws
-
-__all__ = ["Interval", "bootstrap", "ccc_of", "interval", "sums"]
+from elimctl.evaluate.sums import AXES, METRICS, scores_of
 
 RESAMPLES = 2000
-CCC, MEAN = groups.METRICS.index("ccc"), groups.AXES.index("mean")
-
-
-def sums(
-    preds: Float[np.ndarray, "n 2"],
-    target: Float[np.ndarray, "n 2"],
-    identity: Int[np.ndarray, " n"],
-    *,
-    identities: int,
-) -> Float64[np.ndarray, "i 11 2"]:
-    """What CCC is computed from, identity by identity.
-
-    Args:
-        preds: predicted (valence, arousal).
-        target: labels.
-        identity: codes, 0 to `identities` - 1.
-        identities: number of identities.
-    """
-    return groups.sums(preds, target, identity, groups=identities)
+CCC, MEAN = METRICS.index("ccc"), AXES.index("mean")
 
 
 def ccc_of(added: Float64[np.ndarray, "*s 11 2"]) -> Float64[np.ndarray, "*s"]:
     """CCC, mean of both axes, from sums over the samples; population moments."""
-    return groups.scores_of(added)[..., CCC, MEAN]
+    return scores_of(added)[..., CCC, MEAN]
 
 
 def bootstrap(added: Float64[np.ndarray, "s i 11 2"], *, seed: int = 0) -> Float64[np.ndarray, " r"]:
@@ -43,7 +23,7 @@ def bootstrap(added: Float64[np.ndarray, "s i 11 2"], *, seed: int = 0) -> Float
     depend on nothing but their numbers, so that two methods are compared draw by draw.
 
     Args:
-        added: of each seed and identity, as `sums` gives it.
+        added: of each seed and identity, as `evaluate.sums.sums` gives it.
         seed: of the draws.
 
     Returns:

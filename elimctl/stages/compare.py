@@ -1,7 +1,6 @@
 """From two runs to the differences of their scores."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from elimctl.errors import MissingError
 from elimctl.evaluate.compare import Comparison, compare
@@ -74,11 +73,12 @@ def predicted(
         StoreError: saved predictions are damaged, or do not say what they are of.
     """
     found = run.Run(workspace.run(name))
-    path = found.folder / "eval" / f"{split}.parquet"
+    path = found.predictions(split)
     if path.exists() and _is_current(table := read(path), found):
         require_facts(table, str(path), path=path)
         return table
-    return read(_evaluated(workspace, found.name, split=split, device=device, track=track))
+    evaluated = evaluate_run(workspace, name=found.name, split=split, device=device, track=track)
+    return read(evaluated.predictions)
 
 
 def _require_runs(workspace: Workspace, *names: str) -> None:
@@ -94,10 +94,6 @@ def _require_runs(workspace: Workspace, *names: str) -> None:
 
 def _is_current(table: PredictionTable, found: run.Run) -> bool:
     """Whether predictions are of a run's best checkpoint, on the dataset that it was trained on."""
-    progress = checkpoint.read_progress(found.best if found.best.exists() else found.last)
+    progress = checkpoint.read_progress(found.kept)
     now = {"step": progress.step, "manifest": found.facts().get("manifest")}
     return {key: table.protocol.get(key) for key in now} == now
-
-
-def _evaluated(workspace: Workspace, name: str, *, split: str, device: str | None, track: Track) -> Path:
-    return evaluate_run(workspace, name=name, split=split, device=device, track=track).predictions

@@ -208,9 +208,10 @@ def summarise(
     digest = parquet.digest(folder / parquet.NAME)
     found, files = [], []
     for fold, run in runs.items():
-        Run(workspace.run(run)).require_manifest(digest)
+        opened = Run(workspace.run(run))
+        opened.require_manifest(digest)
         table = predicted(workspace, run, split=SPLIT, device=device)
-        files.append(workspace.runs / run / "eval" / f"{SPLIT}.parquet")
+        files.append(opened.predictions(SPLIT))
         evaluated = evaluate_table(table, options, resampling, split=SPLIT)
         found.append(Fold(fold, run, table.protocol["step"], evaluated))
     out = workspace.new_run(name)

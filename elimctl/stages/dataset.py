@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
+from torch import Tensor
 
 from elimctl.errors import DataError, StoreError
 from elimctl.evaluate.predict import labels
 from elimctl.evaluate.table import grouped
 from elimctl.loader.batches import Samples
+from elimctl.loader.crop import centre
 from elimctl.manifest import parquet, splits
 from elimctl.prepare.build import read_record
 from elimctl.store.images import Reader, open_images
@@ -83,6 +86,23 @@ class Dataset:
             class_names=tuple(classes),
             age=None if np.isnan(ages).all() else ages,
         )
+
+    def pixels(self, rows: np.ndarray, crop_px: int) -> Tensor:
+        """The centres of images, as networks take them.
+
+        Args:
+            rows: (n,) rows of the manifest.
+            crop_px: side of the crops.
+
+        Returns:
+            (n, 3, crop_px, crop_px) uint8, channels last in memory.
+
+        Raises:
+            ConfigError: the images are smaller than the crop.
+            StoreError: an image is missing or damaged.
+        """
+        crops = centre(self.reader.read(rows), crop_px)
+        return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
 
     def _taken(self, column: str, index: np.ndarray) -> np.ndarray:
         """A column of some rows."""

@@ -115,12 +115,11 @@ def run_model(folder: Path, *, device: str = "auto") -> Model:
 
     run = Run(folder)
     config = run.config()
-    checkpoint = run.best if run.best.exists() else run.last  # what `load_model` loads
-    if not checkpoint.exists():
+    if not run.kept.exists():
         raise MissingError(f"run {run.name} has no checkpoint yet", hint="train it with elimctl train")
     return Model(
         run.name,
-        parquet.digest(checkpoint),
+        parquet.digest(run.kept),
         f"centre-{config.model.image_px}-1",
         lambda: _encoder(folder, crop_px=config.model.image_px, device=device),
     )

@@ -1,6 +1,5 @@
 """What figures of a run are drawn from, read when it is first asked for."""
 
-import csv
 import json
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from elimctl.errors import ConfigError, DataError, MissingError, StoreError
+from elimctl.errors import ConfigError, DataError, StoreError
 from elimctl.evaluate import table as tables
 from elimctl.evaluate.groups import GroupScores
 from elimctl.evaluate.identity_intervals import identity_intervals
@@ -27,7 +26,7 @@ from elimctl.stages.figure_matching import Match, chosen_pairs, match, settings
 from elimctl.stages.latents import Watched
 from elimctl.stages.task import trained_task
 from elimctl.store import features as cache
-from elimctl.train import hardware, run
+from elimctl.train import hardware, log, run
 from elimctl.train.config import RunConfig
 from elimctl.workspace import Workspace
 
@@ -86,7 +85,7 @@ class Material:
     @property
     def predictions(self) -> Path:
         """The file of all predictions."""
-        return self.folder / "eval" / f"{self.split}.parquet"
+        return self.run.predictions(self.split)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -117,7 +116,7 @@ class Material:
     @cached_property
     def log(self) -> dict[str, np.ndarray]:
         """Columns of metrics.csv, NaN where a step has no value."""
-        return read_log(self.run.log)
+        return log.read(self.run.log)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -157,7 +156,7 @@ class Material:
         Raises:
             StoreError: what it noted is damaged.
         """
-        path = self.run.folder / "eval" / f"{self.split}.smoothing.json"
+        path = self.predictions.with_suffix(".smoothing.json")
         if not path.exists():
             return None
         try:
@@ -221,11 +220,11 @@ class Material:
             for code in range(len(watched.classes))
         ]
         batch = watched.take(np.sort(np.concatenate(chosen)))
-        images = centre(self.trained_on.reader.read(batch.row), self.config.model.image_px)
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).to(self.device)
+        pixels = self.trained_on.pixels(batch.row, self.config.model.image_px)
         with torch.inference_mode():
             classes = torch.from_numpy(batch.annotated).to(self.device)
-            alpha = self.model.confidence(self.model.encode(pixels), classes)  # type: ignore[operator]
+            z = self.model.encode(pixels.to(self.device))  # type: ignore[operator]
+            alpha = self.model.confidence(z, classes)  # type: ignore[operator]
         return Batch(batch, alpha.cpu().numpy())
 
     def faces(self, dataset: Dataset, rows: Sequence[int] | np.ndarray) -> np.ndarray | None:
@@ -244,25 +243,3 @@ class Material:
                 hint="evaluate the run again, or train a new one",
             )
         return dataset
-
-
-def read_log(path: Path) -> dict[str, np.ndarray]:
-    """Columns of metrics.csv, NaN where a step has no value.
-
-    Raises:
-        MissingError: there is no such file, or no step in it.
-        StoreError: it is damaged.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        rows = []
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
-    if not rows:
-        raise MissingError(f"no step of training in {path}", hint="train the run first")
-    try:
-        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None

@@ -6,9 +6,10 @@ import numpy as np
 
 from elimctl.errors import DataError, MissingError
 from elimctl.evaluate.calibration import calibration as measure
+from elimctl.evaluate.classes import confusion_of
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.groups import clip_errors
-from elimctl.evaluate.sums import METRICS, scores_together
+from elimctl.evaluate.sums import AXES, METRICS, mean_ccc
 from elimctl.figures import pairs
 from elimctl.figures.calibration import Panel, calibration
 from elimctl.figures.clip_timeline import clip_timeline
@@ -29,7 +30,7 @@ from elimctl.stages import latents
 from elimctl.stages.figure_material import Material
 from elimctl.stages.latents import Watched
 
-CCC, MEAN = METRICS.index("ccc"), 2
+CCC, MEAN = METRICS.index("ccc"), AXES.index("mean")
 SHORTEST = 5  # frames of a clip that has a timeline
 ROWS = 8  # samples whose latent distributions are shown
 
@@ -45,7 +46,7 @@ def _error_map(of: Material, look: Look) -> Drawing:
 def _identity_ccc(of: Material, look: Look) -> Drawing:
     scores, ends = of.identity_scores
     ccc = np.where(scores.counts[:, CCC, MEAN], scores.scores[:, CCC, MEAN], np.nan)
-    overall = float(scores_together(of.axes.preds, of.axes.target)[CCC, MEAN])
+    overall = mean_ccc(of.axes.preds, of.axes.target)
     drawn = "clips or stretches of frames"
     return identity_ccc(scores.names, ccc, ends[:, :, CCC, MEAN], overall=overall, drawn=drawn, look=look)
 
@@ -71,10 +72,9 @@ def _calibration(of: Material, look: Look) -> Drawing:
 def _confusion_matrix(of: Material, look: Look) -> Drawing:
     if not of.classes:
         raise DataError("the run learns valence and arousal, not classes")
-    count = len(of.table.classes)
-    codes = of.table.target * count + of.table.preds
-    table = np.bincount(codes.astype(np.int64), minlength=count**2).reshape(count, count)
-    return confusion_matrix(table, of.table.classes, look=look)
+    classes = of.table.classes
+    counted = confusion_of(of.table.target, of.table.preds, classes=len(classes))
+    return confusion_matrix(counted, classes, look=look)
 
 
 def _training_curves(of: Material, look: Look) -> Drawing:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from elimctl.errors import DataError
-from elimctl.evaluate.sums import AXES, METRICS, scores_together
+from elimctl.evaluate.sums import mean_ccc
 from elimctl.figures.identity_sweep import Sweep, identity_sweep
 from elimctl.figures.loss_comparison import Curve, loss_comparison
 from elimctl.figures.style import Drawing, Look
@@ -83,8 +83,7 @@ def _trained_on(material: Material) -> int:
 
 def _ccc(material: Material) -> float:
     """CCC of a run on its split, mean of both axes."""
-    table = material.axes
-    return float(scores_together(table.preds, table.target)[METRICS.index("ccc"), AXES.index("mean")])
+    return mean_ccc(material.axes.preds, material.axes.target)
 
 
 def _sweep(name: str, runs: Sequence[tuple[int, float]]) -> Sweep:

@@ -15,7 +15,6 @@ from torch import nn
 from elimctl.errors import StoreError
 from elimctl.loader import subset
 from elimctl.loader.batches import Samples
-from elimctl.loader.crop import centre
 from elimctl.stages.dataset import Dataset
 from elimctl.stages.task import Task, training_samples
 from elimctl.train.config import RunConfig
@@ -116,8 +115,7 @@ def distributions(
     found = []
     for start in range(0, len(watched), BATCH):
         part = slice(start, start + BATCH)
-        images = centre(dataset.reader.read(watched.row[part]), crop_px)
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+        pixels = dataset.pixels(watched.row[part], crop_px)
         with torch.inference_mode():
             classes = torch.from_numpy(watched.annotated[part]).to(device)
             found.append(model.latent(pixels.to(device), classes).cpu().numpy())  # type: ignore[operator]

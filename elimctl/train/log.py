@@ -5,7 +5,10 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from elimctl import atomic
+from elimctl.errors import MissingError, StoreError
 
 if TYPE_CHECKING:
     from elimctl.train.loop import Report
@@ -56,6 +59,28 @@ def _columns(path: Path, wanted: list[str]) -> list[str]:
     writer.writerows(rows)
     atomic.write_text(path, text.getvalue())
     return columns
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Columns of metrics.csv, NaN where a step has no value.
+
+    Raises:
+        MissingError: there is no such file, or no step in it.
+        StoreError: it is damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        rows = []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
+    if not rows:
+        raise MissingError(f"no step of training in {path}", hint="train the run first")
+    try:
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
 
 
 def rewind(path: Path, step: int) -> None:

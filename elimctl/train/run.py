@@ -47,9 +47,18 @@ class Run:
         return self.folder / "checkpoints" / "best.safetensors"
 
     @property
+    def kept(self) -> Path:
+        """Checkpoint that the run is known by: its best, else its last, which need not be there either."""
+        return self.best if self.best.exists() else self.last
+
+    @property
     def log(self) -> Path:
         """Losses and scores, one row per step that was reported."""
         return self.folder / "metrics.csv"
+
+    def predictions(self, split: str) -> Path:
+        """File of the predictions of a split of the run's own dataset, with the fold that it held out."""
+        return self.folder / "eval" / f"{split}.parquet"
 
     def config(self) -> RunConfig:
         """The resolved recipe of the run."""
@@ -143,7 +152,7 @@ def load_model(run: Run) -> tuple[nn.Module, checkpoint.Progress]:
     config = run.config()
     offline = config.model.model_copy(update={"pretrained": False})  # the checkpoint has all weights
     model = build_model(config.model_copy(update={"model": offline}))
-    progress = checkpoint.load(run.best if run.best.exists() else run.last, model)
+    progress = checkpoint.load(run.kept, model)
     return model.eval(), progress
 
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from elimctl.evaluate.intervals import interval
+from elimctl.evaluate.sums import sums
 from elimctl.metrics.ccc import ccc
 from elimctl.metrics.moments import empty, update
-from elimctl.reproduce.intervals import bootstrap, ccc_of, interval, sums
+from elimctl.reproduce.intervals import bootstrap, ccc_of
 
 
 def scene(seeds, identities, frames, *, noise, rng):
@@ -12,7 +14,7 @@ def scene(seeds, identities, frames, *, noise, rng):
     target = rng.uniform(-1, 1, (len(identity), 2))
     offset = rng.normal(0, noise, (identities, 2))[identity]
     preds = [target + offset + rng.normal(0, 0.1, target.shape) for _ in range(seeds)]
-    return np.stack([sums(one, target, identity, identities=identities) for one in preds]), preds, target
+    return np.stack([sums(one, target, identity, groups=identities) for one in preds]), preds, target
 
 
 def test_ccc_from_sums_is_the_metrics():

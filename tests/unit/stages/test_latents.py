@@ -7,6 +7,7 @@ from torch import nn
 
 from elimctl.errors import StoreError
 from elimctl.stages import latents
+from elimctl.stages.dataset import Dataset
 from elimctl.stages.latents import Watched
 
 CLASSES = ("neutral", "happy", "sad")
@@ -21,11 +22,7 @@ class Stub(nn.Module):
 
 
 class Pictures:
-    """A dataset of even images, row k of brightness k."""
-
-    @property
-    def reader(self):
-        return self
+    """Even images, row k of brightness k."""
 
     def read(self, rows):
         return np.broadcast_to(np.asarray(rows, np.uint8)[:, None, None, None], (len(rows), 4, 4, 3))
@@ -49,7 +46,9 @@ def test_half_of_some_samples_are_flipped_and_classes_take_turns():
 
 def test_what_was_written_is_read_again(tmp_path):
     path, watched = tmp_path / "latents.csv", everything().take(np.array([2, 3]))
-    observe = latents.probe(path, Pictures(), watched, crop_px=2, device=torch.device("cpu"))
+    observe = latents.probe(
+        path, Dataset(tmp_path, None, Pictures()), watched, crop_px=2, device=torch.device("cpu")
+    )
     observe(Stub(), 5)
     observe(Stub(), 10)
     found = latents.read(path)

@@ -1,6 +1,10 @@
 import csv
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
+from elimctl.errors import MissingError, StoreError
 from elimctl.evaluate.classes import ClassScores
 from elimctl.train import log
 from elimctl.train.loop import Report
@@ -53,3 +57,20 @@ def test_rewinding_keeps_the_rows_of_steps_that_are_done(tmp_path):
     assert path.read_text() == ""
     log.append(path, report(1, total=1.0), steps_per_epoch=2)
     assert len(rows(path)) == 1
+
+
+def test_a_log_is_read_with_its_gaps(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,loss_total\n1,0.5\n2,\n")
+    found = log.read(tmp_path / "metrics.csv")
+    np.testing.assert_array_equal(found["loss_total"], [0.5, np.nan])
+    with pytest.raises(MissingError, match="no step of training"):
+        log.read(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "content", [b"step,loss\n1,\xff\n", b"step,loss\n1,\x00\n", b"step\n1,2\n", b'a\n\n"x']
+)
+def test_a_damaged_log_is_named(tmp_path, content):
+    (tmp_path / "metrics.csv").write_bytes(content)
+    with pytest.raises(StoreError, match=r"metrics\.csv is damaged: "):
+        log.read(tmp_path / "metrics.csv")
