@@ -36,6 +36,17 @@ def shortened(text: str, longest: int) -> str:
     return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
 
 
+def decimal(value: float, digits: int, *, sign: str = "") -> str:
+    """A number with so many decimals, a minus sign of the width of a digit, and none before 0.
+
+    Args:
+        value: finite.
+        digits: decimals.
+        sign: `+` for a sign before every number.
+    """
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A number with what it counts, as "1 sample" or "1,200 samples".
 

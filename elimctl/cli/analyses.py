@@ -4,7 +4,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from elimctl.cli import console
-from elimctl.cli.evaluate import ends
+from elimctl.cli.evaluate import ends, within
 from elimctl.words import METRIC_NAMES
 
 if TYPE_CHECKING:
@@ -104,11 +104,11 @@ def _shown(part: "Slice", of_axes: bool) -> list[Any]:
     """The cells of a slice."""
     if not of_axes:
         accuracy, *others = part.scores.values()
-        return [accuracy, ends(*(part.intervals["accuracy"] or (None, None))), *others]
+        return [accuracy, within(part.intervals["accuracy"]), *others]
     valence, arousal, both = (
         None if f"{axis}.ccc" in part.undefined else values["ccc"] for axis, values in part.scores.items()
     )
-    return [both, ends(*(part.intervals["mean"]["ccc"] or (None, None))), valence, arousal]
+    return [both, within(part.intervals["mean"]["ccc"]), valence, arousal]
 
 
 def _gap(gap: "Gap | None", found: "Slices") -> str:
@@ -204,6 +204,6 @@ def _smoothed(found: "Smoothing", axis: str, metric: str) -> tuple[str | float |
     def value(stage: "Stage") -> float | None:
         return None if f"{axis}.{metric}" in stage.undefined else stage.scores[axis][metric]
 
-    between = ends(*(found.difference.intervals[axis][metric] or (None, None)))
+    between = within(found.difference.intervals[axis][metric])
     values = map(value, (found.before, found.after, found.difference))
     return METRIC_NAMES[metric], axis, *values, between

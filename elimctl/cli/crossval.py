@@ -178,6 +178,8 @@ def _train_on_ranks(place: "Workspace", job: "Job", nproc: int, limit_s: float |
 
 def _show(found: "CrossValidation") -> None:
     """Scores fold by fold, pooled, and their mean over the folds; what is not defined is a dash."""
+    from elimctl.stages.crossval import at
+
     of_axes = "mean" in found.over_folds
     names: list[tuple[str, ...]] = [(axis, "ccc") for axis in ("mean", "valence", "arousal")]
     heads = ["CCC", "valence", "arousal"]
@@ -188,12 +190,12 @@ def _show(found: "CrossValidation") -> None:
     rows: list[tuple[Any, ...]] = []
     for title, part in parts:
         undefined = part.values.get("undefined") or ()
-        between = _at(part.values["intervals"], names[0])
-        scores = [None if ".".join(name) in undefined else _at(part.values, name) for name in names]
+        between = at(part.values["intervals"], names[0])
+        scores = [None if ".".join(name) in undefined else at(part.values, name) for name in names]
         identities = part.values["identities"]
-        rows.append((title, identities, scores[0], evaluate.ends(*(between or (None, None))), *scores[1:]))
+        rows.append((title, identities, scores[0], evaluate.within(between), *scores[1:]))
     for key in ("mean", "spread"):
-        first, *others = (_at(found.over_folds, name)[key] for name in names)
+        first, *others = (at(found.over_folds, name)[key] for name in names)
         rows.append((key, None, first, None, *others))
     columns = ("", "identities", heads[0], "95 % interval", *heads[1:])
     console.show_table(columns, rows, title=f"{found.name} on {found.dataset}: {_counted(found)}")
@@ -210,7 +212,9 @@ def _counted(found: "CrossValidation") -> str:
 
 def _remarks(found: "CrossValidation", names: list[tuple[str, ...]]) -> Iterator[str]:
     """What the table cannot say."""
-    left_out = {" ".join(name): _at(found.over_folds, name)["left_out"] for name in names}
+    from elimctl.stages.crossval import at
+
+    left_out = {" ".join(name): at(found.over_folds, name)["left_out"] for name in names}
     lacking = [f"{name} of {counted(count, 'fold')}" for name, count in left_out.items() if count]
     if lacking:
         yield f"not defined, shown as - and not in mean and spread: {', '.join(lacking)}"
@@ -225,10 +229,3 @@ def _remarks(found: "CrossValidation", names: list[tuple[str, ...]]) -> Iterator
         "each run kept the checkpoint that was best on the fold that it held out, and is scored on that very "
         "fold: scores are optimistic"
     )
-
-
-def _at(values: "Values", name: tuple[str, ...]) -> Any:
-    """A value by its nested keys."""
-    for key in name:
-        values = values[key]
-    return values

@@ -1,6 +1,6 @@
 """`elimctl eval`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -166,6 +166,11 @@ def ends(low: float | None, high: float | None) -> str | None:
     return f"{low:.3f} to {high:.3f}"
 
 
+def within(interval: Sequence[float] | None) -> str | None:
+    """The same of an interval as files have it, None where there is none."""
+    return None if interval is None else ends(*interval)
+
+
 def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
     """A row per metric and axis; what is not defined is a dash."""
     columns = ["", "", "score", "95 % interval", "identity", "clip"]
@@ -181,7 +186,7 @@ def _row(scores: "Scores", detail: "Detail", axis: str, metric: str) -> list[str
     """A line of the table: the score, how sure it is, means over groups, and the public code's formula."""
     defined = f"{axis}.{metric}" not in detail.undefined
     row = [METRIC_NAMES[metric], axis, scores.cells[axis][metric] if defined else None]
-    row.append(ends(*(detail.intervals[axis][metric] or (None, None))))
+    row.append(within(detail.intervals[axis][metric]))
     row += [part.means[axis][metric] for part in (detail.per_identity, detail.per_clip)]
     return row if detail.reference is None else [*row, detail.by_reference(axis, metric)]
 
@@ -224,10 +229,7 @@ def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
 def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title: str) -> None:
     """The table of scores, and that of what was taken for what."""
     found = detail.intervals if detail else {}
-    rows = [
-        (METRIC_NAMES[name], value, ends(*(found.get(name) or (None, None))))
-        for name, value in scores.logged.items()
-    ]
+    rows = [(METRIC_NAMES[name], value, within(found.get(name))) for name, value in scores.logged.items()]
     console.show_table((counted(scores.count, "sample"), "score", "95 % interval"), rows, title=title)
     short = [name[:4] for name in scores.classes]  # eight of them fit into 80 columns, without commas
     console.show_table(

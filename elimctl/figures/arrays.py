@@ -3,6 +3,7 @@
 import numpy as np
 
 from elimctl.errors import DataError
+from elimctl.evaluate.studentised import draws
 
 
 def labelled(preds: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +75,7 @@ def resampled_means(values: np.ndarray, group: np.ndarray, *, resamples: int, se
         return None
     sums = np.zeros((len(names), values.shape[1]))
     np.add.at(sums, code, values)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), resamples
-    )
-    return (drawn @ sums) / (drawn @ np.bincount(code))[:, None]
+    counts = np.bincount(code)[:, None]
+    rng = np.random.default_rng(seed)
+    parts = [(drawn @ sums) / (drawn @ counts) for drawn in draws(len(names), resamples, rng)]
+    return np.concatenate(parts)

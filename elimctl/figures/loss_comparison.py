@@ -10,9 +10,7 @@ import numpy as np
 
 from elimctl.errors import DataError
 from elimctl.figures.style import LIGHT, LINES, Drawing, Look, figure, legend, plain, styled, whole_numbers
-from elimctl.figures.training_curves import moving_average
-
-WINDOW = 50  # part of a run that is averaged over: one in so many
+from elimctl.figures.training_curves import WINDOW, moving_average
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 
 from elimctl.figures.style import Look
-from elimctl.words import counted
+from elimctl.words import counted, decimal
 
 REACH = 1.5  # largest absolute value that is shown: one wild prediction would leave no room for the others
 EDGE = 1.06  # where the plane ends unless something is beyond
@@ -68,4 +68,4 @@ def outside(preds: np.ndarray, edge: float) -> str:
 
 def signed(value: float) -> str:
     """A value with two decimals and a sign of the width of a digit."""
-    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")  # + 0.0: no "-0.00"
+    return decimal(value, 2, sign="+")

@@ -7,14 +7,14 @@ from xml.sax.saxutils import escape
 from matplotlib import style
 
 from elimctl import atomic
-from elimctl.figures.style import LIGHT, Drawing, Look, settings
+from elimctl.figures.style import DPI, LIGHT, Drawing, Look, settings
 from elimctl.words import printable
 
 FORMATS = ("png", "svg")
 MAKER = "elimctl"  # matplotlib would note its version, and change all files with it
 
 
-def rendered(drawing: Drawing, form: str, *, command: str = "", look: Look = LIGHT) -> bytes:
+def rendered(drawing: Drawing, form: str, *, command: str = "", look: Look = LIGHT, dpi: int = DPI) -> bytes:
     """A figure as the bytes of a file.
 
     Args:
@@ -22,6 +22,7 @@ def rendered(drawing: Drawing, form: str, *, command: str = "", look: Look = LIG
         form: `png` or `svg`.
         command: that makes it again, noted in the file.
         look: that it was drawn with.
+        dpi: dots per inch of a PNG.
 
     Returns:
         The same for the same figure and versions of matplotlib; with title and description.
@@ -33,7 +34,7 @@ def rendered(drawing: Drawing, form: str, *, command: str = "", look: Look = LIG
         metadata = {**noted, "Creator": MAKER, "Source": command or None, "Date": None}
     content = BytesIO()
     with style.context(["default", settings(look)]):
-        drawing.figure.savefig(content, format=form, metadata=metadata)
+        drawing.figure.savefig(content, format=form, metadata=metadata, dpi=dpi)
     return _described(content.getvalue(), drawing.alt) if form == "svg" else content.getvalue()
 
 

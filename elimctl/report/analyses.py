@@ -8,10 +8,22 @@ from typing import Any
 from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.evaluate.binning import UNKNOWN
+from elimctl.evaluate.classes import RATES
 from elimctl.evaluate.sums import AXES
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
-from elimctl.report.tables import Cell, Column, Table, count, interval, number, score, signed
+from elimctl.report.tables import (
+    NOT_DEFINED,
+    Cell,
+    Column,
+    Table,
+    count,
+    interval,
+    number,
+    score,
+    signed,
+    signed_interval,
+)
 from elimctl.words import METRIC_NAMES
 
 # The analyses that `elimctl eval` keeps, by the option that makes them.
@@ -119,8 +131,7 @@ def _slices(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
                 for subject, slices in sliced
                 for part in slices["slices"]
             ]
-            scored = ("accuracy", "balanced_accuracy", "macro_f1")
-            titles = [METRIC_NAMES[name] for name in scored] if of_classes else ["CCC", "valence", "arousal"]
+            titles = [METRIC_NAMES[rate] for rate in RATES] if of_classes else ["CCC", "valence", "arousal"]
             yield Table(
                 f"{'class-' if of_classes else ''}slices-{column}",
                 f"Scores by {column}",
@@ -139,7 +150,7 @@ def _slices(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
 def _cccs(part: Values) -> list[Cell]:
     order = ("mean", "valence", "arousal")
     return [
-        score(None, note="not defined")
+        NOT_DEFINED
         if f"{axis}.ccc" in part["undefined"]
         else score(part["scores"][axis]["ccc"], note=interval(part["intervals"][axis]["ccc"]))
         for axis in order
@@ -160,8 +171,10 @@ def _gap(subject: Subject, slices: Values, subjects: Sequence[Subject]) -> str:
         return f"{start}No gap: no sample has a value."
     if gap is None:
         return f"{start}No gap: fewer than two slices have enough samples and labels that vary."
-    ends = f"{number(gap['low'])} to {number(gap['high'])}" if gap["low"] is not None else ""
-    sure = f"95 % interval {ends}, which allows for the choice among all" if ends else "no interval"
+    sure = "no interval"
+    if gap["low"] is not None:
+        ends = interval([gap["low"], gap["high"]])
+        sure = f"95 % interval {ends}, which allows for the choice among all"
     return (
         f"{start}Widest gap of {name}: {number(gap['gap'])} ({sure}), lowest in "
         f"{_quoted(gap['smallest'])}, highest in {_quoted(gap['largest'])}, among "
@@ -262,20 +275,16 @@ def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
 def _scored(stage: Values, axis: str, metric: str) -> Cell:
     """A score before or after smoothing, a dash where it is not defined."""
     if f"{axis}.{metric}" in stage.get("undefined", ()):
-        return score(None, note="not defined")
+        return NOT_DEFINED
     return score(stage["scores"][axis][metric])
 
 
 def _changed(change: Values, axis: str, metric: str) -> Cell:
     """A difference that smoothing makes, likewise."""
     if f"{axis}.{metric}" in change.get("undefined", ()):
-        return score(None, note="not defined")
+        return NOT_DEFINED
     value = change["scores"][axis][metric]
-    return Cell(signed(value), value, _signed_ends(change["intervals"][axis][metric]))
-
-
-def _signed_ends(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"
+    return Cell(signed(value), value, signed_interval(change["intervals"][axis][metric]))
 
 
 TABLES = {

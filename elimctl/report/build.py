@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from elimctl.errors import ConfigError
 from elimctl.evaluate.compare import Comparison
 from elimctl.evaluate.detail import Resampling
 from elimctl.report import (
@@ -23,8 +22,7 @@ from elimctl.report.page import Page
 from elimctl.report.subject import Subject, gather
 from elimctl.stages import features
 from elimctl.stages.evaluate import Track
-from elimctl.stages.figures import NAMES
-from elimctl.stages.figures_of_run import OF_RUN
+from elimctl.stages.figures import require_known
 from elimctl.workspace import Workspace
 
 
@@ -60,7 +58,7 @@ def build(
         ConfigError: there is no such figure, or it takes several runs.
     """
     chosen: Sequence[str | None] = list(dict.fromkeys(names)) or [None]
-    _require_known(only, runs=len(chosen))
+    require_known(only, runs=len(chosen))
     resampling = resampling or Resampling()
     subjects = [
         gather(
@@ -129,14 +127,3 @@ def _faces(subjects: Sequence[Subject]) -> dict[tuple[str, int], str]:
     ]
     shown = plane.faced_rows(subjects)
     return pictures.faces([*pictures.members(subjects, worst), *pictures.members(subjects, shown)])
-
-
-def _require_known(only: Sequence[str], *, runs: int) -> None:
-    """Refuse names that are no figure's, and figures of several runs alone where there is one."""
-    for name in only:
-        if name not in NAMES:
-            raise ConfigError(
-                f"no figure {name!r}; there are: {', '.join(NAMES)}", hint="choose one of these with --only"
-            )
-    if runs == 1 and only and not any(name in OF_RUN for name in only):
-        raise ConfigError(f"{', '.join(only)}: drawn of several runs together", hint="name these runs")

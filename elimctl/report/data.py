@@ -9,7 +9,6 @@ from typing import Any
 from elimctl.config import Values
 from elimctl.datasets import card as cards
 from elimctl.errors import ElimctlError
-from elimctl.prepare.build import read_record
 from elimctl.prepare.describe import describe
 from elimctl.report.subject import Subject, dataset_problem
 from elimctl.report.tables import Cell, Column, Table, count, number
@@ -72,13 +71,13 @@ def card_names(subjects: Sequence[Subject]) -> dict[str, str]:
     """For each prepared dataset with a card the name that its authors gave it."""
     found = {}
     for subject in subjects:
-        if (card := _card(_record(subject))) is not None:
+        if (card := _card(subject.prepared())) is not None:
             found[subject.dataset] = card.name
     return found
 
 
 def _part(place: int, subject: Subject) -> DataPart:
-    record = _record(subject)
+    record = subject.prepared()
     card = _card(record)
     part = DataPart(subject.dataset)
     if card is not None:
@@ -117,14 +116,6 @@ def _missing(card: cards.Card, totals: object) -> Iterator[str]:
     if isinstance(totals, dict):
         counts = {name: value for name, value in totals.items() if isinstance(value, int)}
         yield from (entry.sentence for entry in cards.compare(card, counts) if entry.missing)
-
-
-def _record(subject: Subject) -> Values:
-    """What prepare.json of a run's dataset says; nothing where there is none."""
-    try:
-        return read_record(subject.material.workspace.dataset(subject.dataset))
-    except ElimctlError:
-        return {}
 
 
 def _card(record: Values) -> cards.Card | None:

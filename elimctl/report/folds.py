@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.evaluate.classes import RATES
 from elimctl.report.subject import Subject
-from elimctl.report.tables import SHOWN, Cell, Column, Table, count, interval, score
+from elimctl.report.tables import NOT_DEFINED, SHOWN, Cell, Column, Table, count, interval, score
 from elimctl.stages import crossval
 from elimctl.stages.pooled import Pooled
 from elimctl.words import METRIC_NAMES
@@ -56,7 +55,7 @@ def over(pooled: Pooled, *place: str) -> tuple[float | None, float | None]:
         StoreError: its crossval.json is damaged.
     """
     with _reading(pooled):
-        found = _at(pooled.record["over_folds"], place)
+        found = crossval.at(pooled.record["over_folds"], place)
         return found["mean"], found["spread"]
 
 
@@ -65,9 +64,9 @@ def _folds(record: Values, keys: Sequence[tuple[str, ...]]) -> Iterator[list[Cel
         undefined = set(fold.get("undefined") or ())
         heads = [Cell(f"fold {fold['fold']}"), Cell(fold["run"]), count(fold["count"])]
         cells = [
-            score(None, note="not defined")
+            NOT_DEFINED
             if ".".join(key) in undefined
-            else score(_at(fold, key), note=interval(_at(fold["intervals"], key)))
+            else score(crossval.at(fold, key), note=interval(crossval.at(fold["intervals"], key)))
             for key in keys
         ]
         yield [*heads, count(fold["identities"]), *cells]
@@ -75,15 +74,8 @@ def _folds(record: Values, keys: Sequence[tuple[str, ...]]) -> Iterator[list[Cel
 
 def _over(record: Values, keys: Sequence[tuple[str, ...]]) -> Iterator[list[Cell]]:
     for title, which in (("mean of the folds", "mean"), ("their standard deviation", "spread")):
-        cells = [score(_at(record["over_folds"], key)[which]) for key in keys]
+        cells = [score(crossval.at(record["over_folds"], key)[which]) for key in keys]
         yield [Cell(title), Cell(""), Cell(""), Cell(""), *cells]
-
-
-def _at(values: Values, place: Sequence[str]) -> Any:
-    """A value by its nested keys, None where one of them has none."""
-    for key in place:
-        values = values[key]
-    return values
 
 
 @contextmanager

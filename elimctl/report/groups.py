@@ -5,9 +5,10 @@ from itertools import groupby
 
 import numpy as np
 
-from elimctl.evaluate.groups import clip_errors, group_scores
+from elimctl.evaluate.groups import GroupScores, clip_errors, group_scores
 from elimctl.evaluate.sums import METRICS
 from elimctl.evaluate.table import Groups
+from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import MISSING, Cell, Column, Table, count, number, score
 
@@ -43,14 +44,15 @@ def identity_tables(subjects: Sequence[Subject]) -> Iterator[Table]:
     for place, alike in enumerate(_alike(subjects)):
         first, of = alike[0], alike[0].table.identities
         named = len(alike) > 1
-        errors = np.mean([_error(subject, subject.table.identities) for subject in alike], axis=0)
+        alone = [_alone(subject, subject.table.identities) for subject in alike]
+        errors = np.mean([_error(*pair) for pair in zip(alike, alone, strict=True)], axis=0)
         order = np.lexsort((np.arange(len(errors)), -errors))[:LONGEST]
         clips = np.bincount(_owner(first), minlength=len(of))
         samples = np.bincount(of.code, minlength=len(of))
         scored = [
             (f"{title}, {subject.name}" if named else title, values)
-            for subject in alike
-            for title, values in _scored(subject, subject.table.identities, brief=named)
+            for subject, own in zip(alike, alone, strict=True)
+            for title, values in _scored(subject, subject.table.identities, own, brief=named)
         ]
         rows = [
             [
@@ -105,14 +107,13 @@ def clip_table(subjects: Sequence[Subject], faces: dict[tuple[str, int], str]) -
         subjects: the runs.
         faces: data URIs by dataset and row of the manifest; those that there are, are shown.
     """
-    named, most = len(subjects) > 1, worst_per_run(subjects)
     titles = list(dict.fromkeys(title for subject in subjects for title in _titles(subject)))
     of_classes = [subject for subject in subjects if subject.learns_classes]
-    rows = [row for subject in subjects for row in _clip_rows(subject, most, titles, faces, named=named)]
+    rows = [row for subject in subjects for row in _clip_rows(subject, subjects, titles, faces)]
     guessed = GUESSED if of_classes else ()
-    heads = [
+    columns = [
         Column("clip", numeric=False),
-        *([Column("run", numeric=False)] if named else []),
+        *heads(subjects),
         Column("identity", numeric=False),
         Column("samples"),
         Column("worst frame"),
@@ -123,27 +124,23 @@ def clip_table(subjects: Sequence[Subject], faces: dict[tuple[str, int], str]) -
         notes.append(WRONG)
     if not rows:
         notes = ["No sample is predicted wrongly."]
-    return Table("clips", "Clips with the largest errors", [*heads, *map(Column, titles)], rows, notes)
+    return Table("clips", "Clips with the largest errors", [*columns, *map(Column, titles)], rows, notes)
 
 
 def _clip_rows(
-    subject: Subject,
-    most: int,
-    titles: Sequence[str],
-    faces: dict[tuple[str, int], str],
-    *,
-    named: bool,
+    subject: Subject, subjects: Sequence[Subject], titles: Sequence[str], faces: dict[tuple[str, int], str]
 ) -> Iterator[list[Cell]]:
     """A row for each of the worst clips of a run."""
-    table, scored = subject.table, dict(_scored(subject, subject.table.clips, brief=False))
+    table, of = subject.table, subject.table.clips
+    scored = dict(_scored(subject, of, _alone(subject, of), brief=False))
     if not subject.learns_classes:
         scored[DISTANCE] = np.sqrt(clip_errors(table))
     guesses = any(title not in (*AXIS_SCORES, DISTANCE) for title in titles)
-    for code, members in worst_clips(subject, most):
+    for code, members in worst_clips(subject, worst_per_run(subjects)):
         worst = int(members[0])
         yield [
             Cell(table.clips.names[code], image=faces.get((subject.dataset, int(table.row[worst])), "")),
-            *([Cell(subject.name)] if named else []),
+            *names(subject, subjects),
             Cell(table.identities.names[table.identities.code[worst]]),
             count(len(members)),
             count(int(table.frame[worst])),
@@ -178,6 +175,12 @@ def _wrong(subject: Subject) -> np.ndarray:
     return (subject.table.preds != subject.table.target).astype(np.float64)
 
 
+def _wrong_of(subject: Subject, of: Groups) -> tuple[np.ndarray, np.ndarray]:
+    """Number of such samples in each group, and their share, both (g,)."""
+    wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
+    return wrong, wrong / np.bincount(of.code, minlength=len(of))
+
+
 def _probability(subject: Subject) -> np.ndarray:
     """Probability of the predicted class of each sample, (n,)."""
     return subject.table.columns["probability"].to_numpy().astype(np.float64)
@@ -188,10 +191,9 @@ def _clip_keys(subject: Subject) -> list[np.ndarray]:
     if not subject.learns_classes:
         return [clip_errors(subject.table)]
     of = subject.table.clips
-    wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
     surest = np.zeros(len(of))
     np.maximum.at(surest, of.code, sample_errors(subject))
-    return [wrong, wrong / np.bincount(of.code, minlength=len(of)), surest]
+    return [*_wrong_of(subject, of), surest]
 
 
 def _alike(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
@@ -202,12 +204,17 @@ def _alike(subjects: Sequence[Subject]) -> Iterator[list[Subject]]:
         yield list(group)
 
 
-def _error(subject: Subject, of: Groups) -> np.ndarray:
+def _alone(subject: Subject, of: Groups) -> GroupScores | None:
+    """Scores of each group alone; classes have none."""
+    return None if subject.learns_classes else group_scores(subject.table.preds, subject.table.target, of)
+
+
+def _error(subject: Subject, alone: GroupScores | None) -> np.ndarray:
     """Mean RMSE of both axes of each identity; of classes the number of wrong predictions and their share."""
-    if subject.learns_classes:
-        wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
-        return wrong + wrong / np.bincount(of.code, minlength=len(of)) / 2
-    return group_scores(subject.table.preds, subject.table.target, of).scores[:, RMSE, MEAN]
+    if alone is None:
+        wrong, share = _wrong_of(subject, subject.table.identities)
+        return wrong + share / 2
+    return alone.scores[:, RMSE, MEAN]
 
 
 def _cells(scored: Sequence[tuple[str, np.ndarray | None]], code: int) -> list[Cell]:
@@ -222,13 +229,11 @@ def _titles(subject: Subject) -> list[str]:
     return ["accuracy"] if subject.learns_classes else [DISTANCE, *AXIS_SCORES]
 
 
-def _scored(subject: Subject, of: Groups, *, brief: bool) -> list[Scored]:
+def _scored(subject: Subject, of: Groups, alone: GroupScores | None, *, brief: bool) -> list[Scored]:
     """The columns of scores of each group."""
-    if subject.learns_classes:
-        wrong = np.bincount(of.code, _wrong(subject), minlength=len(of))
-        return [("accuracy", 1 - wrong / np.bincount(of.code, minlength=len(of)))]
-    found = group_scores(subject.table.preds, subject.table.target, of)
-    values = np.where(found.counts, found.scores, np.nan)
+    if alone is None:
+        return [("accuracy", 1 - _wrong_of(subject, of)[1])]
+    values = np.where(alone.counts, alone.scores, np.nan)
     shown = {title: AXIS_SCORES[title] for title in (BRIEF if brief else AXIS_SCORES)}
     return [(title, values[:, metric, axis]) for title, (metric, axis) in shown.items()]
 

@@ -7,11 +7,11 @@ from functools import partial
 from io import BytesIO
 
 import numpy as np
-from matplotlib import style
 from PIL import Image
 
 from elimctl.errors import ElimctlError
-from elimctl.figures.style import DARK, DPI, LIGHT, Drawing, Look, settings
+from elimctl.figures.save import rendered
+from elimctl.figures.style import DARK, DPI, LIGHT, Drawing, Look
 from elimctl.report.subject import Subject
 from elimctl.stages.figures_of_run import OF_RUN
 from elimctl.stages.figures_of_runs import OF_RUNS
@@ -180,10 +180,8 @@ def _picture(run: str, name: str, draw: Callable[[Look], Drawing], runs: int) ->
 
 def _png(drawing: Drawing, look: Look, dpi: int, colours: int) -> bytes:
     """A PNG with a palette: a third of one without, and less than an SVG whose text is paths."""
-    content, small = BytesIO(), BytesIO()
-    with style.context(["default", settings(look)]):
-        drawing.figure.savefig(content, format="png", dpi=dpi)
-    image = Image.open(content).convert("RGB")
+    small = BytesIO()
+    image = Image.open(BytesIO(rendered(drawing, "png", look=look, dpi=dpi))).convert("RGB")
     image.quantize(colours, dither=Image.Dither.NONE).save(small, format="png", optimize=True)
     return small.getvalue()
 

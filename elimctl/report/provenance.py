@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from elimctl.config import Values
-from elimctl.errors import ElimctlError
 from elimctl.manifest import parquet
-from elimctl.prepare.build import read_record
 from elimctl.report.subject import Subject
 from elimctl.report.tables import MISSING, Cell, Column, Table
 
@@ -75,7 +73,7 @@ def _facts(subject: Subject) -> Iterator[tuple[str, str]]:
         yield f"version of {package}", str(version)
     yield "SHA-256 of the manifest trained on", str(facts.get("manifest", MISSING))
     yield "SHA-256 of the manifest scored", str(protocol.get("manifest", MISSING))
-    yield "SHA-256 of raw files and settings", str(_inputs(subject) or MISSING)
+    yield "SHA-256 of raw files and settings", str(subject.prepared().get("inputs") or MISSING)
     yield "SHA-256 of the predictions", _digest(subject.material.predictions)
     for which, run in runs.items():
         of = f", {which}" if which else ""
@@ -100,15 +98,6 @@ def _shared(facts: Sequence[Values]) -> Values:
 
 def _digest(file: Path) -> str:
     return parquet.digest(file) if file.exists() else MISSING
-
-
-def _inputs(subject: Subject) -> Any:
-    """Digest of the files that the dataset was prepared from."""
-    try:
-        folder: Path = subject.material.workspace.dataset(subject.dataset)
-        return read_record(folder).get("inputs")
-    except ElimctlError:
-        return None
 
 
 def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

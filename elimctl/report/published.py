@@ -105,9 +105,8 @@ def _own(subject: Subject, metric: str, axis: str) -> Cell:
     if subject.learns_classes:
         value, ends = subject.scores[""]["accuracy"], subject.class_detail().intervals["accuracy"]
         percent = None if ends is None else [100 * end for end in ends]
-        note = "" if percent is None else f"{number(percent[0], digits=2)} to {number(percent[1], digits=2)}"
         shown = None if value is None else 100 * value
-        return Cell(number(shown, digits=2), shown, note, "own")
+        return Cell(number(shown, digits=2), shown, interval(percent, digits=2), "own")
     name, key = AXES[axis], metric.lower()
     value = subject.scores[name][key]
     return Cell(number(value), value, interval(subject.axis_detail().intervals[name][key]), "own")

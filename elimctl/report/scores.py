@@ -11,7 +11,17 @@ from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.sums import AXES
 from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject
-from elimctl.report.tables import SHOWN, Cell, Column, Table, interval, score, signed
+from elimctl.report.tables import (
+    NOT_DEFINED,
+    SHOWN,
+    Cell,
+    Column,
+    Table,
+    interval,
+    score,
+    signed,
+    signed_interval,
+)
 from elimctl.words import METRIC_NAMES
 
 
@@ -175,10 +185,10 @@ def _by_chance(count: int) -> str:
 
 def _difference(change: Change) -> Cell:
     if change.undefined:
-        return score(None, note="not defined")
+        return NOT_DEFINED
     if change.low is None or change.high is None:
         return Cell(signed(change.difference), change.difference)
-    ends = f"{signed(change.low)} to {signed(change.high)}"
+    ends = signed_interval([change.low, change.high])
     if not change.real:
         return Cell(signed(change.difference), change.difference, ends)
     word, tone = ("better", "good") if change.better else ("worse", "bad")

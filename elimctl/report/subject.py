@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elimctl.config import Values
 from elimctl.errors import ElimctlError
 from elimctl.evaluate.classes import RATES, confusion_of, marginals, rates
 from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
@@ -12,6 +13,7 @@ from elimctl.evaluate.score import MetricOptions
 from elimctl.evaluate.sums import AXES, METRICS, scores_together
 from elimctl.evaluate.table import PredictionTable
 from elimctl.figures.plane import REACH
+from elimctl.prepare.build import read_record
 from elimctl.stages import features
 from elimctl.stages.compare import predicted
 from elimctl.stages.evaluate import Track
@@ -83,6 +85,13 @@ class Subject:
         """What must be equal for two runs to be compared sample by sample."""
         noted = (self.table.protocol.get(key) for key in ("dataset", "manifest", "split", "fold"))
         return (*noted, self.table.classes, len(self.table), self.table.identities.names)
+
+    def prepared(self) -> Values:
+        """What prepare.json of the dataset that was scored says; nothing where there is none."""
+        try:
+            return read_record(self.material.workspace.dataset(self.dataset))
+        except ElimctlError:
+            return {}
 
     def told(self, error: ElimctlError) -> str:
         """What an error says, with paths from the workspace on: pages are passed on."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from elimctl.evaluate.compare import Change, Comparison
 from elimctl.report.subject import Subject
-from elimctl.report.tables import interval, number, signed
+from elimctl.report.tables import interval, number, signed, signed_interval
 from elimctl.words import counted
 
 MAIN = {True: ("", "accuracy"), False: ("mean", "ccc")}  # axis and metric that runs are ranked by
@@ -54,7 +54,7 @@ def _lead(ranked: Sequence[Subject], paired: Sequence[Comparison]) -> str:
     between = f"{other.name} less {first} is {signed(change.difference)}"
     if change.low is None or change.high is None:
         return f"{between}, and how sure that is cannot be said"
-    ends = f"95 % interval {signed(change.low)} to {signed(change.high)}"
+    ends = f"95 % interval {signed_interval([change.low, change.high])}"
     return f"{between} ({ends}), {'a real difference' if change.real else 'which may be chance'}"
 
 

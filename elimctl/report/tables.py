@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from elimctl.words import decimal
+
 MISSING = "\N{EN DASH}"
 SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics of valence and arousal, in the order of the columns
 
@@ -64,25 +66,30 @@ class Table:
 
 def number(value: float | None, *, digits: int = 3) -> str:
     """A score as text, with a minus sign of the width of a digit; a dash for none."""
-    if value is None:
-        return MISSING
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")  # + 0.0: no "-0.000"
+    return MISSING if value is None else decimal(value, digits)
 
 
 def signed(value: float) -> str:
     """A difference as text."""
-    text = f"{round(value, 3) + 0.0:+.3f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return decimal(value, 3, sign="+")
 
 
-def interval(ends: Sequence[float] | None) -> str:
+def interval(ends: Sequence[float] | None, *, digits: int = 3) -> str:
     """An interval as text, empty for none."""
-    return "" if ends is None else f"{number(ends[0])} to {number(ends[1])}"
+    return "" if ends is None else " to ".join(number(end, digits=digits) for end in ends)
+
+
+def signed_interval(ends: Sequence[float] | None) -> str:
+    """The interval of a difference as text, empty for none."""
+    return "" if ends is None else " to ".join(map(signed, ends))
 
 
 def score(value: float | None, *, note: str = "", tone: str = "") -> Cell:
     """A cell with a score."""
     return Cell(number(value), value, note, tone)
+
+
+NOT_DEFINED = score(None, note="not defined")
 
 
 def count(value: int) -> Cell:

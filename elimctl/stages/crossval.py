@@ -232,6 +232,18 @@ def summarise(
     return made
 
 
+def at(values: Values, place: Sequence[str]) -> Any:
+    """A score of a cross-validation or of a fold, by axis and metric, or by its rate.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found: Any = values
+    for key in place:
+        found = found[key]
+    return found
+
+
 def require_place(workspace: Workspace, name: str, wanted: Sequence[int]) -> None:
     """Refuse a name under which something else would be lost or mixed.
 

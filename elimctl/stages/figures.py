@@ -98,7 +98,7 @@ def draw_runs(
         DataError: pairs of a run that learns classes.
         MissingError: there is no such run.
     """
-    _require_known(only, runs=max(len(names), 1))
+    require_known(only, runs=max(len(names), 1))
     wanted: Sequence[str | None] = names or [None]
     chosen = [
         open_material(workspace, name, split, faces=faces, device=device, track=track) for name in wanted
@@ -168,7 +168,16 @@ def _write_index(folder: Folder) -> None:
     atomic.write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
-def _require_known(only: Sequence[str], *, runs: int) -> None:
+def require_known(only: Sequence[str], *, runs: int) -> None:
+    """Refuse names that are no figure's, and figures of several runs alone where there is one.
+
+    Args:
+        only: names of the figures that are wanted; none for all.
+        runs: number of runs.
+
+    Raises:
+        ConfigError: there is no such figure, or it takes several runs.
+    """
     for name in only:
         if name not in NAMES:
             raise ConfigError(

@@ -54,6 +54,23 @@ def workspace(_prepared, tmp_path):
     return folder
 
 
+@pytest.fixture
+def refused(call, capsys):
+    """Call a command that must be refused; returns its error and its hint, a line each."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        assert call(*arguments) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        error, hint = [line for line in err.splitlines() if line][-2:]
+        assert error.startswith("error: ")
+        assert hint.startswith("hint: ")
+        return f"{error}\n{hint}"
+
+    return run
+
+
 NASTY = "<script>alert(1)</script>"  # the name of an actor, on the way to a page
 FIGURES = ("--only", "va_plane", "--only", "training_curves")
 

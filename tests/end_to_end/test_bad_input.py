@@ -10,23 +10,6 @@ from elimctl.manifest import parquet
 from .conftest import TINY
 
 
-@pytest.fixture
-def refused(call, capsys):
-    """Call a command that must be refused; returns the message."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        assert call(*arguments) == 1
-        out, err = capsys.readouterr()
-        lines = [line for line in err.splitlines() if line]
-        assert out == ""
-        assert lines[-2].startswith("error: ")
-        assert lines[-1].startswith("hint: ")
-        return "\n".join(lines[-2:])
-
-    return run
-
-
 def test_a_folder_that_is_no_afew_va(refused, tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes(b"")

@@ -28,23 +28,6 @@ QUICK = ["--detector", "annotation", "--size", "32", "--workers", "1"]
 
 
 @pytest.fixture
-def refused(call, capsys):
-    """Call a command that must be refused; returns its error and hint."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        assert call(*arguments) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        error, hint = err.splitlines()[-2:]
-        assert error.startswith("error: ")
-        assert hint.startswith("hint: ")
-        return f"{error}\n{hint}"
-
-    return run
-
-
-@pytest.fixture
 def copied(raw, tmp_path):
     """The raw dataset, to be spoiled."""
     return Path(shutil.copytree(raw, tmp_path / "raw"))
