@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 from elimctl.evaluate.studentised import LEVEL, RESAMPLES, Slopes, Values, studentised
 from elimctl.evaluate.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of
@@ -84,8 +84,15 @@ def interval(estimate: float, resampled: Float[np.ndarray, " r"]) -> Interval:
     return Interval(float(estimate), float(low), float(high))
 
 
-def weighted(drawn: np.ndarray, sums: Float64[np.ndarray, "g ..."]) -> np.ndarray:
-    """Totals of drawn groups, one per resample."""
+def weighted(
+    drawn: Int64[np.ndarray, "c g"], sums: Float64[np.ndarray, "g ..."]
+) -> Float64[np.ndarray, "c ..."]:
+    """Totals of drawn groups, one per resample.
+
+    Args:
+        drawn: how often each group was drawn, as `studentised.draws` gives it.
+        sums: of each group.
+    """
     flat = drawn.astype(np.float64) @ sums.reshape(len(sums), -1)
     return flat.reshape(len(drawn), *sums.shape[1:])
 

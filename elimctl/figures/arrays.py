@@ -9,6 +9,10 @@ from elimctl.evaluate.studentised import draws
 def labelled(preds: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Predictions and labels as float64, both (n, 2).
 
+    Args:
+        preds: (n, 2) any numbers.
+        target: (n, 2) likewise.
+
     Raises:
         DataError: there is none, or one of them is not finite.
     """
@@ -52,7 +56,7 @@ def finite(values: np.ndarray, what: str) -> np.ndarray:
 
 
 def thinned(count: int, most: int, *, seed: int = 0) -> np.ndarray:
-    """Numbers of at most `most` of `count` samples, ascending, chosen by the seed."""
+    """Numbers (k,) of k = min(count, most) of `count` samples, ascending, chosen by the seed."""
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))

@@ -34,7 +34,7 @@ def face(axes: Axes, image: np.ndarray | None, centre: tuple[float, float], *, l
 
 
 def depth(images: np.ndarray | None) -> float:
-    """How far a row of faces reaches across, in places."""
+    """How far a row of faces (n, S, S, 3) reaches across, in places; None where they are not shown."""
     return 1.0 if images is None else LABELLED
 
 

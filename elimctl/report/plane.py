@@ -120,7 +120,7 @@ def faced_rows(subjects: Sequence[Subject]) -> list[np.ndarray]:
 
 
 def shown_rows(subject: Subject, runs: int) -> np.ndarray:
-    """Numbers of the samples that a plane shows, the same for runs scored on the same samples."""
+    """Numbers (k,) of the samples that a plane shows, the same for runs scored on the same samples."""
     return thinned(len(subject.table), POINTS // runs)
 
 
