@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +19,7 @@ from elimctl.errors import ConfigError
 
 # What a file defines at top level to be a plug-in of its room; `{file}` is the file's own name.
 CONTRACTS: dict[str, tuple[str, ...]] = {
-    "datasets": ("Options", "ImitateOptions", "read", "imitate"),
+    "datasets": ("Options", "read"),
     "faces": ("build",),
     "backbones": ("build",),
     "methods": ("Config", "SAMPLER", "build"),
@@ -73,6 +74,26 @@ def find(room: str, name: str) -> ModuleType:
             f"{WORDS[room]} {name!r}, but {stem} takes nothing after a slash", hint=f"write {stem!r}"
         )
     return plugin
+
+
+def file(room: str, name: str) -> Path | None:
+    """The Python file of a plug-in; the plug-in itself is not imported.
+
+    Args:
+        room: a key of `CONTRACTS`.
+        name: as `names` gives it.
+
+    Returns:
+        The file; None if there is no such plug-in, or its package cannot be imported.
+    """
+    if (point := _third_party(room).get(_written(name))) is None:
+        own = _folder(room) / f"{name.replace('-', '_')}.py"
+        return own if own.is_file() else None
+    try:
+        spec = find_spec(point.module)
+    except ImportError:
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 def _load(room: str, name: str) -> ModuleType:

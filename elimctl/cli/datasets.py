@@ -8,7 +8,7 @@ import typer
 from typer import Argument
 
 from elimctl.cli import console, options
-from elimctl.errors import MissingError
+from elimctl.errors import ConfigError, MissingError
 
 if TYPE_CHECKING:
     from elimctl.datasets.card import Card
@@ -25,17 +25,17 @@ def datasets(
     if name is not None:
         _show(name, as_json=as_json)
         return
-    cards = dict(_cards())
+    cards = list(_cards())
     if as_json:
-        console.show_json([_values(name, card) for name, card in cards.items()])
+        console.show_json([_values(name, card) for name, card in cards])
         return
     columns = ("dataset", "what it is, what it labels, and where to ask for it")
-    console.show_table(columns, [(name, _summary(card)) for name, card in cards.items()], title="Datasets")
+    console.show_table(columns, [(name, _summary(card)) for name, card in cards], title="Datasets")
     console.say("the whole card of one: elimctl datasets NAME")
 
 
-def _cards() -> "Iterator[tuple[str, Card | None]]":
-    """Every dataset with its card; one of another package may have none."""
+def _cards() -> "Iterator[tuple[str, Card | str]]":
+    """Every dataset with its card, or with the reason why there is none to show."""
     from elimctl import plugins
     from elimctl.datasets import card
 
@@ -43,25 +43,30 @@ def _cards() -> "Iterator[tuple[str, Card | None]]":
         try:
             yield name, card.read(name)
         except MissingError:
-            yield name, None
+            yield name, "no card"
+        except ConfigError as error:
+            yield name, f"its card cannot be read: {error.message}"
 
 
-def _values(name: str, card: "Card | None") -> dict[str, object]:
+def _values(name: str, card: "Card | str") -> dict[str, object]:
     """What --json writes of a dataset."""
-    return {"dataset": name, **(card.model_dump(exclude_none=True) if card else {})}
+    found = {"problem": card} if isinstance(card, str) else card.model_dump(exclude_none=True)
+    return {"dataset": name, **found}
 
 
-def _summary(card: "Card | None") -> str:
+def _summary(card: "Card | str") -> str:
     """What the list says of a dataset; ends with an empty line, between it and the next."""
-    if card is None:
-        return "-\n"
-    return (
-        f"{card.title}\n"
-        f"labels     {_labels(card)}\n"
-        f"identity   {', '.join(card.identity)}\n"
-        f"split      {_official(card)}\n"
-        f"{card.page.rstrip('/')}\n"  # one character more would fold the longest address
-    )
+    if isinstance(card, str):
+        return f"{card}\n"
+    lines = {
+        "": card.title,
+        "labels": _labels(card),
+        "identity": ", ".join(card.identity),
+        "split": _official(card),
+    }
+    texts = [f"{name:<11}{text}".strip() if name else text for name, text in lines.items() if text]
+    page = card.page.rstrip("/")  # one character more would fold the longest address
+    return "".join(f"{text}\n" for text in [*texts, page] if text)
 
 
 def _labels(card: "Card") -> str:

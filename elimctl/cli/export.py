@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    exporter: Annotated[str, Argument(metavar="FORMAT", help="Format of the file: onnx.")],
+    exporter: Annotated[str, Argument(metavar="FORMAT", help="Format of the file: {export}.")],
     run: options.Run = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,

@@ -9,7 +9,7 @@ from elimctl.cli import console, options
 
 
 def imitate(
-    dataset: Annotated[str, Argument(help="Dataset to imitate; elimctl datasets lists them.")],
+    dataset: Annotated[str, Argument(help="Dataset to imitate: {datasets}.")],
     folder: Annotated[Path, Argument(help="Folder to write; it must not exist or be empty.")],
     identities: Annotated[int | None, Option(min=1, help="Identities to draw.")] = None,
     clips: Annotated[

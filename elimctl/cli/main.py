@@ -29,6 +29,7 @@ from elimctl.cli import (
     temporal,
     train,
 )
+from elimctl.cli.listed_help import ListedHelp
 from elimctl.errors import ElimctlError, RankError
 
 FULL = "free some space, then run the same command again; nothing finished was lost"
@@ -51,23 +52,23 @@ app = typer.Typer(
     rich_markup_mode=None,  # it would take "[default: ...]" for markup, and load rich for --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("prepare")(prepare.prepare)
-app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
-app.command("temporal")(temporal.temporal)
-app.command("compare")(compare.compare)
-app.command("crossval")(crossval.crossval)
-app.command("figures")(figures.figures)
-app.command("report")(report.report)
-app.command("export")(export.export)
-app.command("run")(run.run)
-app.command("reproduce")(reproduce.reproduce)
-app.command("demo")(demo.demo)
-app.command("datasets")(datasets.datasets)
-app.command("imitate")(imitate.imitate)
-app.command("models")(models.models)
-app.command("doctor")(doctor.doctor)
-data.app.command("audit")(audit.audit)
+app.command("prepare", cls=ListedHelp)(prepare.prepare)
+app.command("train", cls=ListedHelp)(train.train)
+app.command("eval", cls=ListedHelp)(evaluate.evaluate)
+app.command("temporal", cls=ListedHelp)(temporal.temporal)
+app.command("compare", cls=ListedHelp)(compare.compare)
+app.command("crossval", cls=ListedHelp)(crossval.crossval)
+app.command("figures", cls=ListedHelp)(figures.figures)
+app.command("report", cls=ListedHelp)(report.report)
+app.command("export", cls=ListedHelp)(export.export)
+app.command("run", cls=ListedHelp)(run.run)
+app.command("reproduce", cls=ListedHelp)(reproduce.reproduce)
+app.command("demo", cls=ListedHelp)(demo.demo)
+app.command("datasets", cls=ListedHelp)(datasets.datasets)
+app.command("imitate", cls=ListedHelp)(imitate.imitate)
+app.command("models", cls=ListedHelp)(models.models)
+app.command("doctor", cls=ListedHelp)(doctor.doctor)
+data.app.command("audit", cls=ListedHelp)(audit.audit)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(bench.app, name="bench")

@@ -21,11 +21,11 @@ Sets = Annotated[
     Option("--set", metavar="KEY=VALUE", help="Any key of the recipe, e.g. method.reg=0.05; repeatable."),
 ]
 Backbone = Annotated[
-    str | None, Option(help="Backbone: al, r18, timm/NAME ...; elimctl models lists them [default: al].")
+    str | None, Option(help="Backbone: {backbones}; as timm/NAME any network of timm [default: al].")
 ]
 Method = Annotated[
     str | None,
-    Option(help="Method: elim, erm, elim-attention, elim-age, caf, dmue, cross-entropy [default: elim]."),
+    Option(help="Method: {methods} [default: elim]."),
 ]
 Pretrained = Annotated[
     bool | None, Option("--pretrained/--scratch", help="Start from ImageNet weights (downloaded).")

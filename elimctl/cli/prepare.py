@@ -25,15 +25,13 @@ UNPACKED = ".unpacked"  # in the workspace's data folder: what archives hold
 
 
 def prepare(
-    dataset: Annotated[str, Argument(help="Dataset; elimctl datasets lists them.")],
+    dataset: Annotated[str, Argument(help="Dataset: {datasets}.")],
     raw: Annotated[Path, Argument(help="Folder that holds the dataset as shipped, or an archive of it.")],
     name: Annotated[str | None, Option(help="Name of the prepared dataset [default: DATASET].")] = None,
     identity: Annotated[
         str | None, Option(help="What an identity is: elimctl datasets NAME lists the modes; or cluster.")
     ] = None,
-    detector: Annotated[
-        str | None, Option(help="centerface, scrfd or annotation [default: centerface].")
-    ] = None,
+    detector: Annotated[str | None, Option(help="Detector: {faces} [default: centerface].")] = None,
     models: Annotated[
         Path | None, Option(help="Folder of insightface models, for scrfd.", file_okay=False)
     ] = None,
@@ -166,13 +164,16 @@ def _words(value: "Any") -> "Any":
 
 
 def compare(dataset: str, found: "Summary") -> "list[Comparison]":
-    """What was found against the totals on the dataset's card; nothing for a dataset without a card."""
+    """What was found against the totals on the dataset's card; nothing where no card can be read."""
     from elimctl.datasets import card
-    from elimctl.errors import MissingError
+    from elimctl.errors import ConfigError, MissingError
 
     try:
         expected = card.read(dataset)
     except MissingError:
+        return []
+    except ConfigError as error:
+        console.say(f"warning: totals are not compared: {error.message}")
         return []
     official = expected.split.official
     # Of the official splits one may not be there at all; where none is, the dataset was split otherwise.

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from elimctl import resources
+from pydantic import Field
+
+from elimctl import plugins, resources
 from elimctl.config import Config, read_toml, validate
 from elimctl.errors import MissingError
 
@@ -43,14 +46,14 @@ class Split(Config):
         rule: how elimctl splits it.
     """
 
-    official: tuple[str, ...]
-    rule: str
+    official: tuple[str, ...] = ()
+    rule: str = ""
 
 
 class Citation(Config):
     """What to cite; `doi` and `arxiv` are None where there is none."""
 
-    text: str
+    text: str = ""
     doi: str | None = None
     arxiv: str | None = None
 
@@ -63,6 +66,8 @@ class Citation(Config):
 
 class Card(Config):
     """What there is to know about a dataset before one has it.
+
+    A card says at least `name`, `title` and `labels`; what it leaves out is empty.
 
     Args:
         name: as its authors write it.
@@ -82,17 +87,17 @@ class Card(Config):
 
     name: str
     title: str
-    summary: str
-    page: str
-    obtain: str
-    terms: str
-    layout: str
+    summary: str = ""
+    page: str = ""
+    obtain: str = ""
+    terms: str = ""
+    layout: str = ""
     labels: Labels
-    totals: Totals
+    totals: Totals = Totals()
     totals_at_least: Totals = Totals()
-    identity: dict[str, str]
-    split: Split
-    citation: Citation
+    identity: dict[str, str] = Field(default_factory=dict)
+    split: Split = Split()
+    citation: Citation = Citation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +141,25 @@ def read(name: str) -> Card:
 
     Raises:
         MissingError: it has none; a dataset of another package need not have one.
-        ConfigError: the card cannot be read; the message names the key.
+        ConfigError: the card cannot be read; the message names the file and the key.
     """
-    file = resources.folder("data_manifest") / f"{name}.toml"
-    if not file.is_file():
-        raise MissingError(f"no card for dataset {name!r}: {file}", hint="write one like afew-va.toml")
+    places = _places(name)
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise MissingError(
+            f"no card for dataset {name!r}: found none of {', '.join(map(str, places))}",
+            hint="write one; docs/extending.md says what it holds",
+        )
     return validate(Card, read_toml(file), where=file.name)
+
+
+def _places(name: str) -> list[Path]:
+    """Where a card may be: with the cards of this package, or beside the plug-in's own file."""
+    beside = plugins.file("datasets", name)
+    return [
+        resources.folder("data_manifest") / f"{name}.toml",
+        *([] if beside is None else [beside.with_name(f"{name}.toml"), beside.with_suffix(".toml")]),
+    ]
 
 
 def compare(card: Card, found: Mapping[str, int]) -> list[Comparison]:

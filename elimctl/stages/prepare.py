@@ -176,14 +176,27 @@ def imitate_dataset(dataset: str, folder: Path, values: Values, *, seed: int) ->
         seed: same seed and settings, same bytes.
 
     Raises:
-        ConfigError: the folder is a file or not empty, or the settings cannot be used.
+        ConfigError: the dataset cannot be drawn, the folder is a file or not empty, or the settings cannot
+            be used.
         OSError: the imitation could not be written; nothing of it is left.
     """
     plugin = plugins.find("datasets", dataset)
+    if not _is_drawn(dataset):
+        drawn = [name for name in plugins.names("datasets") if _is_drawn(name)]
+        raise ConfigError(
+            f"elimctl cannot draw dataset {dataset}; it can draw: {', '.join(drawn)}",
+            hint=f"elimctl imitate {drawn[0]} {folder}",
+        )
     options = validate(plugin.ImitateOptions, values, where="imitate")
     with _complete_or_absent(folder) as beside:
         plugin.imitate(beside, np.random.default_rng(seed), options)
         (beside / IMITATION).write_text("Drawn by elimctl: there is nobody's face, image or label in here.\n")
+
+
+def _is_drawn(dataset: str) -> bool:
+    """Whether a dataset's plug-in can draw it, which none has to."""
+    plugin = plugins.find("datasets", dataset)
+    return hasattr(plugin, "ImitateOptions") and hasattr(plugin, "imitate")
 
 
 @contextmanager

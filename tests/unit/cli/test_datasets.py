@@ -51,7 +51,17 @@ def test_the_list_as_json_holds_the_cards(listed):
     assert afew["dataset"] == "afew-va"
     assert afew["labels"]["shipped"] == [-10, 10]
     assert list(afew["identity"]) == ["clip", "actor"]
-    assert strange == {"dataset": "strange"}
+    assert strange == {"dataset": "strange", "problem": "no card"}
+
+
+def test_a_card_that_cannot_be_read_is_named_and_the_others_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(plugins, "names", lambda room: ("afew-va", "strange"))
+    monkeypatch.setattr(plugins, "file", lambda room, name: tmp_path / "strange.py")
+    (tmp_path / "strange.toml").write_text('name = "Strange"\n')
+    result = call()
+    assert result.exit_code == 0
+    assert "AFEW-VA database" in result.stdout
+    assert "strange.toml.title: field required" in " ".join(result.stdout.split())
 
 
 def test_a_card_is_shown_whole():

@@ -16,8 +16,17 @@ WRITTEN = sorted(
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_card_is_read(name: str) -> None:
     card = cards.read(name)
+    texts = (
+        card.summary,
+        card.page,
+        card.obtain,
+        card.terms,
+        card.layout,
+        card.split.rule,
+        card.citation.text,
+    )
+    assert all(text.strip() for text in texts)
     assert card.identity
-    assert card.layout.strip()
     assert set(card.split.official) <= {"train", "val", "test"}
 
 
@@ -30,8 +39,20 @@ def test_a_card_names_the_identities_that_its_reader_knows_the_default_first(nam
 
 
 def test_a_dataset_without_a_card_is_named() -> None:
-    with pytest.raises(MissingError, match="no card for dataset 'nobody'"):
+    with pytest.raises(MissingError, match=r"no card for dataset 'nobody': found none of .*nobody\.toml"):
         cards.read("nobody")
+
+
+@pytest.mark.parametrize("file_name", ["my-set.toml", "my_set.toml"])
+def test_a_dataset_of_another_package_has_its_card_beside_it(
+    file_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "file", lambda room, name: tmp_path / "my_set.py")
+    (tmp_path / file_name).write_text(
+        'name = "Mine"\ntitle = "My set"\n[labels]\nnames = ["valence"]\nshipped = [-1, 1]\nscale = 1\n'
+    )
+    card = cards.read("my-set")
+    assert (card.name, card.labels.scale, card.terms, card.identity) == ("Mine", 1, "", {})
 
 
 def test_a_wrong_key_in_a_card_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
