@@ -1,30 +1,29 @@
 """A user's own images or videos, and one CSV that says what they show.
 
 The CSV has a line per image, per video, or per frame of a video; its columns are found by their names
-(`folder_columns.NAMES`): path, valence, arousal, and what else there is of identity, clip, frame, split,
-expression, age and box. It is read record by record, so it may be of any length.
+(`folder_columns.NAMES`), or as the configuration says: path, valence, arousal, and what else there is of
+identity, clip, frame, split, expression, age, box and segment. It is read record by record, so it may be of
+any length.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import field_validator
-
 from elimctl.config import Config
-from elimctl.datasets import ages, csv_rows, video
+from elimctl.datasets import ages, csv_rows
+from elimctl.datasets.folder_columns import ColumnNames
 from elimctl.datasets.folder_imitation import ImitateOptions as ImitateOptions
 from elimctl.datasets.folder_imitation import imitate as imitate
+from elimctl.datasets.folder_range import LabelRange
 from elimctl.datasets.folder_record import Record, parse
+from elimctl.datasets.folder_segments import labelled_frames
 from elimctl.datasets.folder_source import Source, is_video, locate, open_source, shared_folders
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import NO_GROUP, Row
 
 LABEL_SCALE = 1  # of labels in [-1, 1]; `label_range` rescales others
-
-Range = tuple[float, float]
 
 
 class Options(Config):
@@ -36,16 +35,12 @@ class Options(Config):
     # age-group: the group of ages that the column `age` tells.
     identity: Literal["auto", "column", "folder", "clip", "image", "age-group"] = "auto"
     csv: Path | None = None  # below the folder or anywhere; None: the only one that has the columns
-    label_range: Range = (-1.0, 1.0)  # lowest and highest valence and arousal that the scale allows
+    columns: ColumnNames = ColumnNames()  # names of its columns that are not known ones
+    label_range: LabelRange = (
+        LabelRange()
+    )  # lowest and highest label: [1, 9] of both axes, or a table by axis
     frame_base: Literal[0, 1] = 0  # number that the CSV gives to the first frame of a video
     bins: ages.Bins = ages.GROUPS  # ascending ends of the groups of ages, years
-
-    @field_validator("label_range")
-    @classmethod
-    def _rising(cls, value: Range) -> Range:
-        if not -math.inf < value[0] < value[1] < math.inf:
-            raise ValueError("wanted the lowest value and the highest")
-        return value
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -56,15 +51,15 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         options: which CSV, how its numbers are meant, what an identity is.
 
     Yields:
-        One row per record; of a video without numbers of frames, one per native frame. Without a column
-        `clip` each file is a clip.
+        One row per record; of a video without numbers of frames, one per native frame of the video or of the
+        segment that the record gives. Without a column `clip` each file is a clip, and each segment.
 
     Raises:
         MissingError: the folder or the CSV does not exist or cannot be read.
         LayoutError: there is no CSV with the columns needed, or more than one.
         DataError: a record is broken.
     """
-    source = open_source(root, options.csv)
+    source = open_source(root, options.csv, options.columns)
     _refuse_identity(source, options)
     by_folder = options.identity == "auto" and "identity" not in source.columns.places
     depth = shared_folders(source) if by_folder else None
@@ -141,7 +136,7 @@ def _folder(record: Record, depth: int) -> str | None:
 
 
 def _frames(row: Row, record: Record, source: Source, options: Options) -> Iterator[Row]:
-    """The rows of a record: itself, or all frames of a video that it is about as a whole."""
+    """The rows of a record: itself, or the frames of a video that it is about."""
     base = options.frame_base
     if not is_video(row.path):
         yield row
@@ -153,15 +148,5 @@ def _frames(row: Row, record: Record, source: Source, options: Options) -> Itera
     elif row.reason is not None:
         yield row
     else:
-        yield from _all_frames(row, source, base)
-
-
-def _all_frames(row: Row, source: Source, base: int) -> Iterator[Row]:
-    """A row for every native frame of a video."""
-    try:
-        count = video.count_frames(source.root / row.path)
-    except video.VideoError as error:
-        yield replace(row, reason=f"unreadable video: {error.detail}")
-        return
-    for place in range(count):
-        yield replace(row, frame=place + base, video_frame=place)
+        file = source.root / row.path
+        yield from labelled_frames(row, record.times, file, base=base, own_clip=record.clip is not None)

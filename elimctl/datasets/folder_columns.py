@@ -1,9 +1,13 @@
 """The columns of a user's own CSV, found by their names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Self
 
+from pydantic import ConfigDict, model_validator
+
+from elimctl.config import Config
 from elimctl.datasets.csv_rows import column_name
 from elimctl.errors import LayoutError
 
@@ -31,7 +35,20 @@ NAMES = {
     "split": ("split", "set", "partition", "subset"),
     "expression": ("expression", "emotion", "label", "class"),
     "age": ("age",),
+    # Of a segment of a video, seconds.
+    "start": (
+        *("start", "start_time", "start_s", "start_sec", "start_seconds", "time_start"),
+        *("begin", "begin_time", "onset"),
+    ),
+    "end": (
+        *("end", "end_time", "end_s", "end_sec", "end_seconds", "time_end"),
+        *("stop", "stop_time", "offset"),
+    ),
+    "duration": ("duration", "duration_s", "duration_sec", "duration_seconds"),
 }
+TIMES = ("start", "end", "duration")
+# Segments in other units are not read; what these columns say must not be passed over.
+OTHER_TIMES = ("start_frame", "frame_start", "first_frame", "start_ms", "start_msec", "onset_ms")
 KNOWN = frozenset(name for names in NAMES.values() for name in names)
 NEAR = 0.8  # similarity of a misspelt name, as difflib has it
 REQUIRED = ("path", "valence", "arousal")
@@ -49,6 +66,52 @@ SIZED = (
     ("face_x", "face_y", "face_width", "face_height"),
     ("left", "top", "width", "height"),
 )
+CORNER_KEYS, SIZED_KEYS = CORNERS[0], SIZED[0]  # a box's columns as the configuration calls them
+BOX_KEYS = (*CORNER_KEYS, *SIZED_KEYS)
+
+
+class ColumnNames(Config):
+    """What the columns of a CSV are called, where that differs from `NAMES`; empty: there is none.
+
+    Of a box the four corners `x0` to `y1`, or a corner and a size `x` to `h`.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    path: str | None = None
+    valence: str | None = None
+    arousal: str | None = None
+    identity: str | None = None
+    clip: str | None = None
+    frame: str | None = None
+    split: str | None = None
+    expression: str | None = None
+    age: str | None = None
+    start: str | None = None
+    end: str | None = None
+    duration: str | None = None
+    x0: str | None = None
+    y0: str | None = None
+    x1: str | None = None
+    y1: str | None = None
+    x: str | None = None
+    y: str | None = None
+    w: str | None = None
+    h: str | None = None
+
+    @model_validator(mode="after")
+    def _whole_box(self) -> Self:
+        there = {key for key in BOX_KEYS if self.given.get(key)}
+        if there not in (set(), set(CORNER_KEYS), set(SIZED_KEYS)):
+            raise ValueError(
+                f"of a box {', '.join(sorted(there))} are named, wanted x0, y0, x1, y1 or x, y, w, h"
+            )
+        return self
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The names that are given, by key."""
+        return {key: name for key, name in self if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +123,100 @@ class Columns:
         box: places of a box's four columns, None where it has none.
         sized: whether these are the corner and the size of the box, else two corners.
         count: number of columns.
+        times: keys or names of the columns that say which segment of a video a record is about.
+        absent: keys and names of the columns that the configuration names and the file does not have.
     """
 
     places: dict[str, int]
     box: tuple[int, ...] | None
     sized: bool
     count: int
+    times: tuple[str, ...] = ()
+    absent: tuple[tuple[str, str], ...] = ()
 
     @property
     def lacking(self) -> list[str]:
-        """The required columns that the file does not have."""
-        return [name for name in REQUIRED if name not in self.places]
+        """The columns that the file needs and does not have."""
+        absent = dict(self.absent)
+        required = [name for name in REQUIRED if name not in self.places and name not in absent]
+        return [f"{name} (dataset.columns.{key})" for key, name in self.absent] + required
 
 
-def find_columns(header: Sequence[str], *, where: str) -> Columns:
+def find_columns(header: Sequence[str], *, where: str, named: ColumnNames = ColumnNames()) -> Columns:
     """Find the columns of a CSV.
 
     Args:
         header: names of all columns, as written.
         where: the file, for messages.
+        named: names that go before those that are known; such a column is not taken for another one.
 
     Raises:
         LayoutError: a column that is needed is there twice, or the name of a missing one was misspelt.
     """
+    given = named.given
     names = [written(name) for name in header]
-    places = {}
+    free = ["" if name in map(written, given.values()) else name for name in names]
+    places, absent = {}, []
+    for key, name in given.items():
+        if name and written(name) in names:
+            places[key] = _place(written(name), names, where=where)
+        elif name:
+            absent.append((key, name))
     for wanted, known in NAMES.items():
-        if found := next((name for name in known if name in names), None):
-            if names.count(found) > 1:
-                raise LayoutError(
-                    f"{where} has {names.count(found)} columns {found!r}", hint="rename all of them but one"
-                )
-            places[wanted] = names.index(found)
+        if wanted not in given and (found := next((name for name in known if name in free), None)):
+            places[wanted] = _place(found, free, where=where)
     if all(name in places for name in REQUIRED):  # else it is another table
-        _refuse_misspelt(names, places, where=where)
-    corners, sized = ([four for four in known if set(four) <= set(names)] for known in (CORNERS, SIZED))
-    four = next(iter(corners + sized), None)
+        _refuse_misspelt(free, {*places, *given}, where=where)
+    box, sized = _box(free, places, any(given.get(key) is not None for key in BOX_KEYS))
     return Columns(
-        places=places,
-        box=None if four is None else tuple(names.index(name) for name in four),
-        sized=not corners,
+        places={key: place for key, place in places.items() if key in NAMES},
+        box=box,
+        sized=sized,
         count=len(names),
+        times=_times(free, places, given),
+        absent=tuple(absent),
     )
 
 
-def _refuse_misspelt(names: Sequence[str], places: Mapping[str, int], *, where: str) -> None:
+def _place(name: str, names: Sequence[str], *, where: str) -> int:
+    """The place of a column that must be there once."""
+    if names.count(name) > 1:
+        raise LayoutError(
+            f"{where} has {names.count(name)} columns {name!r}", hint="rename all of them but one"
+        )
+    return names.index(name)
+
+
+def _box(names: Sequence[str], places: Mapping[str, int], given: bool) -> tuple[tuple[int, ...] | None, bool]:
+    """Places of a box's columns, None where it has none; and whether they are a corner and a size.
+
+    Args:
+        names: of the columns.
+        places: of the columns that the configuration names.
+        given: whether it names columns of a box, or that there are none.
+    """
+    if given:
+        four = next((four for four in (CORNER_KEYS, SIZED_KEYS) if all(key in places for key in four)), None)
+        return (None, False) if four is None else (tuple(places[key] for key in four), four == SIZED_KEYS)
+    corners, sized = ([four for four in known if set(four) <= set(names)] for known in (CORNERS, SIZED))
+    found = next(iter(corners + sized), None)
+    return (None, False) if found is None else (tuple(names.index(name) for name in found), not corners)
+
+
+def _times(names: Sequence[str], places: Mapping[str, int], given: Mapping[str, str]) -> tuple[str, ...]:
+    """Keys of the columns of a segment; the name of one that is not read where there are none."""
+    found = [key for key in TIMES if key in places]
+    other = [name for name in OTHER_TIMES if name in names and not {"start", "end"} & {*places, *given}]
+    return (*found, *other[:1])
+
+
+def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str) -> None:
     """Refuse names that nearly are those of missing columns: identities or splits would be lost."""
+    missing = [
+        key for key in NAMES if key not in there and key not in TIMES
+    ]  # `state` is no misspelt `start`
     for name in names:
-        near = get_close_matches(name, [key for key in NAMES if key not in places], n=1, cutoff=NEAR)
+        near = get_close_matches(name, missing, n=1, cutoff=NEAR)
         if near and name not in KNOWN:
             raise LayoutError(
                 f"{where} has a column {name!r}, which is no name of a column that is read",

@@ -2,11 +2,12 @@
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from elimctl.datasets import ages
 from elimctl.datasets.folder_columns import Columns
+from elimctl.datasets.folder_range import LabelRange
 from elimctl.manifest.row import EXPRESSIONS
 
 INTEGER = re.compile(r"([0-9]{1,15})(\.0*)?")  # a column that has gaps is often written as `12.0`
@@ -46,6 +47,7 @@ class Record:
         valence: in [-1, 1]; `arousal` likewise.
         box: (x0, y0, x1, y1) px.
         age: years, None where none is given.
+        times: where its segment of a video begins and ends, as written, by column.
     """
 
     path: str
@@ -59,9 +61,10 @@ class Record:
     expression: str | None = None
     age: float | None = None
     box: Box | None = None
+    times: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(fields: Sequence[str], columns: Columns, label_range: tuple[float, float]) -> Record:
+def parse(fields: Sequence[str], columns: Columns, label_range: LabelRange) -> Record:
     """Read the fields of a record.
 
     Args:
@@ -84,12 +87,13 @@ def parse(fields: Sequence[str], columns: Columns, label_range: tuple[float, flo
             identity=identity,
             clip=clip,
             frame=frame,
-            valence=_label("valence", text("valence"), label_range),
-            arousal=_label("arousal", text("arousal"), label_range),
+            valence=_label("valence", text("valence"), label_range.valence),
+            arousal=_label("arousal", text("arousal"), label_range.arousal),
             split=_split(text("split")) if "split" in columns.places else None,
             expression=_expression(text("expression")),
             age=ages.parse(text("age")),
             box=_box(fields, columns),
+            times={name: text(name) for name in columns.times},
         )
     except FieldError as error:
         return Record(path, identity, clip, frame, reason=str(error))
@@ -107,7 +111,7 @@ def _label(name: str, text: str, label_range: tuple[float, float]) -> float:
     if not text:
         raise FieldError(f"no label: {name}")
     low, high = label_range
-    value = _number(text)
+    value = number_of(text)
     if value is None:
         raise FieldError(f"label is no number: {name} is {text!r:.40}")
     if not low <= value <= high:  # also true of NaN
@@ -147,7 +151,7 @@ def _box(fields: Sequence[str], columns: Columns) -> Box | None:
     texts = [fields[place].strip() if place < len(fields) else "" for place in columns.box]
     if not all(texts):
         return None
-    values = [_number(text) for text in texts]
+    values = [number_of(text) for text in texts]
     x0, y0, x1, y1 = (math.nan if value is None else value for value in values)
     if None in values:
         raise FieldError(f"box is no four numbers: {', '.join(texts)!r:.80}")
@@ -156,7 +160,7 @@ def _box(fields: Sequence[str], columns: Columns) -> Box | None:
     return (x0, y0, x1, y1) if x0 < x1 < math.inf and y0 < y1 < math.inf else None
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
     """A number, with a point or a comma before its decimals; None where it is none."""
     try:
         return float(text)

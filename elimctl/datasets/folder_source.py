@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from elimctl.datasets import csv_rows, files, video
-from elimctl.datasets.folder_columns import KNOWN, Columns, find_columns
+from elimctl.datasets.folder_columns import KNOWN, ColumnNames, Columns, find_columns
 from elimctl.errors import LayoutError
 
 TABLES = (".csv", ".tsv")
@@ -30,16 +30,18 @@ class Source:
         file: the CSV.
         columns: where it has what.
         bases: folders below the root, `/` separated, that its paths are tried from in turn.
+        named: names that the configuration gives to its columns.
     """
 
     root: Path
     file: Path
     columns: Columns
     bases: tuple[str, ...]
+    named: ColumnNames
 
     def records(self) -> Iterator[list[str]]:
         """The fields of each record, one record at a time."""
-        return csv_rows.open_table(self.file, KNOWN).records
+        return csv_rows.open_table(self.file, _known(self.named)).records
 
     def paths(self) -> Iterator[str]:
         """The paths below the CSV, without those that lead elsewhere."""
@@ -49,22 +51,24 @@ class Source:
                 yield path
 
 
-def open_source(root: Path, csv: Path | None) -> Source:
+def open_source(root: Path, csv: Path | None, named: ColumnNames = ColumnNames()) -> Source:
     """Find the CSV of a folder.
 
     Args:
         root: the raw root.
         csv: the CSV, below the root or from where the command runs; None to look for it: in the root, and
             where there is none in the folders below.
+        named: names that the configuration gives to its columns.
 
     Raises:
         MissingError: the folder or the CSV does not exist or cannot be read.
         LayoutError: there is no CSV with the columns needed, or more than one.
     """
-    candidates = _candidates(root) if csv is None else [root / csv if (root / csv).exists() else csv]
-    usable = {file: columns for file in candidates if not (columns := _columns(file)).lacking}
+    one = [] if csv is None else [root / csv if (root / csv).exists() else csv]
+    found = {file: _columns(file, named) for file in one or _candidates(root, named)}
+    usable = {file: columns for file, columns in found.items() if not columns.lacking}
     if not usable:
-        _refuse(candidates[0])
+        _refuse(min(found, key=lambda file: len(found[file].lacking)), named)
     if len(usable) > 1:
         raise LayoutError(
             f"{len(usable)} CSV files with labels under {root}: {', '.join(map(str, usable))}",
@@ -72,7 +76,7 @@ def open_source(root: Path, csv: Path | None) -> Source:
         )
     [(file, columns)] = usable.items()
     below = file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else "."
-    return Source(root, file, columns, bases=("",) if below == "." else (below, ""))
+    return Source(root, file, columns, ("",) if below == "." else (below, ""), named)
 
 
 def locate(text: str, source: Source) -> tuple[str, str | None]:
@@ -125,27 +129,35 @@ def _converted(path: str) -> Iterator[str]:
             yield (stem if kinds else path) + written
 
 
-def _columns(file: Path) -> Columns:
+def _known(named: ColumnNames) -> frozenset[str]:
+    """Names that a header may have."""
+    return KNOWN | {csv_rows.column_name(name) for name in named.given.values() if name}
+
+
+def _columns(file: Path, named: ColumnNames) -> Columns:
     """The columns of a CSV; none where its first line names none."""
     try:
-        header = csv_rows.open_table(file, KNOWN, headless=()).columns
+        header = csv_rows.open_table(file, _known(named), headless=()).columns
     except LayoutError:  # it is empty, or UTF-16
         header = ()
-    return find_columns(header, where=str(file))
+    return find_columns(header, where=str(file), named=named)
 
 
-def _refuse(file: Path) -> NoReturn:
+def _refuse(file: Path, named: ColumnNames) -> NoReturn:
     """Raise the error for a CSV that lacks columns."""
-    table = csv_rows.open_table(file, KNOWN, headless=())
-    lacking = ", ".join(find_columns(table.columns, where=str(file)).lacking)
+    table = csv_rows.open_table(file, _known(named), headless=())
+    columns = find_columns(table.columns, where=str(file), named=named)
     first: Sequence[str] = table.columns or next(table.records)
+    given = next(iter(columns.absent), None)
     raise LayoutError(
-        f"{file} has no column {lacking}; its first line is: {', '.join(first)!a:.200}",
-        hint="name the columns in the first line: path,valence,arousal",
+        f"{file} has no column {', '.join(columns.lacking)}; its first line is: {', '.join(first)!a:.200}",
+        hint=f"set dataset.columns.{given[0]} to one of these"
+        if given
+        else "name the columns in the first line: path,valence,arousal",
     )
 
 
-def _candidates(root: Path) -> list[Path]:
+def _candidates(root: Path, named: ColumnNames) -> list[Path]:
     """The CSV files of the root if one of them has the columns, else those of all folders.
 
     Raises:
@@ -155,7 +167,7 @@ def _candidates(root: Path) -> list[Path]:
     n_images = n_archives = 0
     for folder, names in files.walk(root):
         found += [folder / name for name in names if name.lower().endswith(TABLES)]
-        if folder == root and not all(_columns(file).lacking for file in found):
+        if folder == root and not all(_columns(file, named).lacking for file in found):
             return found
         n_images += sum(name.lower().endswith((*IMAGES, *video.SUFFIXES)) for name in names)
         n_archives += sum(map(files.is_archive, names))

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -53,11 +54,13 @@ class _Timeline:
         count: number of frames.
         times: when each frame is shown, ascending, in the stream's unit; empty where that is not known.
         keys: numbers of the key frames, ascending; empty where `times` is.
+        seconds: when each frame is shown, s from the first; empty where neither times nor a rate are known.
     """
 
     count: int
     times: np.ndarray
     keys: list[int]
+    seconds: np.ndarray
 
     def number(self, time: int | None) -> int | None:
         """Number of the frame shown at a time, None where no frame is."""
@@ -80,6 +83,25 @@ def count_frames(path: Path) -> int:
         VideoError: the file cannot be opened, is no video, or holds no frame.
     """
     return _timeline(path).count
+
+
+def frame_times(path: Path) -> np.ndarray:
+    """When each native frame is shown.
+
+    Args:
+        path: a video.
+
+    Returns:
+        (N,) float64, seconds from the first frame, ascending: as the container's packets tell; where they
+        do not, by the mean rate.
+
+    Raises:
+        VideoError: the file cannot be opened, is no video, holds no frame, or tells no times.
+    """
+    seconds = _timeline(path).seconds
+    if not len(seconds):
+        raise _error(path, "tells neither times nor a rate of its frames")
+    return seconds
 
 
 def fps(path: Path) -> float | None:
@@ -144,15 +166,23 @@ def _scan(path: Path, size: int, mtime_ns: int) -> _Timeline:  # noqa: ARG001  (
         ]
         timed = any(name in TIMED for name in container.format.name.split(","))
         timed |= stream.codec_context.name in ORDERED_CODECS and all(pts == dts for pts, dts, _ in packets)
+        unit, rate = stream.time_base, stream.average_rate
     if not packets:
         raise _error(path, "holds no frame")
     count = len(packets)
     times = [pts for pts, _, _ in packets if pts is not None]
-    if not timed or len(set(times)) < count:
-        return _Timeline(count, np.empty(0, np.int64), [])
     shown = np.sort(np.array(times, np.int64))
+    known = len(set(times)) == count
+    seconds = _seconds(shown - shown[0], unit) if known else _seconds(np.arange(count), rate and 1 / rate)
+    if not timed or not known:
+        return _Timeline(count, np.empty(0, np.int64), [], seconds)
     keys = sorted(pts for pts, _, is_key in packets if is_key and pts is not None)
-    return _Timeline(count, shown, np.searchsorted(shown, keys).tolist())
+    return _Timeline(count, shown, np.searchsorted(shown, keys).tolist(), seconds)
+
+
+def _seconds(ticks: np.ndarray, unit: Fraction | None) -> np.ndarray:
+    """Times in units as seconds, each the nearest number there is to the true one; none without a unit."""
+    return ticks * unit.numerator / unit.denominator if unit else np.empty(0)
 
 
 def _runs(numbers: Iterable[int], keys: Sequence[int]) -> Iterator[list[int]]:

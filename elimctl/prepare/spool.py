@@ -18,6 +18,7 @@ import numpy as np
 
 from elimctl.manifest import splits
 from elimctl.manifest.row import Row, printable
+from elimctl.prepare import repeats
 
 Splitter = Callable[[Sequence[Row]], Sequence[str | None]]  # the split of each row
 
@@ -36,12 +37,14 @@ PLAIN = tuple(name for name in DEFAULTS if name not in {*ARRAYS, *TEXTS, "frame"
 
 SCHEMA = """
 CREATE TABLE found (identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT, reason TEXT,
-                    more TEXT, landmarks BLOB, points BLOB);
+                    more TEXT, landmarks BLOB, points BLOB,
+                    video_frame INTEGER, face TEXT, valence REAL, arousal REAL, expression BLOB);
 CREATE TABLE rows (number INTEGER PRIMARY KEY, identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT,
                    reason TEXT, more TEXT, landmarks BLOB, points BLOB);
 CREATE TABLE folds (identity BLOB PRIMARY KEY, fold INTEGER) WITHOUT ROWID;
 """
 COLUMNS = "identity, clip, frame, path, split, reason, more, landmarks, points"
+FOUND = f"{COLUMNS}, {repeats.COLUMNS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,7 @@ def write(
 ) -> Spool:
     """Write rows to a spool, in the manifest's order: by identity, clip, frame and path.
 
-    Of rows with the same identity, clip, frame and path those after the first are dropped as listed twice.
-    Identities with a usable row are dealt to the folds as `splits.k_fold` does. Where there are fewer of
+    What is listed more than once is dropped but for one row, or as a whole; see `repeats`. Identities with a usable row are dealt to the folds as `splits.k_fold` does. Where there are fewer of
     them than folds, none has a fold if rows have splits.
 
     Args:
@@ -126,6 +128,7 @@ def write(
         with closing(_connect(file)) as spool:
             spool.executescript(SCHEMA)
             _fill(spool, rows, splitter)
+            repeats.settle(spool)
             _order(spool)
             _deal(spool, folds=folds, seed=seed)
             [count] = spool.execute("SELECT count(*) FROM rows").fetchone()
@@ -145,24 +148,18 @@ def _connect(file: Path) -> sqlite3.Connection:
 def _fill(spool: sqlite3.Connection, rows: Iterable[Row], splitter: Splitter | None) -> None:
     """Write the rows as they come."""
     found = iter(rows)
-    insert = f"INSERT INTO found VALUES ({', '.join('?' * len(COLUMNS.split(', ')))})"
+    insert = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND.split(', ')))})"
     while batch := list(islice(found, BATCH)):
         given = [row.split for row in batch] if splitter is None else splitter(batch)
         spool.executemany(insert, map(_values, batch, given))
 
 
 def _order(spool: sqlite3.Connection) -> None:
-    """Sort and number the rows, and mark those that are listed twice."""
+    """Sort and number the rows."""
     spool.execute(
         f"""
         INSERT INTO rows
-        SELECT row_number() OVER place - 1, identity, clip, frame, path, split,
-               CASE WHEN reason IS NULL AND lag(path) OVER place IS path AND lag(clip) OVER place IS clip
-                     AND lag(frame) OVER place IS frame AND lag(identity) OVER place IS identity
-                    THEN 'listed twice' ELSE reason END,
-               more, landmarks, points
-        FROM (SELECT {COLUMNS}, rowid AS came FROM found)
-        WINDOW place AS (ORDER BY identity, clip, frame, path, came)
+        SELECT row_number() OVER (ORDER BY identity, clip, frame, path, rowid) - 1, {COLUMNS} FROM found
         """
     )
     spool.execute("DROP TABLE found")
@@ -200,6 +197,7 @@ def _values(row: Row, split: str | None) -> tuple[Any, ...]:
         None if row.reason is None else printable(row.reason),
         json.dumps(more) if more else None,
         *(_packed(getattr(row, name)) for name in ARRAYS),
+        *repeats.values(row),
     )
 
 

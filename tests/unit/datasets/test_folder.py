@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from elimctl.config import validate
 from elimctl.datasets.folder import ImitateOptions, Options, imitate, read
 from elimctl.datasets.folder_columns import CORNERS, NAMES, SIZED, find_columns
+from elimctl.datasets.folder_range import LabelRange
 from elimctl.datasets.folder_record import SPLITS, parse
 from elimctl.datasets.video_writing import write_video
 from elimctl.errors import ConfigError, DataError, LayoutError, MissingError
@@ -193,7 +194,8 @@ def test_rescaling_keeps_range_and_order(low: float, width: float, parts: tuple[
     high = low + width
     columns = find_columns(["path", "valence", "arousal"], where="x.csv")
     first, second = sorted(min(high, low + part * width) for part in parts)
-    record = parse(["a.jpg", repr(first), repr(second)], columns, (low, high))
+    ranges = LabelRange(valence=(low, high), arousal=(low, high))
+    record = parse(["a.jpg", repr(first), repr(second)], columns, ranges)
     assert record.reason is None
     assert -1 <= record.valence <= record.arousal <= 1
 

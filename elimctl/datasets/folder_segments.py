@@ -1,0 +1,121 @@
+"""Lines of a user's own CSV about a video as a whole, or about a segment of it: the frames that they label.
+
+A segment holds the frames shown at start <= time < end, in seconds from the first frame. The time is the
+one that the file stores for the frame, so a variable rate is read right.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from elimctl.datasets import video
+from elimctl.datasets.folder_columns import TIMES
+from elimctl.datasets.folder_record import FieldError, number_of
+from elimctl.manifest.row import Row
+
+Segment = tuple[float, float]  # start and end, seconds
+
+CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:[.,][0-9]*)?)")  # [hours:]minutes:seconds
+# A segment may end this much after the video, seconds: sound is often longer, and ends are rounded. Beyond,
+# the times are of another video or in another unit.
+TOLERATED_S = 1.0
+
+
+def labelled_frames(
+    row: Row, times: Mapping[str, str], file: Path, *, base: int, own_clip: bool
+) -> Iterator[Row]:
+    """The rows of a line that names a video and no frame.
+
+    Args:
+        row: what the line says.
+        times: its fields of `TIMES`, as written; none or only blank ones: it is about the whole video.
+        file: the video.
+        base: number of the first frame.
+        own_clip: whether the line names its clip; else a segment is a clip.
+
+    Yields:
+        A row for every native frame that the line labels; one with a reason where there is none.
+    """
+    try:
+        segment = parse_segment(times)
+        if segment is None:
+            numbers = range(video.count_frames(file))
+        else:
+            numbers = _within(segment, video.frame_times(file))
+            clip = row.clip if own_clip else f"{row.clip} {segment[0]:09.3f}-{segment[1]:09.3f}"
+            row = replace(row, clip=clip)
+    except FieldError as error:
+        yield replace(row, reason=str(error))
+        return
+    except video.VideoError as error:
+        yield replace(row, reason=f"unreadable video: {error.detail}")
+        return
+    for number in numbers:
+        yield replace(row, frame=number + base, video_frame=number)
+
+
+def parse_segment(times: Mapping[str, str]) -> Segment | None:
+    """The segment that a line is about, None for the whole video.
+
+    Args:
+        times: fields by column, as written.
+
+    Raises:
+        FieldError: they do not give a start and a later end.
+    """
+    given = {name: text for name, text in times.items() if text}
+    other = next((name for name in given if name not in TIMES), None)
+    if other:
+        raise FieldError(f"no segment: column {other} is not in seconds, wanted start and end")
+    if not given.keys() & {"start", "end"}:
+        return None
+    if "start" not in given or not given.keys() & {"end", "duration"}:
+        raise FieldError(f"no segment: {'end' if 'start' in given else 'start'} is missing")
+    start = _seconds("start", given["start"])
+    end = _seconds("end", given["end"]) if "end" in given else start + _seconds("duration", given["duration"])
+    if not start < end:
+        raise FieldError(f"segment is empty: {start:g} to {end:g} s")
+    return start, end
+
+
+def _seconds(name: str, text: str) -> float:
+    """A time in seconds, from a number of them or `hours:minutes:seconds`."""
+    if match := CLOCK.fullmatch(text):
+        hours, minutes, seconds = int(match[1] or 0), int(match[2]), float(match[3].replace(",", "."))
+        value = 3600 * hours + 60 * minutes + seconds
+        if seconds >= 60 or (match[1] and minutes >= 60):
+            raise FieldError(f"segment is no time: {name} is {text!r:.40}")
+    else:
+        found = number_of(text)
+        if found is None or not math.isfinite(found):
+            raise FieldError(f"segment is no time: {name} is {text!r:.40}")
+        value = found
+    if value < 0:
+        raise FieldError(f"segment out of range: {name} is {text:.40}, wanted 0 or more")
+    return value
+
+
+def _within(segment: Segment, shown: np.ndarray) -> range:
+    """Numbers of the frames in a segment.
+
+    Args:
+        segment: start and end, seconds.
+        shown: (N,) when each frame is shown, seconds from the first, ascending.
+
+    Raises:
+        FieldError: it holds no frame, or ends after the video.
+    """
+    start, end = segment
+    stop = float(shown[-1]) * len(shown) / max(len(shown) - 1, 1)  # the last frame is shown as long as others
+    if end > stop + TOLERATED_S:
+        raise FieldError(f"segment out of range: {start:g} to {end:g} s, the video ends at {stop:.6g} s")
+    first, after = np.searchsorted(shown, segment).tolist()
+    if first == after:
+        raise FieldError(
+            f"no frame: the video shows none from {start:g} to {end:g} s, it ends at {stop:.6g} s"
+        )
+    return range(first, after)

@@ -1,0 +1,102 @@
+"""Rows about one face that a dataset lists more than once, found among all rows in a database.
+
+Rows are about one face if they name the same image or frame of a video, and the same place in it: a box, a
+side, or none. Of those that can be used,
+
+* one without a place is dropped beside one with a place: which of the faces it means is not known;
+* those of another identity than the first are dropped: a face is in one fold only;
+* if the labels of the others differ, all of them are dropped: which of them is right is not known;
+* else the first line counts: if it can be used, it is kept.
+"""
+
+import json
+import sqlite3
+from typing import Any
+
+from elimctl.manifest.row import Row, printable
+
+# Labels that differ by less are the same ones, rounded otherwise; the manifest has them in float32.
+PRECISION = 1e-6
+# What a row is compared by, in the table `found`.
+COLUMNS = "video_frame, face, valence, arousal, expression"
+PICTURE = "path, video_frame"
+FACE = f"{PICTURE}, face"
+
+# Few rows are listed more than once: only these are compared. One row of each picture says what is meant by
+# the others; those of images have the frame -1, so that they can be compared.
+REPEATED = f"""
+CREATE TABLE repeated AS
+SELECT rowid AS came, reason IS NULL AS usable, identity, clip, frame, {COLUMNS}, path FROM found
+WHERE ({PICTURE}) IN (
+    SELECT {PICTURE} FROM found GROUP BY {PICTURE} HAVING count(*) > 1 AND max(reason IS NULL)
+);
+"""
+JUDGED = f"""
+CREATE TABLE judged AS
+SELECT came, identity, first, clip, frame, {FACE},
+       face IS NULL AND max(usable AND face IS NOT NULL) OVER (PARTITION BY {PICTURE}) AS placeless,
+       row_number() OVER (PARTITION BY {FACE}, identity ORDER BY came) AS copy,
+       max(valence) FILTER (WHERE usable) OVER same - min(valence) FILTER (WHERE usable) OVER same > {PRECISION} AS valences,
+       max(arousal) FILTER (WHERE usable) OVER same - min(arousal) FILTER (WHERE usable) OVER same > {PRECISION} AS arousals,
+       max(expression) FILTER (WHERE usable) OVER same <> min(expression) FILTER (WHERE usable) OVER same AS expressions
+FROM (SELECT *, first_value(identity) OVER (PARTITION BY {FACE} ORDER BY usable DESC, came) AS first FROM repeated)
+WINDOW same AS (PARTITION BY {FACE}, identity);
+"""
+DROP = """
+UPDATE found SET reason = (
+    SELECT CASE
+        WHEN placeless THEN 'no box: another line about the same image has one'
+        WHEN identity IS NOT first THEN 'identities disagree: listed before as ' || shown(first)
+        WHEN valences OR arousals OR expressions THEN 'labels disagree: ' || differing(valences, arousals, expressions)
+        WHEN copy > 1 THEN 'listed twice'
+    END FROM judged WHERE came = found.rowid
+)
+WHERE reason IS NULL AND rowid IN (SELECT came FROM judged);
+"""
+# Several people in one picture: a clip shows one of them.
+PART = f"""
+CREATE TABLE parted AS
+SELECT came, row_number() OVER (PARTITION BY identity, clip, frame, {PICTURE} ORDER BY came) AS person
+FROM judged WHERE came IN (SELECT rowid FROM found WHERE reason IS NULL);
+UPDATE found SET clip = CAST(clip || ' face ' || (SELECT person FROM parted WHERE came = found.rowid) AS BLOB)
+WHERE rowid IN (SELECT came FROM parted WHERE person > 1);
+UPDATE found SET clip = CAST(clip || ' ' || identity AS BLOB)
+WHERE clip IN (
+    SELECT clip FROM judged JOIN parted USING (came)
+    GROUP BY clip, frame, path, video_frame HAVING count(DISTINCT identity) > 1
+);
+DROP TABLE repeated; DROP TABLE judged; DROP TABLE parted;
+"""
+
+
+def values(row: Row) -> tuple[Any, ...]:
+    """What a row is compared by, in the order of `COLUMNS`."""
+    placed = row.box is not None or row.side is not None
+    return (
+        -1 if row.video_frame is None else row.video_frame,
+        json.dumps([row.side, row.box]) if placed else None,
+        row.valence,
+        row.arousal,
+        None if row.expression is None else row.expression.encode("utf-8", "surrogateescape"),
+    )
+
+
+def settle(spool: sqlite3.Connection) -> None:
+    """Give the rows that are dropped for another one their reasons, and people of one picture a clip each.
+
+    Args:
+        spool: a database with the table `found` of rows in the order in which they came.
+    """
+    spool.create_function("shown", 1, _shown, deterministic=True)
+    spool.create_function("differing", 3, _differing, deterministic=True)
+    for script in (REPEATED, JUDGED, "CREATE INDEX judged_came ON judged (came);", DROP, PART):
+        spool.executescript(script)
+
+
+def _shown(name: bytes) -> str:
+    return f"{printable(name.decode('utf-8', 'surrogateescape')):.80}"
+
+
+def _differing(*differ: int | None) -> str:
+    named = zip(("valence", "arousal", "expression"), differ, strict=True)
+    return ", ".join(name for name, there in named if there)
