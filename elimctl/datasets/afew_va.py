@@ -18,11 +18,12 @@ import numpy as np
 from pydantic import Field
 
 from elimctl.config import Config
-from elimctl.datasets import files
+from elimctl.datasets import files, json_once
 from elimctl.datasets.afew_va_defects import spoil
 from elimctl.datasets.anamorphic import pixel_aspect
 from elimctl.datasets.drawing import Drawing
 from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
+from elimctl.datasets.json_once import DISAGREEMENT, agreed
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
 
@@ -157,12 +158,14 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
     for number in sorted(clip.images.keys() | annotation.frames.keys()):
         file = clip.folder / clip.images.get(number, f"{number:05d}.png")
         entry = annotation.frames.get(number)
+        disagreement = "labels disagree: the frame is there twice" if entry is DISAGREEMENT else None
         entry = entry if isinstance(entry, dict) else {}
         labels, label_reason = _labels(entry)
         reasons = (
             annotation.reason,
             None if number in clip.images else "no image",
             None if number in annotation.frames else "no annotation",
+            disagreement,
             label_reason,
             "no actor: identities are actors" if by_actor and annotation.actor is None else None,
         )
@@ -183,7 +186,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
 def _read_annotation(file: Path) -> _Annotation:
     """What a JSON file says; one that cannot be read gives the reason."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json_once.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return _Annotation(reason=f"no annotation file: {file.name}")
     except OSError as error:
@@ -200,12 +203,12 @@ def _read_annotation(file: Path) -> _Annotation:
 
 
 def _by_number(frames: Mapping[str, Any]) -> dict[int, Any]:
-    """Entries by the number of their key; of two keys of one number (`1`, `00001`) the longer counts."""
+    """Entries by the number of their key; two keys of one number (`1`, `00001`) must say the same."""
     numbered: dict[int, Any] = {}
-    for key in sorted(frames, key=len):
-        match = FRAME.fullmatch(key)
-        if match:
-            numbered[int(match[1])] = frames[key]
+    for key, entry in frames.items():
+        if match := FRAME.fullmatch(key):
+            number = int(match[1])
+            numbered[number] = agreed(numbered[number], entry) if number in numbered else entry
     return numbered
 
 
@@ -216,6 +219,8 @@ def _labels(entry: Mapping[str, Any]) -> tuple[tuple[float | None, float | None]
         value = entry.get(name)
         if value is None:
             return (None, None), f"no label: {name}"
+        if value is DISAGREEMENT:
+            return (None, None), f"labels disagree: {name} is there twice"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return (None, None), f"label is no number: {name} is {value!r:.40}"
         if not -LABEL_SCALE <= value <= LABEL_SCALE:  # also false for NaN

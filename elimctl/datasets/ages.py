@@ -72,7 +72,7 @@ class Ages:
     Raises:
         MissingError: there is no such file, or no CSV file in the folder.
         LayoutError: a file has no column `age`.
-        ConfigError: a file has neither a column of names nor the name of a list.
+        ConfigError: a file has neither a column of names nor the name of a list, or two ages for one name.
     """
 
     def __init__(self, where: Sequence[Path], *, lists: Collection[str] = ()) -> None:
@@ -180,12 +180,19 @@ class Ages:
         self._in_order[stem.lower()] = file
 
     def _take(self, table: Table, name: str) -> None:
-        """Put the ages of a file into the database; of two ages for one name the first counts."""
-        known = ((_key(text), parse(age)) for text, age in table.select(name, "age"))
+        """Put the ages of a file into the database; a name may be there again with the same age."""
+        insert = "INSERT INTO ages VALUES (?, ?) ON CONFLICT DO UPDATE SET age = age RETURNING age"
         with self._database:
-            self._database.executemany(
-                "INSERT OR IGNORE INTO ages VALUES (?, ?)", (pair for pair in known if pair[1] is not None)
-            )
+            for text, written in table.select(name, "age"):
+                age = parse(written)
+                if age is None:
+                    continue
+                [known] = self._database.execute(insert, (_key(text), age)).fetchone()
+                if known != age:
+                    raise ConfigError(
+                        f"image {text!a:.200} has two ages, {known:g} and {age:g}: the second is in {table.file}",
+                        hint="remove the wrong line",
+                    )
 
 
 def _files(where: Sequence[Path]) -> Iterator[Path]:

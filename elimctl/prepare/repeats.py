@@ -36,18 +36,23 @@ CREATE TABLE judged AS
 SELECT came, identity, first, clip, frame, {FACE},
        face IS NULL AND max(usable AND face IS NOT NULL) OVER (PARTITION BY {PICTURE}) AS placeless,
        row_number() OVER (PARTITION BY {FACE}, identity ORDER BY came) AS copy,
-       max(valence) FILTER (WHERE usable) OVER same - min(valence) FILTER (WHERE usable) OVER same > {PRECISION} AS valences,
-       max(arousal) FILTER (WHERE usable) OVER same - min(arousal) FILTER (WHERE usable) OVER same > {PRECISION} AS arousals,
-       max(expression) FILTER (WHERE usable) OVER same <> min(expression) FILTER (WHERE usable) OVER same AS expressions
-FROM (SELECT *, first_value(identity) OVER (PARTITION BY {FACE} ORDER BY usable DESC, came) AS first FROM repeated)
-WINDOW same AS (PARTITION BY {FACE}, identity);
+       max(valence) OVER same - min(valence) OVER same > {PRECISION} AS valences,
+       max(arousal) OVER same - min(arousal) OVER same > {PRECISION} AS arousals,
+       max(expression) OVER same <> min(expression) OVER same AS expressions
+FROM (
+    SELECT *, first_value(identity) OVER (PARTITION BY {FACE} ORDER BY usable DESC, came) AS first
+    FROM repeated
+)
+WINDOW same AS (PARTITION BY {FACE}, identity, usable);
+CREATE INDEX judged_came ON judged (came);
 """
 DROP = """
 UPDATE found SET reason = (
     SELECT CASE
         WHEN placeless THEN 'no box: another line about the same image has one'
         WHEN identity IS NOT first THEN 'identities disagree: listed before as ' || shown(first)
-        WHEN valences OR arousals OR expressions THEN 'labels disagree: ' || differing(valences, arousals, expressions)
+        WHEN valences OR arousals OR expressions
+            THEN 'labels disagree: ' || differing(valences, arousals, expressions)
         WHEN copy > 1 THEN 'listed twice'
     END FROM judged WHERE came = found.rowid
 )
@@ -89,7 +94,7 @@ def settle(spool: sqlite3.Connection) -> None:
     """
     spool.create_function("shown", 1, _shown, deterministic=True)
     spool.create_function("differing", 3, _differing, deterministic=True)
-    for script in (REPEATED, JUDGED, "CREATE INDEX judged_came ON judged (came);", DROP, PART):
+    for script in (REPEATED, JUDGED, DROP, PART):
         spool.executescript(script)
 
 

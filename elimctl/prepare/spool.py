@@ -109,8 +109,9 @@ def write(
 ) -> Spool:
     """Write rows to a spool, in the manifest's order: by identity, clip, frame and path.
 
-    What is listed more than once is dropped but for one row, or as a whole; see `repeats`. Identities with a usable row are dealt to the folds as `splits.k_fold` does. Where there are fewer of
-    them than folds, none has a fold if rows have splits.
+    Of rows about one face in one picture no more than one is kept, see `repeats`. Identities with a usable
+    row are dealt to the folds as `splits.k_fold` does. Where there are fewer of them than folds, none has a
+    fold if rows have splits.
 
     Args:
         file: the file to write; one that is there is replaced.

@@ -112,9 +112,41 @@ def test_frames_are_joined_by_number_whatever_the_order_and_padding(tmp_path: Pa
     assert [row.path for row in rows] == ["001/00001.png", "001/2.png", "001/000009.png", "001/00010.png"]
 
 
-def test_the_longer_of_two_keys_of_one_number_counts(tmp_path: Path) -> None:
-    _clip(tmp_path / "001", {"00000": _entry(valence=5), "0": _entry(valence=6)}, images=["00000.png"])
-    assert [row.valence for row in _read(tmp_path)] == [0.5]
+def test_a_frame_under_two_keys_is_dropped_unless_they_say_the_same(tmp_path: Path) -> None:
+    frames = {
+        "00000": _entry(valence=5),
+        "0": _entry(valence=6),
+        "00001": _entry(valence=5),
+        "1": _entry(valence=5),
+    }
+    _clip(tmp_path / "001", frames)
+    assert [(row.valence, row.reason) for row in _read(tmp_path)] == [
+        (None, "labels disagree: the frame is there twice"),
+        (0.5, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frame", "label", "reasons"),
+    [
+        ('{"valence": 7, "arousal": 1}', "4", ["labels disagree: the frame is there twice", None]),
+        ('{"valence": 4, "arousal": 1}', "4", [None, None]),
+        (
+            '{"valence": 4, "arousal": 1}',
+            '9, "valence": 4',
+            ["labels disagree: valence is there twice", None],
+        ),
+    ],
+)
+def test_keys_that_json_gives_twice_are_compared(
+    tmp_path: Path, frame: str, label: str, reasons: list
+) -> None:
+    folder = _clip(tmp_path / "001")
+    first = f'"00000": {{"valence": {label}, "arousal": 1}}'
+    other = f', "00000": {frame}' if "," not in label else ""
+    text = f'{{"frames": {{{first}{other}, "00001": {{"valence": 1, "arousal": 1}}}}}}'
+    (folder / "001.json").write_text(text)
+    assert [row.reason for row in _read(tmp_path)] == reasons
 
 
 def test_images_and_annotations_without_each_other_are_dropped(tmp_path: Path) -> None:

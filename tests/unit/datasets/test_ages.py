@@ -95,10 +95,21 @@ def test_names_without_folders_are_joined_by_the_last_part_if_asked_for(tmp_path
         assert ages.of("7/a.jpg", "a.jpg") == 31
 
 
-def test_of_two_ages_for_one_name_the_first_counts(tmp_path: Path) -> None:
-    with Ages([_write(tmp_path / "x.csv", "path,age", "a.jpg,31", "a.png,32", "b,0", "b,33")]) as ages:
+def test_an_age_may_be_given_twice_and_one_of_nothing_does_not_count(tmp_path: Path) -> None:
+    with Ages(
+        [_write(tmp_path / "x.csv", "path,age", "a.jpg,31", "a.png,31.0", "b,0", "b,33", "b,")]
+    ) as ages:
         assert ages.of("a.jpg") == 31
         assert ages.of("b.jpg") == 33
+
+
+def test_two_ages_for_one_name_are_refused(tmp_path: Path) -> None:
+    files = [
+        _write(tmp_path / "x.csv", "path,age", "a.jpg,31"),
+        _write(tmp_path / "y.csv", "path,age", "a.png,32"),
+    ]
+    with pytest.raises(ConfigError, match=r"image 'a.png' has two ages, 31 and 32: the second is in .*y.csv"):
+        Ages(files)
 
 
 def test_names_that_fit_no_image_are_an_error(tmp_path: Path) -> None:

@@ -114,18 +114,17 @@ def test_the_order_is_that_of_python_on_the_bytes_of_names(places: list[tuple], 
 
 
 @given(st.lists(st.tuples(few, few, st.integers(0, 1), few), max_size=20))
-def test_of_rows_listed_twice_the_first_is_kept(places: list[tuple]) -> None:
+def test_of_rows_about_one_image_the_first_is_kept(places: list[tuple]) -> None:
     found = [
-        Row(identity=identity, clip=clip, frame=frame, path=path, valence=float(number))
+        Row(identity=identity, clip=clip, frame=frame, path=path, age=float(number))
         for number, (identity, clip, frame, path) in enumerate(places)
     ]
     written = [numbered.row for numbered in _write(found)]
-    kept = {
-        (row.identity, row.clip, row.frame, row.path): row.valence for row in written if row.reason is None
-    }
-    assert kept == {place: float(places.index(place)) for place in places}
-    dropped = Counter(row.reason for row in written)
-    assert dropped["listed twice"] == len(places) - len(set(places))
+    paths = [path for *_, path in places]
+    kept = {row.path: row.age for row in written if row.reason is None}
+    assert kept == {path: float(paths.index(path)) for path in paths}
+    dropped = Counter((row.reason or "").partition(":")[0] for row in written)
+    assert dropped["listed twice"] + dropped["identities disagree"] == len(places) - len(set(paths))
 
 
 def test_a_row_that_is_dropped_already_keeps_its_reason() -> None:
