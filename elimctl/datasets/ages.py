@@ -190,7 +190,7 @@ class Ages:
                 [known] = self._database.execute(insert, (_key(text), age)).fetchone()
                 if known != age:
                     raise ConfigError(
-                        f"image {text!a:.200} has two ages, {known:g} and {age:g}: the second is in {table.file}",
+                        f"image {text!a:.200} has two ages: {known:g}, and {age:g} in {table.file}",
                         hint="remove the wrong line",
                     )
 

@@ -1,7 +1,7 @@
 """The columns of a user's own CSV, found by their names."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Self
 
@@ -123,7 +123,8 @@ class Columns:
         box: places of a box's four columns, None where it has none.
         sized: whether these are the corner and the size of the box, else two corners.
         count: number of columns.
-        times: keys or names of the columns that say which segment of a video a record is about.
+        times: places of the columns that say which segment of a video a record is about, by their keys; by its
+            name a column that is not read.
         absent: keys and names of the columns that the configuration names and the file does not have.
     """
 
@@ -131,7 +132,7 @@ class Columns:
     box: tuple[int, ...] | None
     sized: bool
     count: int
-    times: tuple[str, ...] = ()
+    times: Mapping[str, int] = field(default_factory=dict)
     absent: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -203,11 +204,11 @@ def _box(names: Sequence[str], places: Mapping[str, int], given: bool) -> tuple[
     return (None, False) if found is None else (tuple(names.index(name) for name in found), not corners)
 
 
-def _times(names: Sequence[str], places: Mapping[str, int], given: Mapping[str, str]) -> tuple[str, ...]:
-    """Keys of the columns of a segment; the name of one that is not read where there are none."""
-    found = [key for key in TIMES if key in places]
-    other = [name for name in OTHER_TIMES if name in names and not {"start", "end"} & {*places, *given}]
-    return (*found, *other[:1])
+def _times(names: Sequence[str], places: Mapping[str, int], given: Mapping[str, str]) -> dict[str, int]:
+    """Places of the columns of a segment; that of one that is not read where there are none."""
+    if {"start", "end"} & {*places, *given}:
+        return {key: places[key] for key in TIMES if key in places}
+    return {name: names.index(name) for name in OTHER_TIMES if name in names}
 
 
 def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str) -> None:

@@ -73,9 +73,11 @@ def parse(fields: Sequence[str], columns: Columns, label_range: LabelRange) -> R
         label_range: the labels' lowest and highest value as shipped, which become -1 and 1.
     """
 
-    def text(name: str) -> str:
-        place = columns.places.get(name)
+    def at(place: int | None) -> str:
         return fields[place].strip() if place is not None and place < len(fields) else ""
+
+    def text(name: str) -> str:
+        return at(columns.places.get(name))
 
     path, identity, clip = text("path"), text("identity") or None, text("clip") or None
     frame = None
@@ -93,7 +95,7 @@ def parse(fields: Sequence[str], columns: Columns, label_range: LabelRange) -> R
             expression=_expression(text("expression")),
             age=ages.parse(text("age")),
             box=_box(fields, columns),
-            times={name: text(name) for name in columns.times},
+            times={name: at(place) for name, place in columns.times.items()},
         )
     except FieldError as error:
         return Record(path, identity, clip, frame, reason=str(error))

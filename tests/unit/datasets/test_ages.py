@@ -108,7 +108,7 @@ def test_two_ages_for_one_name_are_refused(tmp_path: Path) -> None:
         _write(tmp_path / "x.csv", "path,age", "a.jpg,31"),
         _write(tmp_path / "y.csv", "path,age", "a.png,32"),
     ]
-    with pytest.raises(ConfigError, match=r"image 'a.png' has two ages, 31 and 32: the second is in .*y.csv"):
+    with pytest.raises(ConfigError, match=r"image 'a.png' has two ages: 31, and 32 in .*y.csv"):
         Ages(files)
 
 
