@@ -123,8 +123,8 @@ class Columns:
         box: places of a box's four columns, None where it has none.
         sized: whether these are the corner and the size of the box, else two corners.
         count: number of columns.
-        times: places of the columns that say which segment of a video a record is about, by their keys; by its
-            name a column that is not read.
+        times: places of the columns that say which segment of a video a record is about, by their keys; that
+            of a column in another unit by its name.
         absent: keys and names of the columns that the configuration names and the file does not have.
     """
 

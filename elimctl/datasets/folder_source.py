@@ -153,7 +153,8 @@ def _refuse(file: Path, named: ColumnNames) -> NoReturn:
         f"{file} has no column {', '.join(columns.lacking)}; its first line is: {', '.join(first)!a:.200}",
         hint=f"set dataset.columns.{given[0]} to one of these"
         if given
-        else "name the columns in the first line: path,valence,arousal",
+        else "name the columns in the first line: path,valence,arousal; or say what they are called with "
+        f"--set dataset.columns.{columns.lacking[0]}=NAME",
     )
 
 
