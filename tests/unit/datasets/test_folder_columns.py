@@ -76,6 +76,11 @@ def test_an_empty_name_reads_no_column(tmp_path: Path) -> None:
     assert (row.identity, row.actor, row.box) == ("a.jpg", None, None)
 
 
+@pytest.mark.parametrize("name", ["state", "send", "durations"])
+def test_a_column_that_is_called_nearly_like_a_time_is_left_alone(tmp_path: Path, name: str) -> None:
+    assert _read(tmp_path, f"path,valence,arousal,{name}", "a.jpg,0,0,x").reason is None
+
+
 def test_a_column_may_be_called_by_a_number(tmp_path: Path) -> None:
     assert (
         _read(tmp_path, "path,1,2", "a.jpg,0.5,0.25", "columns.valence=1", "columns.arousal=2").arousal
