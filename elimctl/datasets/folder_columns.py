@@ -213,9 +213,7 @@ def _times(names: Sequence[str], places: Mapping[str, int], given: Mapping[str, 
 
 def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str) -> None:
     """Refuse names that nearly are those of missing columns: identities or splits would be lost."""
-    missing = [
-        key for key in NAMES if key not in there and key not in TIMES
-    ]  # `state` is no misspelt `start`
+    missing = [key for key in NAMES if key not in {*there, *TIMES}]  # `state` is no misspelt `start`
     for name in names:
         near = get_close_matches(name, missing, n=1, cutoff=NEAR)
         if near and name not in KNOWN:
