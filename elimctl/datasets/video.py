@@ -19,9 +19,11 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from elimctl.datasets.display_matrix import MatrixError, shown
 from elimctl.errors import DataError
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".wmv", ".flv", ".mpg", ".mpeg", ".ts")
@@ -30,6 +32,8 @@ FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg"
 TIMED = ("mov", "matroska")  # store when each frame is shown, and where the key frames are
 # Of what AVI holds: frames that depend on no later one, or, in MPEG-4 part 2, a header that says so.
 ORDERED_CODECS = ("mjpeg", "mpeg4", "rawvideo")
+# Streams of single pictures: cover art, and thumbnails of chapters.
+STILL = Disposition.attached_pic | Disposition.timed_thumbnails
 MAX_PIXELS = 100_000_000  # of a frame; as for images
 
 
@@ -125,12 +129,13 @@ def frames(path: Path, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray
         numbers: which frames, ascending, from 0, in the order of display.
 
     Yields:
-        Each number with its frame, (H, W, 3) uint8 RGB, turned as players show it; None for a frame that
-        cannot be decoded, or that lies beyond the end. The same number gives the same pixels whatever the
-        other numbers are. One frame is held at a time.
+        Each number with its frame, (H, W, 3) uint8 RGB, turned and mirrored as players show it; None for a
+        frame that cannot be decoded, or that lies beyond the end. The same number gives the same pixels
+        whatever the other numbers are. One frame is held at a time.
 
     Raises:
-        VideoError: the file cannot be opened, is no video, or holds no frame.
+        VideoError: the file cannot be opened, is no video, holds no frame, or is shown turned by less than a
+            quarter, stretched or distorted.
     """
     timeline = _timeline(path)
     for run in _runs(numbers, timeline.keys):
@@ -139,7 +144,7 @@ def frames(path: Path, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray
         for number in run:
             while at < number:
                 at, frame = next(shown, (timeline.count + number, None))
-            yield number, None if frame is None or at != number else _pixels(frame)
+            yield number, None if frame is None or at != number else _pixels(path, frame)
 
 
 def _error(path: Path, detail: str) -> VideoError:
@@ -296,15 +301,32 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except av.FFmpegError as error:
         raise _error(path, f"is no readable video: {error.strerror}") from None
     with container:
-        stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream) or stream.codec_context is None:
+        stream = _moving(container)
+        if stream is None:
+            raise _error(path, "no video stream")
+        if stream.codec_context is None:
             raise _error(path, "has no video stream that can be decoded")
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.codec_context.thread_count = 1  # workers are processes, one thread each
         yield container, stream
 
 
-def _pixels(frame: VideoFrame) -> np.ndarray:
-    """A frame as players show it: some cameras store it lying."""
+def _moving(container: InputContainer) -> VideoStream | None:
+    """The stream of moving pictures that players show; cover art of a sound file is none of them."""
+    moving = [stream for stream in container.streams.video if not stream.disposition & STILL]
+    best = container.streams.best("video")
+    if best in moving:
+        return best  # type: ignore[return-value]
+    return max(moving, key=lambda stream: stream.width * stream.height, default=None)
+
+
+def _pixels(path: Path, frame: VideoFrame) -> np.ndarray:
+    """A frame as players show it: some cameras store it lying, or mirrored."""
     image = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image
+    try:
+        return shown(image, np.frombuffer(bytes(matrix), np.int32))
+    except MatrixError as error:
+        raise _error(path, str(error)) from None

@@ -1,0 +1,44 @@
+"""The matrix of a video that tells players how to turn and mirror its frames.
+
+Source: ISO/IEC 14496-12, 8.3.2 (tkhd); FFmpeg, libavutil/display.h.
+"""
+
+import numpy as np
+from jaxtyping import Int32, UInt8
+
+SKEW = 0.0175  # about one degree; players take less for none
+
+
+class MatrixError(ValueError):
+    """A matrix that is neither a turn by quarters nor a mirror image."""
+
+
+def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A frame as players show it.
+
+    Args:
+        image: the frame as stored.
+        matrix: (a, b, u, c, d, v, x, y, w), fixed point: a stored point (p, q), px from the upper left, is
+            shown at (a p + c q, b p + d q), but for where the picture begins.
+
+    Returns:
+        The frame, turned and mirrored; its scale and place are the player's affair.
+
+    Raises:
+        MatrixError: the frame would have to be turned by less than a quarter, stretched or distorted.
+    """
+    a, b, u, c, d, v = matrix[:6].astype(np.float64)
+    if u or v:
+        raise MatrixError("its display matrix is a perspective, which cannot be undone")
+    if not (a or b or c or d):  # no picture at all: players take it for none
+        return image
+    if max(abs(b), abs(c)) <= SKEW * min(abs(a), abs(d)):
+        along, down, turned = a, d, image
+    elif max(abs(a), abs(d)) <= SKEW * min(abs(b), abs(c)):
+        along, down, turned = c, b, image.transpose(1, 0, 2)
+    else:
+        angle = np.degrees(np.arctan2(b, a))
+        raise MatrixError(f"its display matrix turns by {angle:.0f} degrees or shears, wanted quarters")
+    if abs(abs(along) - abs(down)) > SKEW * abs(down):
+        raise MatrixError(f"its display matrix stretches by {abs(along / down):.2f} to 1")
+    return np.ascontiguousarray(turned[:: int(np.sign(down)), :: int(np.sign(along))])
