@@ -23,10 +23,12 @@ from elimctl.datasets.pts import read_box, read_points
 from elimctl.datasets.video import VideoError, count_frames
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
+from elimctl.words import counted
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
 TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
 LISTED = 20  # clips that a message names
+MISSING = ("no label: valence", "no label: arousal")
 POINTS_FILE = re.compile(r"0*([1-9][0-9]{0,8})\.pts", re.IGNORECASE)
 
 Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
@@ -39,8 +41,8 @@ class Options(Config):
     # Each clip is an identity, as in Kim & Song 2022: nobody is named, and a person may be in several clips.
     identity: Literal["clip"] = "clip"
     # auto: line i belongs to frame i. Where a video and its labels differ in length by more than two, the
-    # lines are those of the frames with a face box, if there are as many; else nothing is read. truncate:
-    # line i belongs to frame i, as far as both go.
+    # lines are those of the frames with a face box, if there are as many and the video has all of these; else
+    # nothing is read. truncate: line i belongs to frame i, as far as both go.
     align: Align = "auto"
 
 
@@ -83,7 +85,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
     if misfits:
         shown = "; ".join(misfits[:LISTED]) + ("; ..." if len(misfits) > LISTED else "")
         raise LayoutError(
-            f"labels and frames of {len(misfits)} clips under {root} do not fit: {shown}",
+            f"labels and frames of {counted(len(misfits), 'clip')} under {root} do not fit: {shown}",
             hint="get these videos again, or add --set dataset.align=truncate to use what fits",
         )
     for clip, fit in zip(clips, fits, strict=True):
@@ -102,13 +104,29 @@ def _fit(clip: Clip, align: Align) -> _Fit:
         n_frames = count_frames(clip.video)
     except VideoError as error:
         return _Fit(reason=f"unreadable video: {error.detail}")
-    if align == "truncate" or abs(n_lines - n_frames) <= TOLERATED:
+    if align == "truncate":
         return _Fit(n_frames)
+    found = f"{n_lines} lines, {n_frames} frames"
+    if TOLERATED < (alone := _unpaired(labels)) < n_lines:
+        return _Fit(n_frames, misfit=f"{found}; the last {alone} lines are of one of the two labels only")
     files = _points_files(clip.boxes)
+    # A box of a frame that the video has not got: frames are missing, and nobody knows which.
+    if (last := max(files, default=-1)) >= n_frames:
+        return _Fit(n_frames, misfit=f"{found} and {len(files)} face boxes, the last for frame {last + 1}")
+    if abs(n_lines - n_frames) <= TOLERATED:
+        return _Fit(n_frames)
     boxed = tuple(number for number, file in sorted(files.items()) if read_box(file) is not None)
     if len(boxed) == n_lines:
         return _Fit(n_frames, boxed)
-    return _Fit(n_frames, misfit=f"{n_lines} lines, {n_frames} frames and {len(boxed)} face boxes")
+    return _Fit(n_frames, misfit=f"{found} and {len(boxed)} face boxes")
+
+
+def _unpaired(labels: list[Label]) -> int:
+    """Number of lines at the end that one of the two labels has and the other has not."""
+    reasons = [reason for *_, reason in labels]
+    return len(labels) - max(
+        (place + 1 for place, reason in enumerate(reasons) if reason not in MISSING), default=0
+    )
 
 
 def _read_clip(clip: Clip, fit: _Fit, root: Path) -> Iterator[Row]:

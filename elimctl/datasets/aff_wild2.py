@@ -24,9 +24,12 @@ from elimctl.datasets.aff_wild2_names import Side, base_of, side_of, video_of
 from elimctl.datasets.video import VideoError, count_frames
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
+from elimctl.words import counted
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
 UNLABELLED = -5  # in place of a label
+TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
+LISTED = 20  # trials that a message names
 IMAGES = ("jpg", "jpeg", "png")  # as shipped, and as repacked; where a crop has several, the first counts
 CROP = re.compile(r"([0-9]{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 HIDDEN = "no label: test labels are hidden"  # what a folder of test labels holds are placeholders of users
@@ -44,6 +47,10 @@ class Options(Config):
     # crops: as shipped, taken whole; aligned ones where there are any. videos: faces are sought in the
     # frames. auto: aligned crops, else videos, else other crops.
     source: Literal["auto", "crops", "videos"] = "auto"
+    # auto: line k belongs to frame k and to crop k. Nothing is read where a video differs from its labels in
+    # length by more than two, or where crops are numbered beyond the lines by more than two: which frame a
+    # line belongs to is then not known. truncate: as far as both go.
+    align: Literal["auto", "truncate"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +90,39 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there are no annotations, or no pictures, or a trial is there more than once.
+        LayoutError: there are no annotations, or no pictures, or a trial is there more than once; or, when
+            all was read, labels and pictures of trials do not fit, and the message gives their numbers.
     """
     layout = find(root)
     source = _source(layout, root, options.source)
     trials = layout.trials
     if source == "videos":
         trials |= layout.videos.keys() - set(map(video_of, trials))
+    misfits = []
     for trial in sorted(trials):
         pictures = _crops(trial, layout, root) if source == "crops" else _frames(trial, layout, root)
-        yield from _read_trial(trial, pictures, layout, identity=options.identity)
+        labels, reason = _labels(trial, layout)
+        if reason is None and options.align == "auto" and (misfit := _misfit(len(labels), pictures)):
+            misfits.append(f"{trial} has {misfit}")
+        yield from _rows(trial, pictures, labels, reason, layout, identity=options.identity)
+    if misfits:
+        raise LayoutError(
+            f"labels and {source} of {counted(len(misfits), 'trial')} under {root} do not fit: "
+            + "; ".join(misfits[:LISTED])
+            + ("; ..." if len(misfits) > LISTED else ""),
+            hint=f"get these {source} again, or add --set dataset.align=truncate to use what fits",
+        )
+
+
+def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
+    """Both lengths, where the labels of a trial cannot be those of its pictures."""
+    last = max(pictures.numbers, default=0)
+    if not (n_lines and last):  # each frame is dropped, and the reason says why
+        return None
+    if pictures.crops is None:
+        return None if abs(n_lines - last) <= TOLERATED else f"{n_lines} lines and {last} frames"
+    # Crops that are not there are frames without a face: only a number beyond the lines tells.
+    return None if last - n_lines <= TOLERATED else f"{n_lines} lines, and crops up to number {last}"
 
 
 def _source(layout: Layout, root: Path, wanted: Literal["auto", "crops", "videos"]) -> Source:
@@ -156,14 +186,24 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _read_trial(
-    trial: str, pictures: _Pictures, layout: Layout, *, identity: Literal["trial", "base"]
+def _labels(trial: str, layout: Layout) -> tuple[list[Label], str | None]:
+    """Labels of a trial by line, and the reason why none of its frames can be used."""
+    labels, reason = _read_labels(layout.annotations.get(trial))
+    if layout.splits.get(trial) == "test":
+        return [(None, None, HIDDEN)] * len(labels), HIDDEN
+    return labels, reason
+
+
+def _rows(
+    trial: str,
+    pictures: _Pictures,
+    labels: list[Label],
+    reason: str | None,
+    layout: Layout,
+    *,
+    identity: Literal["trial", "base"],
 ) -> Iterator[Row]:
     """Rows of one trial, by number."""
-    split = layout.splits.get(trial)
-    labels, reason = _read_labels(layout.annotations.get(trial))
-    if split == "test":
-        labels, reason = [(None, None, HIDDEN)] * len(labels), HIDDEN
     for number in sorted({*range(1, len(labels) + 1), *pictures.numbers}):
         valence, arousal, unlabelled = _label_of(number, labels)
         yield Row(
@@ -176,7 +216,7 @@ def _read_trial(
             cropped=pictures.crops is not None,
             valence=valence,
             arousal=arousal,
-            split=split,
+            split=layout.splits.get(trial),
             reason=reason or unlabelled or (None if number in pictures.numbers else pictures.missing),
         )
 

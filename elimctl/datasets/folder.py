@@ -21,7 +21,7 @@ from elimctl.datasets.folder_record import Record, parse
 from elimctl.datasets.folder_segments import labelled_frames
 from elimctl.datasets.folder_source import Source, is_video, locate, open_source, shared_folders
 from elimctl.errors import LayoutError
-from elimctl.manifest.row import NO_GROUP, Row
+from elimctl.manifest.row import NO_GROUP, OUT_OF_RANGE, Row
 
 LABEL_SCALE = 1  # of labels in [-1, 1]; `label_range` rescales others
 
@@ -141,7 +141,7 @@ def _frames(row: Row, record: Record, source: Source, options: Options) -> Itera
     if not is_video(row.path):
         yield row
     elif record.frame is not None and record.frame < base:
-        early = f"frame out of range: {record.frame}, counted from {base} (option frame_base)"
+        early = f"{OUT_OF_RANGE}: {record.frame}, counted from {base} (option frame_base)"
         yield replace(row, reason=row.reason or early)
     elif record.frame is not None:
         yield replace(row, video_frame=record.frame - base)

@@ -86,7 +86,7 @@ def count_frames(path: Path) -> int:
     Raises:
         VideoError: the file cannot be opened, is no video, or holds no frame.
     """
-    return _timeline(path).count
+    return _count(path, *_state(path))
 
 
 def frame_times(path: Path) -> np.ndarray:
@@ -153,15 +153,25 @@ def _error(path: Path, detail: str) -> VideoError:
 
 def _timeline(path: Path) -> _Timeline:
     """The timeline of a video; that of the files asked for last is kept."""
+    return _scan(path, *_state(path))
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs when a file has changed."""
     try:
         status = path.stat()
     except OSError as error:
         raise _error(path, f"cannot be opened: {error.strerror}") from None
-    return _scan(path, status.st_size, status.st_mtime_ns)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+@lru_cache(maxsize=4096)  # a reader asks, and then what holds labels against videos
+def _count(path: Path, *state: int) -> int:
+    return _scan(path, *state).count
 
 
 @lru_cache(maxsize=8)
-def _scan(path: Path, size: int, mtime_ns: int) -> _Timeline:  # noqa: ARG001  (they are part of the key)
+def _scan(path: Path, *state: int) -> _Timeline:  # noqa: ARG001  (it is part of the key)
     """Read the timeline of a video from its packets."""
     with _open(path) as (container, stream):
         packets = [
@@ -327,6 +337,6 @@ def _pixels(path: Path, frame: VideoFrame) -> np.ndarray:
     if matrix is None:
         return image
     try:
-        return shown(image, np.frombuffer(bytes(matrix), np.int32))
+        return shown(image, np.frombuffer(matrix, np.int32))  # type: ignore[call-overload]
     except MatrixError as error:
         raise _error(path, str(error)) from None

@@ -21,6 +21,8 @@ EXPRESSIONS = (
 )
 # The identity of a sample that belongs to no group (an age outside all bins): it is not matched with others.
 NO_GROUP = "none"
+# Kind of reason of a row whose number is that of no frame; it makes all numbers of its video doubtful.
+OUT_OF_RANGE = "frame out of range"
 
 
 @dataclass(frozen=True, slots=True)

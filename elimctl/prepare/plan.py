@@ -86,7 +86,9 @@ def arrange(
             names no row.
     """
     with _splitter(settings.splits) as splitter:
-        found = spool.write(scratch, rows, folds=settings.folds, seed=settings.seed, splitter=splitter)
+        found = spool.write(
+            scratch, rows, root=root, folds=settings.folds, seed=settings.seed, splitter=splitter
+        )
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
     return Plan(

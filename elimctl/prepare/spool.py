@@ -18,7 +18,7 @@ import numpy as np
 
 from elimctl.manifest import splits
 from elimctl.manifest.row import Row, printable
-from elimctl.prepare import repeats
+from elimctl.prepare import repeats, video_lengths
 
 Splitter = Callable[[Sequence[Row]], Sequence[str | None]]  # the split of each row
 
@@ -105,13 +105,19 @@ class Spool:
 
 
 def write(
-    file: Path, rows: Iterable[Row], *, folds: int, seed: int, splitter: Splitter | None = None
+    file: Path,
+    rows: Iterable[Row],
+    *,
+    folds: int,
+    seed: int,
+    splitter: Splitter | None = None,
+    root: Path | None = None,
 ) -> Spool:
     """Write rows to a spool, in the manifest's order: by identity, clip, frame and path.
 
-    Of rows about one face in one picture no more than one is kept, see `repeats`. Identities with a usable
-    row are dealt to the folds as `splits.k_fold` does. Where there are fewer of them than folds, none has a
-    fold if rows have splits.
+    Of rows about one face in one picture no more than one is kept, see `repeats`; none about a video that is
+    shorter than its labels, see `video_lengths`. Identities with a usable row are dealt to the folds as
+    `splits.k_fold` does. Where there are fewer of them than folds, none has a fold if rows have splits.
 
     Args:
         file: the file to write; one that is there is replaced.
@@ -119,6 +125,7 @@ def write(
         folds: number of folds.
         seed: of the deal.
         splitter: what gives each row its split; None leaves the dataset's own.
+        root: the raw root that the rows' paths are below; None where no video is to be looked into.
 
     Raises:
         DataError: there are fewer identities than folds, and no splits.
@@ -129,6 +136,8 @@ def write(
         with closing(_connect(file)) as spool:
             spool.executescript(SCHEMA)
             _fill(spool, rows, splitter)
+            if root is not None:
+                video_lengths.settle(spool, root)
             repeats.settle(spool)
             _order(spool)
             _deal(spool, folds=folds, seed=seed)

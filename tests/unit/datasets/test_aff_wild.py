@@ -192,9 +192,33 @@ def test_as_many_lines_as_boxes_belong_to_the_frames_with_a_box(tmp_path: Path) 
     assert [row.valence for row in _read(tmp_path, align="truncate")][:5] == [0.0, 0.1, 0.2, 0.3, 0.4]
 
 
-def test_a_box_beyond_the_video_has_no_frame(tmp_path: Path) -> None:
-    _clip(tmp_path, n_frames=8, lines=5, boxed=[1, 2, 3, 4, 12])
-    assert _reasons(_read(tmp_path))[11] == "no frame: the video has 8"
+@pytest.mark.parametrize(
+    ("n_frames", "lines", "boxed", "said"),
+    [
+        # a recording that dropped frames: as many boxes as lines, and no telling which frame is whose
+        (27, 32, range(1, 33), "102 has 32 lines, 27 frames and 32 face boxes, the last for frame 32"),
+        (31, 32, range(1, 33), "102 has 32 lines, 31 frames and 32 face boxes, the last for frame 32"),
+        (36, 32, range(9, 41), "102 has 32 lines, 36 frames and 32 face boxes, the last for frame 40"),
+        (8, 8, [1, 2, 12], "102 has 8 lines, 8 frames and 3 face boxes, the last for frame 12"),
+        (8, 5, [1, 2, 3, 4, 12], "102 has 5 lines, 8 frames and 5 face boxes, the last for frame 12"),
+    ],
+)
+def test_a_box_beyond_the_video_proves_that_frames_are_missing(
+    tmp_path: Path, n_frames: int, lines: int, boxed: Iterable[int], said: str
+) -> None:
+    _clip(tmp_path, n_frames=n_frames, lines="0.5\n" * lines, arousal="0.5\n" * lines, boxed=boxed)
+    with pytest.raises(LayoutError, match=r"labels and frames of 1 clip under .* do not fit: ") as caught:
+        _read(tmp_path)
+    assert caught.value.message.endswith(said)
+    kept = [row.frame for row in _read(tmp_path, align="truncate") if row.reason is None]
+    assert kept == list(range(min(n_frames, lines)))
+
+
+def test_lines_that_one_of_the_two_labels_lacks_are_refused(tmp_path: Path) -> None:
+    _clip(tmp_path, n_frames=9, lines="0.5\n" * 9, arousal="0.5\n" * 6, boxed=[])
+    with pytest.raises(LayoutError, match="the last 3 lines are of one of the two labels only"):
+        _read(tmp_path)
+    assert sum(row.reason is None for row in _read(tmp_path, align="truncate")) == 6
 
 
 def test_lengths_that_do_not_fit_are_told_for_all_clips_at_once(tmp_path: Path) -> None:
@@ -211,7 +235,7 @@ def test_lengths_that_do_not_fit_are_told_for_all_clips_at_once(tmp_path: Path) 
     assert kept == {"102": 4, "103": 4, "104": 4}
 
 
-def test_of_a_video_that_ends_early_what_is_there_is_kept(tmp_path: Path) -> None:
+def test_of_a_video_that_ends_early_what_is_there_is_kept_on_request(tmp_path: Path) -> None:
     _clip(tmp_path, n_frames=20, lines="0\n" * 20, arousal="0\n" * 20)
     file = tmp_path / "videos/train/102.avi"
     content = file.read_bytes()
@@ -220,10 +244,8 @@ def test_of_a_video_that_ends_early_what_is_there_is_kept(tmp_path: Path) -> Non
     count = count_frames(file)
     assert 0 < count < 18
     wanted = [None] * count + [f"no frame: the video has {count}"] * (20 - count)
-    # There is a box for each of the lines, so they fit; with one fewer, the lengths tell nothing.
-    assert [row.reason for row in _read(tmp_path)] == wanted
-    (tmp_path / "bboxes/train/102/7.pts").unlink()
-    with pytest.raises(LayoutError, match=f"102 has 20 lines, {count} frames and 19 face boxes"):
+    # It may as well have lost frames in the middle: there is a box for each of the lines.
+    with pytest.raises(LayoutError, match=f"102 has 20 lines, {count} frames and 20 face boxes"):
         _read(tmp_path)
     assert [row.reason for row in _read(tmp_path, align="truncate")] == wanted
 

@@ -322,7 +322,41 @@ def test_a_missing_crop_drops_its_line_and_moves_no_other(tmp_path: Path) -> Non
 def test_crops_without_a_line_are_dropped(tmp_path: Path) -> None:
     _trial(tmp_path, "102", 2, ["00000.jpg", "00001.jpg", "00002.jpg", "00003.jpg", "00009.jpg"])
     reason = "no annotation: there are 2 lines"
-    assert _reasons(_read(tmp_path)) == [(0, reason), (1, None), (2, None), (3, reason), (9, reason)]
+    found = _reasons(_read(tmp_path, align="truncate"))
+    assert found == [(0, reason), (1, None), (2, None), (3, reason), (9, reason)]
+
+
+def test_crops_numbered_beyond_the_lines_by_more_than_two_are_refused(tmp_path: Path) -> None:
+    _trial(tmp_path, "102", 2, ["00001.jpg", "00004.jpg"])
+    assert [row.reason for row in _read(tmp_path)] == [*(None, "no crop", "no annotation: there are 2 lines")]
+    _trial(tmp_path, "103", 2, ["00001.jpg", "00005.jpg"])
+    with pytest.raises(LayoutError, match=r"labels and crops of 1 trial under .* do not fit: ") as caught:
+        _read(tmp_path)
+    assert caught.value.message.endswith(": 103 has 2 lines, and crops up to number 5")
+    assert "dataset.align=truncate" in caught.value.hint
+
+
+def test_a_video_that_is_not_as_long_as_its_labels_is_refused(tmp_path: Path) -> None:
+    """Frames that a recording dropped leave no trace: each label after them would be another frame's."""
+    for trial, lines, frames in (("102", 5, 3), ("103", 3, 5), ("104", 9, 6), ("105", 4, 7)):
+        _labels(tmp_path / TRAIN / f"{trial}.txt", lines)
+        _video(tmp_path / f"batch1/{trial}.mp4", frames)
+    with pytest.raises(LayoutError, match=r"labels and videos of 2 trials under .* do not fit: ") as caught:
+        _read(tmp_path)
+    assert caught.value.message.endswith("104 has 9 lines and 6 frames; 105 has 4 lines and 7 frames")
+    kept = Counter(row.clip for row in _read(tmp_path, align="truncate") if row.reason is None)
+    assert kept == {"102": 3, "103": 3, "104": 6, "105": 4}
+
+
+def test_what_has_no_labels_or_no_pictures_is_dropped_and_refuses_nothing(tmp_path: Path) -> None:
+    _trial(tmp_path, "102", 0, 5)
+    _trial(tmp_path, "103", 5, 0)
+    _trial(tmp_path, "104", 3, 3)
+    (tmp_path / TRAIN / "105.txt").write_text("no header\n")
+    _crops(tmp_path / CROPS / "105", 9)
+    _labels(tmp_path / "ABAW Annotations/VA_Estimation_Challenge/Test_Set/106.txt", 1)
+    _crops(tmp_path / CROPS / "106", 9)
+    assert {row.clip for row in _read(tmp_path) if row.reason is None} == {"104"}
 
 
 @given(lines=st.integers(0, 6), crops=st.sets(st.integers(0, 8)))
@@ -331,7 +365,7 @@ def test_lines_and_crops_are_each_found_once(
 ) -> None:
     root = tmp_path_factory.mktemp("raw")
     _trial(root, "102", lines, [f"{k:05d}.jpg" for k in crops])
-    rows = _read(root)
+    rows = _read(root, align="truncate")
     labelled = set(range(1, lines + 1))
     assert [row.frame for row in rows] == sorted(labelled | crops)
     assert {row.frame for row in rows if row.reason is None} == labelled & crops

@@ -1,0 +1,40 @@
+"""Videos whose labels name frames that they have not got.
+
+A label beyond the end of its video, or before its first frame, proves that the two do not fit: the recording
+dropped frames, or the numbers count from elsewhere. Which frame any other label of that video belongs to is
+then not known, so all of them are dropped.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from elimctl.datasets.video import VideoError, count_frames
+from elimctl.manifest.row import OUT_OF_RANGE
+
+LABELLED = """
+SELECT path, max(video_frame) FILTER (WHERE reason IS NULL), max(reason) FILTER (WHERE reason GLOB ?)
+FROM found GROUP BY path HAVING max(video_frame) FILTER (WHERE reason IS NULL) >= 0
+"""
+DROP = "UPDATE found SET reason = ? WHERE path = ? AND reason IS NULL"
+
+
+def settle(spool: sqlite3.Connection, root: Path) -> None:
+    """Drop the rows about videos of which frames are labelled that are not there.
+
+    Args:
+        spool: a database with the table `found` of rows.
+        root: the raw root that the rows' paths are below.
+    """
+    for path, last, early in spool.execute(LABELLED, (f"{OUT_OF_RANGE}:*",)).fetchall():
+        try:
+            count = count_frames(root / os.fsdecode(path))
+        except VideoError:  # said of each of its rows when they are read
+            continue
+        if early:
+            spool.execute(DROP, (early.replace(OUT_OF_RANGE, "frames do not fit", 1), path))
+        elif last >= count:
+            reason = (
+                f"frames do not fit: number {last} is labelled, counted from 0, and the video has {count}"
+            )
+            spool.execute(DROP, (reason, path))
