@@ -5,6 +5,10 @@ the path. The hint is one imperative. Only `elimctl.cli.main` catches these.
 """
 
 
+class Notice(UserWarning):
+    """What a user should know although the work goes on: one line, shown once."""
+
+
 class ElimctlError(Exception):
     """An error with a remedy.
 

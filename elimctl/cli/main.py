@@ -2,7 +2,8 @@
 
 import errno
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +31,7 @@ from elimctl.cli import (
     train,
 )
 from elimctl.cli.listed_help import ListedHelp
-from elimctl.errors import ElimctlError, RankError
+from elimctl.errors import ElimctlError, Notice, RankError
 
 FULL = "free some space, then run the same command again; nothing finished was lost"
 CLOSED = "check the permissions of that path, or choose another folder with --workspace"
@@ -92,8 +93,20 @@ def options(
     """Identity-invariant valence and arousal: prepare, train, evaluate, export."""
 
 
+def _show_notice(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+    """Show a notice as one line, and other warnings as Python does."""
+    if issubclass(category, Notice):
+        console.say(f"warning: {message}")
+    else:
+        _show_warning(message, category, *place, **more)
+
+
+_show_warning = warnings.showwarning
+
+
 def main() -> None:
     """Run the command line; errors a user can act on become two lines on stderr and exit code 1."""
+    warnings.showwarning = _show_notice
     try:
         app()
     except ElimctlError as error:

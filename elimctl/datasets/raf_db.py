@@ -5,7 +5,8 @@
     Annotation/manual/train_00001_manu_attri.txt ...  Annotation/boundingbox/train_00001_boundingbox.txt ...
 
 An image is known by `train` or `test` and a number, however that is padded; files are found by their names,
-so the folders they lie in do not matter. A repack sorts the aligned images into `{train,test}/<1-7>/`.
+so the folders they lie in do not matter, unless they are those of another part (raf_db_parts.py), which is
+passed over. A repack sorts the aligned images into `{train,test}/<1-7>/`.
 """
 
 import re
@@ -22,6 +23,7 @@ from elimctl.datasets import files
 from elimctl.datasets.raf_db_imitation import ImitateOptions as ImitateOptions
 from elimctl.datasets.raf_db_imitation import imitate as imitate
 from elimctl.datasets.raf_db_names import AGE_GROUPS, EXPRESSIONS, GENDERS, RACES, SPLITS, stem
+from elimctl.datasets.raf_db_parts import other_part, pass_over, refuse_compound, refuse_distribution
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import NO_GROUP, Row
 
@@ -76,6 +78,7 @@ class _Found:
     boxes: dict[Key, Path] = field(default_factory=dict)
     labels: list[Path] = field(default_factory=list)
     archives: list[Path] = field(default_factory=list)
+    others: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))  # files of other parts
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -90,9 +93,12 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there are no such images or no labels, or some are there more than once.
+        LayoutError: there are no such images or no labels, some are there more than once, or they are those
+            of another part.
     """
     found = _find(root)
+    alone = not (found.labels or found.aligned or found.original or found.archives)
+    pass_over(found.others, root, alone=alone)
     images = _images(found, root, options)
     words = _labels(found, images, root)
     folder = next(iter(images.values())).parent
@@ -124,6 +130,9 @@ def _find(root: Path) -> _Found:
     """All files that belong to RAF-DB."""
     found = _Found()
     for folder, names in files.walk(root):
+        if part := other_part(folder, root):
+            found.others[part] += [folder / name for name in names if _belongs(name)]
+            continue
         for name in names:
             file = folder / name
             if LABEL_FILE.fullmatch(name):
@@ -133,6 +142,10 @@ def _find(root: Path) -> _Found:
             elif match := SAMPLE.fullmatch(name):
                 _sort_in(file, match, found)
     return found
+
+
+def _belongs(name: str) -> bool:
+    return bool(LABEL_FILE.fullmatch(name) or SAMPLE.fullmatch(name))
 
 
 def _sort_in(file: Path, match: re.Match[str], found: _Found) -> None:
@@ -177,6 +190,8 @@ def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
             f"{len(repeated)} images are there more than once under {root}; {stem(*repeated[0])} is {where}",
             hint="name the folder of one of the copies",
         )
+    written = (SAMPLE.fullmatch(file.name) for copies in candidates.values() for file in copies)
+    refuse_compound(((match[1], match[2], "") for match in written if match), where=f"an image under {root}")
     return {key: copies[0] for key, copies in candidates.items()}
 
 
@@ -200,8 +215,10 @@ def _labels(found: _Found, images: Mapping[Key, Path], root: Path) -> dict[Key, 
     for key, file in images.items():
         word = file.parent.name
         sorted_by_class = file.parent.parent.name.lower() in SPLITS and word.isdecimal()
-        if sorted_by_class and word not in words[key]:
-            words[key].append(word)
+        if sorted_by_class:
+            refuse_compound([(key[0], "", word)], where=str(file.parent))
+            if word not in words[key]:
+                words[key].append(word)
     if not any(words.values()):
         raise LayoutError(
             f"no list_patition_label.txt under {root} (nor list_partition_label.txt, train_labels.csv, "
@@ -212,12 +229,20 @@ def _labels(found: _Found, images: Mapping[Key, Path], root: Path) -> dict[Key, 
 
 
 def _read_labels(file: Path) -> Iterator[tuple[Key, str]]:
-    """Samples and their classes, as written; of further columns nothing is wanted."""
+    """Samples and their classes, as written; of further columns nothing is wanted.
+
+    Raises:
+        LayoutError: it is a list of another part.
+    """
+    found = []
     with file.open(encoding="utf-8-sig", errors="replace") as lines:
         for line in lines:
-            name, word, *_ = [*BETWEEN.split(line.strip()), ""]
+            name, *fields = BETWEEN.split(line.strip())
             if match := LABEL_LINE.fullmatch(name):  # a header has none
-                yield _key(match), word
+                refuse_distribution(fields, where=str(file))
+                found.append((match, fields[0] if fields else ""))
+    refuse_compound(((match[1], match[2], word) for match, word in found), where=str(file))
+    return ((_key(match), word) for match, word in found)
 
 
 def _expression(words: Sequence[str]) -> tuple[str | None, str | None]:

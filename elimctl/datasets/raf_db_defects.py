@@ -58,7 +58,7 @@ def _spoil_label_file(file: Path) -> None:
     def change(lines: list[str]) -> list[str]:
         names = [line.split()[0] for line in lines]
         lines[0] += " 1"  # a third column, as in lists of occlusions
-        lines[2] = f"{names[2]} 8"
+        lines[2] = f"{names[2]} 12"
         lines[3] = f"{names[3]} happy"
         lines[4] = names[4]
         other = 2 if lines[5].endswith(" 1") else 1

@@ -79,7 +79,7 @@ def test_label_lines_may_end_in_crlf_and_have_a_third_column(tmp_path: Path) -> 
     ("line", "reason"),
     [
         ("train_00002.jpg 0", "label out of range: 0, wanted 1 to 7"),
-        ("train_00002.jpg 8", "label out of range: 8, wanted 1 to 7"),
+        ("train_00002.jpg 12", "label out of range: 12, wanted 1 to 7"),
         ("train_00002.jpg -1", "label is no number: '-1'"),
         ("train_00002.jpg happy", "label is no number: 'happy'"),
         ("train_00002.jpg", "no label"),

@@ -1,0 +1,114 @@
+"""The parts of RAF-DB, told apart: only the basic one has the seven classes, and files have the same names.
+
+The compound part has eleven classes, 1 to 11 (1 happily surprised, ..., 11 disgustedly surprised), in a list
+of the same name; its `train` images are numbered with four digits, those of the basic part with five. Of
+RAF-ML the lists hold a distribution, and of RAF-AU action units.
+"""
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from elimctl.errors import LayoutError, Notice
+
+COMPOUND = "compound"
+# What the names of folders say; `None` is the basic part.
+NAMED = {
+    "basic": None,
+    "compound": COMPOUND,
+    "raf-ml": "RAF-ML",
+    "multi-label": "RAF-ML",
+    "raf-au": "RAF-AU",
+}
+COMPOUND_ONLY = frozenset(range(8, 12))  # classes that the basic part does not have
+DISTRIBUTION = 6  # numbers for one image that are no class, but what share each class has
+PADDED = re.compile(r"0[0-9]{3}")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+
+
+def other_part(folder: Path, root: Path) -> str | None:
+    """The part of RAF-DB that a folder belongs to, None for the basic one.
+
+    Args:
+        folder: the root, or a folder below it; the innermost name that tells one part decides, the root's last.
+        root: the raw root.
+    """
+    for name in (*reversed(folder.relative_to(root).parts), root.resolve().name):
+        plain = re.sub(r"[\s_-]+", "-", name.lower())
+        told = {part for word, part in NAMED.items() if word in plain}
+        if len(told) == 1:
+            return told.pop()
+    return None
+
+
+def pass_over(others: Mapping[str, Sequence[Path]], root: Path, *, alone: bool) -> None:
+    """Give a notice of the files of other parts.
+
+    Args:
+        others: files by part.
+        root: the raw root.
+        alone: whether there is nothing else.
+
+    Raises:
+        LayoutError: there is nothing else.
+    """
+    for part, found in others.items():
+        if found and alone:
+            raise LayoutError(
+                f"{found[0]} is of RAF-DB's {part} part; elimctl reads the basic part, with 7 classes",
+                hint="name the folder basic/",
+            )
+        if found:
+            text = f"{len(found):,} files of RAF-DB's {part} part are not read, such as {found[0]}"
+            warnings.warn(text, Notice, stacklevel=2)
+
+
+def refuse_compound(samples: Iterable[tuple[str, str, str]], *, where: str) -> None:
+    """Refuse samples that are those of the compound part, by their numbers or classes.
+
+    Args:
+        samples: `train` or `test`, the number as written, and the class as written or empty.
+        where: the file or folder that holds them.
+
+    Raises:
+        LayoutError: a class is 8 to 11, or numbers of `train` are padded to four digits.
+    """
+    widths: set[int] = set()
+    for part, number, word in samples:
+        if word.isdecimal() and int(word) in COMPOUND_ONLY:
+            raise _refusal(where, f"class {int(word)} of {part}_{number}")
+        if part.lower() == "train":
+            widths.add(len(number))
+            if PADDED.fullmatch(number):
+                raise _refusal(where, f"train_{number} with four digits")
+    if widths == {4}:
+        raise _refusal(where, "train numbers of four digits")
+
+
+def _refusal(where: str, sign: str) -> LayoutError:
+    return LayoutError(
+        f"{where} is of RAF-DB's compound part: it has {sign}; wanted the basic part, with classes 1 to 7 and "
+        "names such as train_00001",
+        hint="name the folder basic/, or correct that list",
+    )
+
+
+def refuse_distribution(fields: list[str], *, where: str) -> None:
+    """Refuse a line that gives an image no class but a number for each class or action unit.
+
+    Args:
+        fields: of a line, after the name of the image.
+        where: the file.
+
+    Raises:
+        LayoutError: there are six numbers or more, or action units joined by `+`.
+    """
+    numbers = [text for text in fields if NUMBER.fullmatch(text)]
+    units = bool(fields) and "+" in fields[0].strip("+")
+    if len(numbers) >= DISTRIBUTION or units:
+        found = "action units" if units else f"{len(numbers)} numbers"
+        raise LayoutError(
+            f"{where} gives an image {found}; wanted one class, 1 to 7",
+            hint="name the folder of RAF-DB's basic part",
+        )
