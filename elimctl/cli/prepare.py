@@ -43,7 +43,10 @@ def prepare(
     coding: Annotated[str | None, Option(help="raw, blosc or jpeg [default: raw].")] = None,
     split: Annotated[
         str | None,
-        Option(help="official, folds, or a CSV with split and path, clip or identity [default: official]."),
+        Option(
+            help="official, folds, a CSV with split and path, clip or identity, or a CSV per split: "
+            "train.csv,valid.csv,test.csv [default: official]."
+        ),
     ] = None,
     ages: Annotated[
         str | None,
@@ -178,7 +181,10 @@ def compare(dataset: str, found: "Summary") -> "list[Comparison]":
     official = expected.split.official
     # Of the official splits one may not be there at all; where none is, the dataset was split otherwise.
     nothing = dict.fromkeys(official, 0) if found.totals.keys() & set(official) else {}
-    return card.compare(expected, nothing | found.totals)
+    totals = nothing | found.totals
+    if found.own_splits:  # they are not those of the card
+        totals = {name: count for name, count in totals.items() if name not in official}
+    return card.compare(expected, totals)
 
 
 def show_totals(dataset: str, found: "Summary") -> None:

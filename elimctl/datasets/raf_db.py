@@ -98,7 +98,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
     """
     found = _find(root)
     alone = not (found.labels or found.aligned or found.original or found.archives)
-    pass_over(found.others, root, alone=alone)
+    pass_over(found.others, alone=alone)
     images = _images(found, root, options)
     words = _labels(found, images, root)
     folder = next(iter(images.values())).parent

@@ -31,7 +31,7 @@ def other_part(folder: Path, root: Path) -> str | None:
     """The part of RAF-DB that a folder belongs to, None for the basic one.
 
     Args:
-        folder: the root, or a folder below it; the innermost name that tells one part decides, the root's last.
+        folder: the root, or a folder below it; the innermost name that tells one part decides.
         root: the raw root.
     """
     for name in (*reversed(folder.relative_to(root).parts), root.resolve().name):
@@ -42,12 +42,11 @@ def other_part(folder: Path, root: Path) -> str | None:
     return None
 
 
-def pass_over(others: Mapping[str, Sequence[Path]], root: Path, *, alone: bool) -> None:
+def pass_over(others: Mapping[str, Sequence[Path]], *, alone: bool) -> None:
     """Give a notice of the files of other parts.
 
     Args:
         others: files by part.
-        root: the raw root.
         alone: whether there is nothing else.
 
     Raises:
@@ -88,8 +87,8 @@ def refuse_compound(samples: Iterable[tuple[str, str, str]], *, where: str) -> N
 
 def _refusal(where: str, sign: str) -> LayoutError:
     return LayoutError(
-        f"{where} is of RAF-DB's compound part: it has {sign}; wanted the basic part, with classes 1 to 7 and "
-        "names such as train_00001",
+        f"{where} is of RAF-DB's compound part: it has {sign}; wanted the basic part, with classes 1 to 7 "
+        "and names such as train_00001",
         hint="name the folder basic/, or correct that list",
     )
 

@@ -48,6 +48,7 @@ class Summary:
         dropped: number of rows by kind of reason, the most frequent first.
         identities: how a model found them, empty where they are the dataset's own.
         totals: numbers of rows, clips, identities, and rows of each split, as the card counts them.
+        own_splits: whether the splits are those of a user's files.
     """
 
     found: int
@@ -55,6 +56,7 @@ class Summary:
     dropped: dict[str, int]
     totals: dict[str, int] = field(default_factory=dict)
     identities: dict[str, Any] = field(default_factory=dict)
+    own_splits: bool = False
 
 
 Share = Part | Literal["merge"] | None  # of the work; None: all of it
@@ -188,7 +190,12 @@ def summary(out: Path) -> Summary:
     """
     try:
         record = read_record(out)
-        return Summary(**record["counts"], totals=record["totals"], identities=record.get("identities") or {})
+        return Summary(
+            **record["counts"],
+            totals=record["totals"],
+            identities=record.get("identities") or {},
+            own_splits=record["settings"]["splits"] not in ("official", "folds"),
+        )
     except (KeyError, TypeError):
         raise MissingError(f"no prepared dataset in {out}", hint="run elimctl prepare") from None
 

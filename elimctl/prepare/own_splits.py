@@ -93,6 +93,12 @@ class OwnSplits:
                 )
 
 
+def files_of(name: str) -> list[Path]:
+    """The files that a setting names: one, or several with commas between them."""
+    whole = Path(name)
+    return [whole] if "," not in name or whole.exists() else [Path(part.strip()) for part in name.split(",")]
+
+
 def digest(file: Path) -> str:
     """SHA-256 of a CSV file of splits, hexadecimal: what a dataset made with it depends on."""
     with file.open("rb") as stream:

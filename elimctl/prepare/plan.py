@@ -16,9 +16,10 @@ from elimctl.errors import DataError
 from elimctl.faces.face import Detector
 from elimctl.manifest import version
 from elimctl.manifest.row import Row, printable
-from elimctl.prepare import spool
+from elimctl.prepare import own_splits, spool
 from elimctl.prepare.executors import Task
 from elimctl.prepare.own_splits import OwnSplits
+from elimctl.prepare.partition import Partition
 from elimctl.prepare.settings import PrepareSettings, recorded, recorded_options
 from elimctl.prepare.spool import Numbered, Splitter, Spool
 
@@ -85,9 +86,9 @@ def arrange(
         DataError: no row is usable, fewer identities than folds are, without splits, or a CSV file of splits
             names no row.
     """
-    with _splitter(settings.splits) as splitter:
+    with _split(rows, root, settings.splits) as (given, splitter):
         found = spool.write(
-            scratch, rows, root=root, folds=settings.folds, seed=settings.seed, splitter=splitter
+            scratch, given, root=root, folds=settings.folds, seed=settings.seed, splitter=splitter
         )
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
@@ -103,16 +104,19 @@ def arrange(
 
 
 @contextmanager
-def _splitter(name: str) -> Iterator[Splitter | None]:
-    """What gives the rows their splits, None where they keep the dataset's own."""
+def _split(rows: Iterable[Row], root: Path, name: str) -> Iterator[tuple[Iterable[Row], Splitter | None]]:
+    """The rows, and what gives them their splits, None where they have their own."""
     if name == "official":
-        yield None
+        yield rows, None
     elif name == "folds":
-        yield lambda rows: [None] * len(rows)
-    else:
-        with closing(OwnSplits(Path(name))) as own:
-            yield own
+        yield rows, lambda batch: [None] * len(batch)
+    elif len(files := own_splits.files_of(name)) == 1:
+        with closing(OwnSplits(files[0])) as own:
+            yield rows, own
             own.check()
+    else:
+        with closing(Partition(root, files)) as partition:
+            yield partition.apply(rows), None
 
 
 def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:

@@ -32,7 +32,8 @@ class PrepareSettings(Config):
     cluster_threshold: float = Field(default=THRESHOLD, gt=-1, lt=1)  # mean cosine above which clips merge
     folds: int = Field(default=6, ge=2, le=127)  # Kim & Song 2022 split AFEW-VA 5:1
     seed: int = Field(default=0, ge=0)  # of the folds
-    # official: the dataset's own splits; folds: none but the folds; else a CSV file, see own_splits.py.
+    # official: the dataset's own splits; folds: none but the folds; else a CSV file (own_splits.py), or two
+    # or three with commas between them (partition.py).
     splits: str = "official"
     workers: int = Field(default=0, ge=0)  # processes that find and crop faces; 0: one per core
     executor: Literal["local", "ray"] = "local"  # processes of this machine, or tasks on a Ray cluster
@@ -43,8 +44,9 @@ def recorded(settings: PrepareSettings) -> Values:
     values = settings.model_dump(
         mode="json", exclude={"detector": set(PLACE), **dict.fromkeys(DEALING, True)}
     )
-    own = settings.splits not in ("official", "folds")
-    return {**values, "splits": own_splits.digest(Path(settings.splits)) if own else settings.splits}
+    if settings.splits in ("official", "folds"):
+        return {**values, "splits": settings.splits}
+    return {**values, "splits": ",".join(map(own_splits.digest, own_splits.files_of(settings.splits)))}
 
 
 def of_a_unit(settings: PrepareSettings) -> Values:

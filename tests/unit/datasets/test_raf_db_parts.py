@@ -76,7 +76,7 @@ def test_compound_images_beside_a_basic_list_are_refused(tmp_path: Path) -> None
     _write(tmp_path / LIST, BASIC)
     _write(tmp_path / "Image/aligned/train_0001_aligned.jpg")
     with pytest.raises(
-        LayoutError, match=r"image under .* compound part: it has train_0001 with four digits"
+        LayoutError, match=r"image under .* it has train_0001 with four digits"
     ):
         _read(tmp_path)
 
@@ -106,8 +106,8 @@ def test_a_folder_of_another_part_alone_is_refused(tmp_path: Path, folder: str, 
 def test_the_name_of_the_root_counts(tmp_path: Path) -> None:
     with pytest.raises(LayoutError, match="compound part"):
         _read(_tree(tmp_path / "compound", BASIC))
+    (tmp_path / "link").symlink_to(tmp_path / "compound")
     with pytest.raises(LayoutError, match="compound part"):
-        (tmp_path / "link").symlink_to(tmp_path / "compound")
         _read(tmp_path / "link")
 
 
