@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Literal
 
 from elimctl.config import Config
+from elimctl.datasets import aff_wild2_multi_task as multi_task
 from elimctl.datasets.aff_wild2_imitation import ImitateOptions as ImitateOptions
 from elimctl.datasets.aff_wild2_imitation import imitate as imitate
-from elimctl.datasets.aff_wild2_layout import HEADER, Layout, find, is_header
+from elimctl.datasets.aff_wild2_layout import HEADER, Labels, Layout, find, is_header
 from elimctl.datasets.aff_wild2_names import Side, base_of, side_of, video_of
 from elimctl.datasets.video import VideoError, count_frames
 from elimctl.errors import LayoutError
@@ -27,6 +28,10 @@ from elimctl.manifest.row import Row
 from elimctl.words import counted
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
+NOTE = (
+    "the lists of the multi-task challenge are read where there are none of the VA task, or with "
+    "--set dataset.labels=mtl"
+)
 UNLABELLED = -5  # in place of a label
 TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
 LISTED = 20  # trials that a message names
@@ -51,6 +56,9 @@ class Options(Config):
     # length by more than two, or where crops are numbered beyond the lines by more than two: which frame a
     # line belongs to is then not known. truncate: as far as both go.
     align: Literal["auto", "truncate"] = "auto"
+    # va: the annotations of the VA task. mtl: the lists of the multi-task challenge, see
+    # aff_wild2_multi_task.py. auto: those of the VA task, else these.
+    labels: Labels = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +101,22 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         LayoutError: there are no annotations, or no pictures, or a trial is there more than once; or, when
             all was read, labels and pictures of trials do not fit, and the message gives their numbers.
     """
-    layout = find(root)
+    layout = find(root, options.labels)
     source = _source(layout, root, options.source)
+
+    def pictures_of(trial: str) -> _Pictures:
+        return _crops(trial, layout, root) if source == "crops" else _frames(trial, layout, root)
+
+    if layout.lists:
+        by_base = options.identity == "base"
+        yield from multi_task.read(layout.lists, pictures_of, by_base=by_base, hidden=HIDDEN)
+        return
     trials = layout.trials
     if source == "videos":
         trials |= layout.videos.keys() - set(map(video_of, trials))
     misfits = []
     for trial in sorted(trials):
-        pictures = _crops(trial, layout, root) if source == "crops" else _frames(trial, layout, root)
+        pictures = pictures_of(trial)
         labels, reason = _labels(trial, layout)
         if reason is None and options.align == "auto" and (misfit := _misfit(len(labels), pictures)):
             misfits.append(f"{trial} has {misfit}")
@@ -135,7 +151,8 @@ def _source(layout: Layout, root: Path, wanted: Literal["auto", "crops", "videos
         return source
     lacking = {"auto": "neither cropped_aligned/<trial>/ nor videos", "crops": "no cropped_aligned/<trial>/"}
     raise LayoutError(
-        f"labels of {len(layout.annotations)} trials under {root}, but {lacking.get(wanted, 'no videos')}",
+        f"labels of {len(layout.annotations or layout.splits)} trials under {root}, "
+        f"but {lacking.get(wanted, 'no videos')}",
         hint="set dataset.source to auto"
         if layout.crops or layout.videos
         else "name a folder that holds the labels and the crops or videos",

@@ -2,13 +2,17 @@
 
 import os
 import re
+import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from elimctl.datasets import aff_wild2_multi_task as multi_task
 from elimctl.datasets import files
 from elimctl.datasets.aff_wild2_names import (
+    SPLITS,
     TEST_LIST,
     TRIAL,
     Split,
@@ -18,7 +22,9 @@ from elimctl.datasets.aff_wild2_names import (
     task_of,
     video_of,
 )
-from elimctl.errors import LayoutError
+from elimctl.errors import LayoutError, Notice
+
+Labels = Literal["auto", "va", "mtl"]
 
 HEADER = "valence,arousal"
 VIDEOS = (".mp4", ".avi", ".webm", ".mkv", ".mov")  # of two videos of one name, the first kind counts
@@ -35,6 +41,7 @@ class Layout:
         crops: folder of each trial's crops: aligned ones if there are any at all, else those that are not.
         aligned: whether the crops are aligned.
         videos: videos by stem.
+        lists: lists of the multi-task challenge by split, in the place of annotations.
     """
 
     annotations: Mapping[str, Path]
@@ -42,6 +49,7 @@ class Layout:
     crops: Mapping[str, Path]
     aligned: bool
     videos: Mapping[str, Path]
+    lists: Mapping[Split, Path] = field(default_factory=dict)
 
     @property
     def trials(self) -> set[str]:
@@ -64,30 +72,31 @@ class _Folder:
     names: tuple[str, ...]
 
 
-def find(root: Path) -> Layout:
+def find(root: Path, labels: Labels = "auto") -> Layout:
     """Find the parts of a copy of Aff-Wild2.
 
     Args:
         root: a folder that holds them, at any depth.
+        labels: those of the VA task, of the multi-task challenge, or of that where there are no others.
 
     Raises:
         MissingError: the folder does not exist, or one in it cannot be listed.
-        LayoutError: there are no annotations of valence and arousal, or a trial is there more than once.
+        LayoutError: there are no annotations of valence and arousal, or a trial or list is there twice.
     """
     folders, archives = [], 0
     for path, names in files.walk(root, skip=lambda name: files.is_junk(name) or is_crops(name)):
         useful = tuple(name for name in names if name.lower().endswith((".txt", ".csv", *VIDEOS)))
         archives += sum(map(files.is_archive, names))
         folders.append(_Folder(path, _parts(path, root), useful))
-    annotated = _once(_annotations(folders), root)
+    annotated = {} if labels == "mtl" else _once(_annotations(folders), root)
+    lists = {} if annotated or labels == "va" else _lists(folders, root)
+    if lists:
+        if labels == "auto":
+            text = f"no lists of the VA task; those of the multi-task challenge are read: {_named(lists)}"
+            warnings.warn(text, Notice, stacklevel=2)
+        return _of_lists(folders, lists, root)
     if not annotated:
-        raise LayoutError(
-            f"no VA_*/{{Train,Validation}}_Set/*.txt that starts with `{HEADER}` under {root}"
-            + (f", but {archives} archives" if archives else ""),
-            hint="unpack the archives"
-            if archives
-            else "name the folder that holds the annotations of the VA task and the crops or videos",
-        )
+        raise _nothing(labels, archives, root)
     splits: dict[str, Split] = dict.fromkeys(_listed(folders), "test")
     for trial, file in annotated.items():
         if split := split_of(_parts(file.parent, root)):
@@ -101,6 +110,44 @@ def find(root: Path) -> Layout:
         aligned=aligned,
         videos=_videos(folders, needed, root),
     )
+
+
+def _nothing(labels: Labels, archives: int, root: Path) -> LayoutError:
+    """The error where there are no labels."""
+    task = "VA task"
+    wanted = f"VA_*/{{Train,Validation}}_Set/*.txt that starts with `{HEADER}`"
+    if labels == "mtl":
+        task, wanted = "multi-task challenge", "MTL_Challenge/{train_set,validation_set}.txt"
+    return LayoutError(
+        f"no {wanted} under {root}" + (f", but {archives} archives" if archives else ""),
+        hint="unpack the archives"
+        if archives
+        else f"name the folder that holds the annotations of the {task} and the crops or videos",
+    )
+
+
+def _lists(folders: Iterable[_Folder], root: Path) -> dict[Split, Path]:
+    """Lists of the multi-task challenge by split; what says no split holds predictions."""
+    found: list[tuple[str, Path]] = []
+    for folder in folders:
+        for file in map(folder.path.joinpath, folder.names):
+            split = split_of((*folder.parts, file.stem))
+            if split and file.suffix.lower() in (".txt", ".csv") and multi_task.is_list(file):
+                found.append((split, file))
+    once = _once(found, root, what="lists")
+    return {split: once[split] for split in SPLITS if split in once}
+
+
+def _of_lists(folders: Sequence[_Folder], lists: Mapping[Split, Path], root: Path) -> Layout:
+    """The layout of a copy whose labels are those of lists."""
+    splits = {trial: split for split, file in lists.items() for trial in multi_task.trials(file)}
+    crops, aligned = _crops(folders, set(splits), root)
+    videos = _videos(folders, set(map(video_of, splits)), root)
+    return Layout(annotations={}, splits=splits, crops=crops, aligned=aligned, videos=videos, lists=lists)
+
+
+def _named(lists: Mapping[Split, Path]) -> str:
+    return ", ".join(map(str, lists.values()))
 
 
 def _parts(folder: Path, root: Path) -> tuple[str, ...]:
@@ -195,7 +242,7 @@ def _videos(folders: Iterable[_Folder], needed: set[str], root: Path) -> dict[st
     return _once(videos, root)
 
 
-def _once(found: Iterable[tuple[str, Path]], root: Path) -> dict[str, Path]:
+def _once(found: Iterable[tuple[str, Path]], root: Path, *, what: str = "trials") -> dict[str, Path]:
     """Paths by name.
 
     Raises:
@@ -208,7 +255,7 @@ def _once(found: Iterable[tuple[str, Path]], root: Path) -> dict[str, Path]:
     if repeated:
         where = ", ".join(map(str, paths[repeated[0]]))
         raise LayoutError(
-            f"{len(repeated)} trials are there more than once under {root}; {repeated[0]} is {where}",
+            f"{len(repeated)} {what} are there more than once under {root}; {repeated[0]} is {where}",
             hint="name a folder that holds one edition, once",
         )
     return {name: candidates[0] for name, candidates in paths.items()}

@@ -36,8 +36,8 @@ class Partition:
     """The images of a partition by name, in a temporary database: memory does not grow with the files.
 
     A name that is a path below the root fits that image alone. Another one fits an image that has the same
-    stem, in a path with all folders of the name. Case, the suffix and `_aligned` do not matter, and `train_set`
-    is `train`.
+    stem, in a path with all folders of the name. Case, the suffix and `_aligned` do not matter, and folders
+    `train_set` and `train` are the same.
 
     Args:
         root: the raw root.

@@ -147,7 +147,7 @@ def test_a_name_twice_in_a_file_must_say_the_same(tmp_path: Path) -> None:
 
 def test_files_that_name_nothing_that_is_there_are_refused(tmp_path: Path) -> None:
     files = _files(tmp_path, "a.jpg,0,0,,,\n", "b.jpg,0,0,,,\n")
-    with pytest.raises(DataError, match="train.csv, valid.csv name no image that was found"):
+    with pytest.raises(DataError, match=r"train.csv, valid.csv name no image that was found"):
         _apply(files)
 
 

@@ -1,0 +1,177 @@
+"""Lists of the multi-task challenge of ABAW: a line per image, with valence, arousal, expression and units.
+
+    MTL_Challenge/{train_set,validation_set}.txt
+    image,valence,arousal,expression,AU1,AU2,...
+    <trial>/00001.jpg,0.1,-0.2,4,0,1,...
+
+-5 in place of valence or arousal, and -1 in place of the others, mean that there is no label. The action
+units are not read.
+"""
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from elimctl.datasets.aff_wild2_names import Side, Split, base_of
+from elimctl.datasets.csv_rows import inside, open_table
+from elimctl.errors import LayoutError
+from elimctl.manifest.row import Row
+
+COLUMNS = ("image", "valence", "arousal", "expression")
+NAMES = ("train_set.txt", "validation_set.txt")  # as shipped
+# Codes 0 to 7 of the challenges (Kollias 2022, arXiv 2202.10659, section 3).
+EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
+UNLABELLED = -5  # in place of valence or arousal
+NO_EXPRESSION = -1
+IMAGE = re.compile(r"([0-9]{1,9})\.\w+")
+HEADER_CHARACTERS = 1000
+TRIALS = 64  # whose pictures are remembered; the lines of a trial follow one another
+
+
+class Pictures(Protocol):
+    """The pictures of a trial, as `aff_wild2` finds them."""
+
+    @property
+    def numbers(self) -> Collection[int]:
+        """Which there are, from 1."""
+
+    @property
+    def missing(self) -> str:
+        """Reason to drop one that is not among them."""
+
+    @property
+    def crops(self) -> Mapping[int, str] | None:
+        """Names of the crops by number, None for a video."""
+
+    @property
+    def side(self) -> Side | None:
+        """Which of two people in the video."""
+
+    def path(self, number: int) -> str:
+        """File that holds a picture, or should."""
+
+
+def is_list(file: Path) -> bool:
+    """Whether a file is such a list, by its header."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            header = lines.readline(HEADER_CHARACTERS)
+    except OSError:
+        return False
+    return [name.strip().lower() for name in header.split(",")][: len(COLUMNS)] == list(COLUMNS)
+
+
+def trials(file: Path) -> Iterator[str]:
+    """The trial of each line that names an image."""
+    for shipped, *_ in _records(file):
+        if place := _place(shipped):
+            yield place[0]
+
+
+def read(
+    lists: Mapping[Split, Path],
+    pictures_of: Callable[[str], Pictures],
+    *,
+    by_base: bool,
+    hidden: str,
+) -> Iterator[Row]:
+    """One row per line of the lists.
+
+    Args:
+        lists: by split.
+        pictures_of: finds the pictures of a trial.
+        by_base: whether the parts of one recording are one identity.
+        hidden: reason to drop the rows of a list of the test set.
+    """
+    found = lru_cache(TRIALS)(pictures_of)
+    for split, file in lists.items():
+        for line, (shipped, valence, arousal, code) in enumerate(_records(file), start=2):
+            labels, reason = _valence_arousal(valence, arousal)
+            expression, unknown = _expression(code)
+            place = _place(shipped)
+            if place is None:
+                name = f"{file.name}, line {line}"
+                why = f"no image: {shipped:.200} is no <trial>/<number>.jpg"
+                yield Row(path=name, identity=name, clip=name, frame=0, split=split, reason=why)
+                continue
+            trial, number = place
+            pictures = found(trial)
+            yield Row(
+                path=pictures.path(number),
+                identity=base_of(trial) if by_base else trial,
+                clip=trial,
+                frame=number,
+                video_frame=number - 1 if pictures.crops is None else None,
+                side=pictures.side,
+                cropped=pictures.crops is not None,
+                valence=None if split == "test" else labels[0],
+                arousal=None if split == "test" else labels[1],
+                expression=None if split == "test" else expression,
+                split=split,
+                reason=(hidden if split == "test" else None)
+                or reason
+                or unknown
+                or (None if number in pictures.numbers else pictures.missing),
+            )
+
+
+def _records(file: Path) -> Iterator[tuple[str, ...]]:
+    """Image, valence, arousal and expression of each line, as written.
+
+    Raises:
+        LayoutError: the file lacks a column.
+        MissingError: it cannot be read.
+    """
+    table = open_table(file, COLUMNS)
+    lacking = [name for name in COLUMNS if name not in table.columns]
+    if lacking:
+        raise LayoutError(
+            f"{file} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}",
+            hint="copy the list again from its source",
+        )
+    return table.select(*COLUMNS)
+
+
+def _place(shipped: str) -> tuple[str, int] | None:
+    """The trial and the number of an image, None where its name does not tell them."""
+    folder, name = posixpath.split(inside(shipped) or "")
+    match = IMAGE.fullmatch(name)
+    trial = posixpath.basename(folder)
+    return (trial, int(match[1])) if match and trial else None
+
+
+def _valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, float | None], str | None]:
+    """Labels in [-1, 1], or the reason why there are none."""
+    values = []
+    for name, text in (("valence", valence), ("arousal", arousal)):
+        try:
+            values.append(float(text))
+        except ValueError:
+            reason = f"label is no number: {name} is {text!r:.40}" if text else f"no label: {name}"
+            return (None, None), reason
+    for name, value in zip(("valence", "arousal"), values, strict=True):
+        if value == UNLABELLED:
+            return (None, None), f"no label: {name} is {UNLABELLED}"
+    for name, value in zip(("valence", "arousal"), values, strict=True):
+        if not -1 <= value <= 1:  # also true for NaN
+            return (None, None), f"label out of range: {name} is {value:g}, wanted -1 to 1"
+    return (values[0], values[1]), None
+
+
+def _expression(text: str) -> tuple[str | None, str | None]:
+    """Name of a class, None where there is none, and the reason why it cannot be one, if any."""
+    if not text:
+        return None, None
+    try:
+        code = float(text)
+    except ValueError:
+        code = float("nan")
+    if code == NO_EXPRESSION:
+        return None, None
+    if code not in range(len(EXPRESSIONS)):
+        wanted = f"wanted 0 to {len(EXPRESSIONS) - 1}"
+        return None, f"unknown class of expression: {text!r:.40}, {wanted}"
+    return EXPRESSIONS[int(code)], None
