@@ -5,7 +5,8 @@
     val_set/...
 
 The numbers have gaps, and one number is another picture in each set. What lies above a set, and between its
-name and its two folders, does not matter. There are no identities; ages may come from a CSV file with names.
+name and its two folders, does not matter. Where there are no files of labels, CSV lists may have the labels;
+see affectnet8_lists.py. There are no identities; ages may come from a CSV file with names.
 """
 
 import os
@@ -18,6 +19,7 @@ import numpy as np
 from elimctl.config import Config
 from elimctl.datasets import affectnet8_sets
 from elimctl.datasets.affectnet8_imitation import ImitateOptions, imitate
+from elimctl.datasets.affectnet8_lists import Lists
 from elimctl.datasets.affectnet8_sets import NumberedSet
 from elimctl.datasets.affectnet_labels import expression, points, valence_arousal
 from elimctl.datasets.ages import GROUPS, Ages, Bins, group
@@ -27,6 +29,8 @@ from elimctl.manifest.row import NO_GROUP, Row
 
 __all__ = ["LABEL_SCALE", "NOTE", "ImitateOptions", "Options", "imitate", "read"]
 
+# Valence and arousal, the class, and the reason why there are none.
+Parsed = tuple[tuple[float | None, float | None], str | None, str | None]
 LABEL_SCALE = 1  # shipped in [-1, 1]
 NOTE = (
     "this release has 3,999 validation images, none of the class `none`; the protocol of Kim & Song 2022 has "
@@ -61,26 +65,34 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         LayoutError: there is no set, one is there twice, or its name does not say which it is.
         ConfigError: identities are age groups and there are no ages, or the ages have no names that fit.
     """
-    sets = affectnet8_sets.find(root)
+    found = affectnet8_sets.find(root)
     if options.identity == "age-group" and options.ages is None:
         raise ConfigError(
             "identities are age groups, but no ages are given",
             hint="set ages to a CSV file with a name (such as train/12) and an age for each image",
         )
-    with Ages([] if options.ages is None else [options.ages]) as ages:
-        for numbered in sets:
-            yield from _read_set(numbered, root, ages, options)
+    splits = [numbered.split for numbered in found.sets]
+    with (
+        Ages([] if options.ages is None else [options.ages]) as ages,
+        Lists(root, found.lists, splits) as lists,
+    ):
+        for numbered in found.sets:
+            yield from _read_set(numbered, root, ages, lists, options)
         ages.check()
 
 
-def _read_set(numbered: NumberedSet, root: Path, ages: Ages, options: Options) -> Iterator[Row]:
+def _read_set(numbered: NumberedSet, root: Path, ages: Ages, lists: Lists, options: Options) -> Iterator[Row]:
     """Rows of one set, by number."""
     images = numbered.images.relative_to(root).as_posix()
-    for number, suffix, annotated in affectnet8_sets.numbers(numbered):
+    listed = lists.numbers(numbered.split) if numbered.annotations is None else None
+    for number, suffix, annotated in affectnet8_sets.numbers(numbered, listed):
         clip = f"{numbered.split}/{number}"
         path = f"{images}/{number}{suffix or '.jpg'}"
-        stem = f"{os.fspath(numbered.annotations)}/{number}"
-        labels, emotion, label_reason = _labels(stem)
+        stem = f"{os.fspath(numbered.annotations)}/{number}" if numbered.annotations else None
+        if stem is not None:
+            labels, emotion, label_reason = _labels(stem)
+        else:
+            labels, emotion, label_reason = _listed(lists, numbered.split, number, annotated=annotated)
         reasons = (
             None if suffix else "no image",
             None if annotated else "no annotation",
@@ -100,19 +112,31 @@ def _read_set(numbered: NumberedSet, root: Path, ages: Ages, options: Options) -
             expression=emotion,
             age=age,
             age_group=age_group,
-            landmarks=_landmarks(f"{stem}_lnd.npy") if reason is None else None,
+            landmarks=_landmarks(f"{stem}_lnd.npy") if stem and reason is None else None,
             split=numbered.split,
             reason=reason,
         )
 
 
-def _labels(stem: str) -> tuple[tuple[float | None, float | None], str | None, str | None]:
+def _labels(stem: str) -> Parsed:
     """Valence and arousal, the class, and the reason why the sample cannot be used, if any."""
     try:
         valence, arousal = (_value(f"{stem}_{kind}.npy") for kind in ("val", "aro"))
         shipped_class = _value(f"{stem}_exp.npy", missing="")
     except _UnusableError as error:
         return (None, None), None, str(error)
+    return _parsed(shipped_class, valence, arousal)
+
+
+def _listed(lists: Lists, split: str, number: int, *, annotated: bool) -> Parsed:
+    """The labels of a list, as `_labels` gives those of files."""
+    shipped = lists.find(split, number) if annotated else None
+    if shipped is None:
+        return (None, None), None, "labels disagree: listed twice" if annotated else None
+    return _parsed(*shipped)
+
+
+def _parsed(shipped_class: str, valence: str, arousal: str) -> Parsed:
     labels, label_reason = valence_arousal(valence, arousal)
     emotion, class_reason = expression(shipped_class)
     return labels, emotion, label_reason or class_reason

@@ -2,14 +2,16 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from elimctl.datasets import files
-from elimctl.errors import LayoutError, MissingError
+from elimctl.datasets.affectnet8_lists import is_list
+from elimctl.errors import LayoutError, MissingError, Notice
 
 IMAGES, ANNOTATIONS = "images", "annotations"
 SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png")  # of images; where a number has several, the first counts
@@ -24,55 +26,116 @@ class NumberedSet:
     Args:
         split: `train`, `val` or `test`.
         images: folder of the images.
-        annotations: folder of the files of labels.
+        annotations: folder of the files of labels, None where lists have them.
     """
 
     split: str
     images: Path
-    annotations: Path
+    annotations: Path | None
 
 
-def find(root: Path) -> list[NumberedSet]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is below a root.
+
+    Args:
+        sets: `train`, `val` and `test`, those that there are.
+        lists: CSV lists of labels.
+    """
+
+    sets: list[NumberedSet]
+    lists: list[Path]
+
+
+def find(root: Path) -> Found:
     """The sets below a root, each there once; the two folders of a set are not walked through.
+
+    Where no set has files of labels, and there are lists or folders of images in sets, these count.
 
     Raises:
         MissingError: the root does not exist, or a folder cannot be listed.
         LayoutError: there is no set, one is there twice, or its name does not say which it is.
     """
-    found: dict[str, NumberedSet] = {}
+    pairs: list[tuple[Path, Path, Path]] = []
+    csv_files: list[Path] = []
     archives = 0
     for folder, names in files.walk(root, skip=_skip):
         archives += sum(map(files.is_archive, names))
+        csv_files += [folder / name for name in names if name.lower().endswith(".csv")]
         below = {entry.name.lower(): Path(entry) for entry in _scan(folder) if files.is_folder(entry)}
-        if not {IMAGES, ANNOTATIONS} <= below.keys():
-            continue
-        split = _split(folder, root)
-        if split in found:
-            raise LayoutError(
-                f"the set {split} is there twice: {found[split].images.parent}, {folder}",
-                hint="name the folder of one of the copies",
-            )
-        found[split] = NumberedSet(split, below[IMAGES], below[ANNOTATIONS])
+        if {IMAGES, ANNOTATIONS} <= below.keys():
+            pairs.append((folder, below[IMAGES], below[ANNOTATIONS]))
+    found: dict[str, NumberedSet] = {}
+    if any(_has_numbered(annotations) for _, _, annotations in pairs):
+        for folder, images, annotations in pairs:
+            _add(found, NumberedSet(_split(folder, root), images, annotations), folder)
+        lists: list[Path] = []
+        _pass_over(csv_files)
+    else:
+        found, lists = _without_annotations(root)
     if not found:
         archived = f", but {archives} archives" if archives else ""
         raise LayoutError(
             f"no folder under {root} has both {IMAGES}/ and {ANNOTATIONS}/{archived}",
             hint="unpack the archives" if archives else "name the folder that holds train_set and val_set",
         )
-    return [found[split] for split in ("train", "val", "test") if split in found]
+    return Found([found[split] for split in ("train", "val", "test") if split in found], lists)
 
 
-def numbers(numbered: NumberedSet) -> Iterator[tuple[int, str | None, bool]]:
+def _pass_over(csv_files: Iterable[Path]) -> None:
+    """Give a notice of lists beside files of labels."""
+    if lists := list(filter(is_list, csv_files)):
+        text = f"the labels are those of the folders {ANNOTATIONS}; {', '.join(map(str, lists))} is not read"
+        warnings.warn(text, Notice, stacklevel=2)
+
+
+def _add(found: dict[str, NumberedSet], numbered: NumberedSet, folder: Path) -> None:
+    """Note a set.
+
+    Raises:
+        LayoutError: it is there already.
+    """
+    split = numbered.split
+    if split in found:
+        raise LayoutError(
+            f"the set {split} is there twice: {found[split].images.parent}, {folder}",
+            hint="name the folder of one of the copies",
+        )
+    found[split] = numbered
+
+
+def _without_annotations(root: Path) -> tuple[dict[str, NumberedSet], list[Path]]:
+    """Folders of numbered images in sets, and the lists that may have their labels."""
+    found: dict[str, NumberedSet] = {}
+    lists: list[Path] = []
+    for folder, names in files.walk(root):
+        lists += [folder / name for name in names if name.lower().endswith(".csv")]
+        if any(_image_code(name) is not None for name in names):
+            _add(found, NumberedSet(_split(folder, root), folder, None), folder)
+    return found, list(filter(is_list, lists))
+
+
+def _has_numbered(annotations: Path) -> bool:
+    return any(_annotated_number(entry.name) is not None for entry in _scan(annotations))
+
+
+def numbers(numbered: NumberedSet, listed: np.ndarray | None) -> Iterator[tuple[int, str | None, bool]]:
     """The samples of a set, in the order of their numbers.
 
     Nothing but numbers is held, some 20 bytes for each sample.
+
+    Args:
+        numbered: the set.
+        listed: numbers (n,) int64 that lists have labels of; None where files of labels have them.
 
     Yields:
         The number, the suffix of its image, None where there is none, and whether it has any annotation.
     """
     images = np.unique(_collect(numbered.images, _image_code))
     image_numbers, places = np.unique(images // len(SUFFIXES), return_index=True)
-    annotated = np.unique(_collect(numbered.annotations, _annotated_number))
+    if numbered.annotations is not None:
+        listed = _collect(numbered.annotations, _annotated_number)
+    annotated = np.unique(np.empty(0, np.int64) if listed is None else listed)
     every = np.union1d(image_numbers, annotated)
     suffix = np.full(len(every), -1, np.int8)
     suffix[np.searchsorted(every, image_numbers)] = images[places] % len(SUFFIXES)
@@ -95,7 +158,7 @@ def _split(folder: Path, root: Path) -> str:
         if match := SET.fullmatch(name.partition(".")[0]):  # an unpacked `train_set.zip` says so too
             return match[1].lower()
     raise LayoutError(
-        f"{folder} has {IMAGES} and {ANNOTATIONS}, but no name says which set it is",
+        f"{folder} has images, but no name says which set it is",
         hint="call its folder train_set or val_set",
     )
 

@@ -1,0 +1,171 @@
+"""CSV lists of the 8-class release of AffectNet, which people make of its files of labels.
+
+    number,exp,val,aro
+    0,1,0.78,-0.12
+
+A list says for which set it is by a column (`split`, `phase`), by its name (`train_set_annotation.csv`) or by
+its folder; a number is another picture in each set. The labels wait in a temporary database: memory is flat.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from elimctl.datasets.csv_rows import open_table
+from elimctl.errors import LayoutError
+from elimctl.manifest import splits
+from elimctl.manifest.row import EXPRESSIONS
+
+COLUMNS = {
+    "number": ("number",),
+    "exp": ("exp", "expression"),
+    "val": ("val", "valence"),
+    "aro": ("aro", "arousal"),
+}
+SPLIT = ("split", "phase", "set", "partition")
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})(\.0*|\.(jpe?g|png))?", re.IGNORECASE)
+ABSENT = "\0"  # no column is called so
+BATCH = 1000  # records written together
+CLASSES = EXPRESSIONS[:8]
+
+Labels = tuple[str, str, str]  # expression, valence, arousal, as written
+
+
+def is_list(file: Path) -> bool:
+    """Whether a CSV file is such a list, by its columns."""
+    try:
+        return all(name for key, name in _columns(file).items() if key != "exp")
+    except LayoutError:  # it is empty, or has another header
+        return False
+
+
+class Lists:
+    """The labels of some lists by set and number.
+
+    Args:
+        root: the raw root.
+        files: the lists.
+        sets: the sets that there are; a list that says none is of the only one.
+
+    Raises:
+        LayoutError: a list does not say which set it is of, or its classes are counted from 1.
+    """
+
+    def __init__(self, root: Path, files: Sequence[Path], sets: Sequence[str]) -> None:
+        self._database = sqlite3.connect("")  # private, in a temporary file that goes with the connection
+        self._database.execute(
+            "CREATE TABLE labels (split TEXT, number INTEGER, exp TEXT, val TEXT, aro TEXT, again INTEGER, "
+            "PRIMARY KEY (split, number)) WITHOUT ROWID"
+        )
+        try:
+            for file in files:
+                self._take(file, _said(file, root, sets))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the temporary database."""
+        self._database.close()
+
+    def numbers(self, split: str) -> np.ndarray:
+        """Numbers of a set that a list has, (n,) int64 ascending."""
+        query = "SELECT number FROM labels WHERE split = ? ORDER BY number"
+        return np.fromiter((number for [number] in self._database.execute(query, (split,))), np.int64)
+
+    def find(self, split: str, number: int) -> Labels | None:
+        """Expression, valence and arousal as written; None where two lines contradict each other."""
+        query = "SELECT exp, val, aro, again FROM labels WHERE split = ? AND number = ?"
+        *labels, again = self._database.execute(query, (split, number)).fetchone()
+        return None if again else (labels[0], labels[1], labels[2])
+
+    def _take(self, file: Path, said: str | None) -> None:
+        """Put the labels of a list into the database; of lines that differ none counts."""
+        records = _records(file, said)
+        codes: set[str] = set()
+        # A second line that says the same changes nothing.
+        insert = """
+            INSERT INTO labels VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET again =
+            again OR exp IS NOT excluded.exp OR val IS NOT excluded.val OR aro IS NOT excluded.aro
+        """
+        while batch := list(islice(records, BATCH)):
+            self._database.executemany(insert, batch)
+            codes.update(exp for _, _, exp, _, _ in batch)
+        _refuse_other_codes(codes, file)
+
+
+def _records(file: Path, said: str | None) -> Iterator[tuple[str, int, str, str, str]]:
+    """Set, number and labels of each line.
+
+    Args:
+        file: the list.
+        said: the set that counts where it has no column for it.
+
+    Raises:
+        LayoutError: a line says no number or no set.
+    """
+    columns = _columns(file)
+    table = open_table(file, _names())
+    column = next((name for name in SPLIT if name in table.columns), None)
+    names = [name or ABSENT for name in columns.values()]
+    for number, exp, val, aro, word in table.select(*names, column or ABSENT):
+        match = NUMBER.fullmatch(number)
+        split = splits.named(re.sub(r"[ _-]?set$", "", word.lower())) if column else said
+        if match is None:
+            raise LayoutError(
+                f"{file} has the number {number!r:.40}; wanted that of an image, such as 0", hint="correct it"
+            )
+        if split is None:
+            raise LayoutError(
+                f"{file} does not say which set number {number} is of"
+                + (f": {column} is {word!r:.40}" if column else ""),
+                hint="call the file train_set.csv or val_set.csv, or add a column split",
+            )
+        yield split, int(match[1]), exp, val, aro
+
+
+def _said(file: Path, root: Path, sets: Sequence[str]) -> str | None:
+    """The set that the name of a list says, or of the folders above it; the only one where none does."""
+    for text in (file.stem, *reversed(file.parent.relative_to(root).parts)):
+        words = set(re.split(r"[^a-z]+", text.lower()))
+        if words & {"aro", "arousal"}:
+            words -= {"val"}  # it means valence
+        named = {splits.named(word) for word in words} - {None}
+        if len(named) == 1:
+            return named.pop()
+    return sets[0] if len(sets) == 1 else None
+
+
+def _columns(file: Path) -> dict[str, str | None]:
+    """Name of each column, None where there is none."""
+    found = open_table(file, _names()).columns
+    return {key: next((name for name in names if name in found), None) for key, names in COLUMNS.items()}
+
+
+def _names() -> set[str]:
+    return {name for names in COLUMNS.values() for name in names}
+
+
+def _refuse_other_codes(codes: Iterable[str], file: Path) -> None:
+    """Refuse classes that are not counted from 0 to 7."""
+    numbers = {int(float(code)) for code in codes if re.fullmatch(r"[0-9]+(\.0*)?", code)}
+    if numbers and min(numbers) > 0 and max(numbers) == len(CLASSES):
+        raise LayoutError(
+            f"{file} has the classes {min(numbers)} to {max(numbers)}; wanted 0 to 7, from {CLASSES[0]} to "
+            f"{CLASSES[-1]}",
+            hint="count the classes as AffectNet does, from 0",
+        )
