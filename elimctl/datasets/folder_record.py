@@ -142,8 +142,8 @@ def _split(text: str) -> str:
 
 
 def _expression(text: str) -> str | None:
-    """A name of `EXPRESSIONS` where the word means one, else the word."""
-    return EXPRESSION_WORDS.get(text.lower(), text) or None
+    """A name of `EXPRESSIONS` where the word means one, else the word; -1 means that there is none."""
+    return None if number_of(text) == -1 else EXPRESSION_WORDS.get(text.lower(), text) or None
 
 
 def _box(fields: Sequence[str], columns: Columns) -> Box | None:

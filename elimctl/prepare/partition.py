@@ -24,6 +24,7 @@ from elimctl.datasets.csv_rows import Table, inside, open_table
 from elimctl.errors import ConfigError, DataError, LayoutError, Notice
 from elimctl.manifest import splits
 from elimctl.manifest.row import Row, printable
+from elimctl.prepare import own_splits
 from elimctl.prepare import partition_labels as labels
 
 BATCH = 1000  # records written together
@@ -196,6 +197,14 @@ class Partition:
 
     def _told(self) -> str:
         return ", ".join(file.name for file in self._files)
+
+
+def digest(files: Sequence[Path]) -> str:
+    """SHA-256 of each file, hexadecimal, with its split (`train=...,val=...`); of one file that alone."""
+    digests = list(map(own_splits.digest, files))
+    if len(files) == 1:
+        return digests[0]
+    return ",".join(f"{split}={found}" for split, found in zip(splits_of(files), digests, strict=True))
 
 
 def splits_of(files: Sequence[Path]) -> list[str]:

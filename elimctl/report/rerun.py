@@ -57,8 +57,12 @@ def rerun(subject: Subject) -> Rerun:
         words = ["elimctl", "prepare", str(dataset), "DIR", "--name", trained_on, "--recipe", file]
         own = str((record.get("settings") or {}).get("splits", "official"))
         if own not in ("official", "folds"):
-            words += ["--split", "FILE"]
-            remarks.append(f"FILE is the list of splits with SHA-256 {own}")
+            # One file by its digest, or `train=...,val=...`, a file for each split.
+            files = {f"{split}.csv" if split else "FILE": digest for split, digest in _digests(own)}
+            words += ["--split", ",".join(files)]
+            remarks += [
+                f"{name} is the list of splits with SHA-256 {digest}" for name, digest in files.items()
+            ]
         commands.append(shlex.join(words))
     again = subject.name + AGAIN
     if subject.pooled is not None:
@@ -76,6 +80,11 @@ def rerun(subject: Subject) -> Rerun:
         ]
     recipe = tomli_w.dumps(merge(_prepared(record), resolved))
     return Rerun(subject.name, recipe, file, commands, remarks)
+
+
+def _digests(own: str) -> list[tuple[str, str]]:
+    """Split and digest of each file of splits; of a single file no split."""
+    return [(split, digest) for split, _, digest in (part.rpartition("=") for part in own.split(","))]
 
 
 def _asked(facts: Values, resolved: Values) -> Values:

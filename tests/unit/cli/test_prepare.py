@@ -68,6 +68,11 @@ def test_an_official_split_that_is_not_there_at_all_is_missing() -> None:
     assert [entry.name for entry in folds] == ["rows"]
 
 
+def test_splits_of_the_user_are_not_compared_with_the_card() -> None:
+    found = Summary(72, 72, {}, totals={"rows": 72, "train": 50, "test": 22}, own_splits=True)
+    assert [entry.name for entry in prepare.compare("affectnet", found)] == ["rows"]
+
+
 def test_the_counts_are_compared_with_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = tmp_path / "raw"
     for arguments in (

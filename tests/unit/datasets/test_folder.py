@@ -343,6 +343,8 @@ def test_other_words_for_splits_are_dropped(tmp_path: Path, word: str, reason: s
         ("No Face", "no face"),
         ("Bored", "Bored"),
         ("3", "3"),
+        ("-1", None),
+        ("-1.0", None),
         ("", None),
     ],
 )

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import unicodedata
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from elimctl.errors import ConfigError, DataError, LayoutError, MissingError, No
 from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
 from elimctl.prepare.own_splits import files_of
-from elimctl.prepare.partition import Partition, splits_of
+from elimctl.prepare.partition import Partition, digest, splits_of
+from elimctl.prepare.settings import PrepareSettings, recorded
 
 VA = "name,valence,arousal,age,gender,race"
 EXPR = "name,expression,age,gender,race"
@@ -231,6 +234,16 @@ def test_names_that_contradict_the_order_are_refused(names) -> None:
         splits_of([Path("/x", name) for name in names])
 
 
+def test_the_digest_tells_which_file_is_which_split(tmp_path: Path) -> None:
+    files = _files(tmp_path, "a\n", "b\n", names=("test.csv", "train.csv"))
+    test, train = (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    assert digest(files) == f"test={test},train={train}"
+    assert digest(files[:1]) == test
+    settings = PrepareSettings(splits=",".join(map(str, files)))
+    assert recorded(settings)["splits"] == digest(files)
+    assert recorded(PrepareSettings())["splits"] == "official"
+
+
 @pytest.mark.parametrize("count", [1, 4])
 def test_another_number_of_files_is_refused(count: int) -> None:
     with pytest.raises(ConfigError, match=f"{count} files; wanted train, valid and test"):
@@ -289,4 +302,9 @@ def test_a_partition_is_prepared_from_the_command_line(tmp_path: Path, monkeypat
         ("val_set/images/3.jpg", None, 0.5, None, None, None, "dropped", "not in the split files"),
         ("val_set/44.jpg", "test", None, None, None, None, "dropped", "not found: named in test.csv"),
     ]
+    assert '"rows"' in found.output
     assert '"name": "train"' not in found.output  # the card's splits are others
+    record = json.loads((tmp_path / "data/affectnet8/prepare.json").read_text(encoding="utf-8"))
+    assert record["settings"]["splits"].count("=") == 3
+    again = CliRunner().invoke(app, [*arguments, "--workspace", str(tmp_path)])
+    assert "prepared already" in again.output

@@ -35,6 +35,19 @@ def test_the_recipe_says_how_the_data_were_prepared(make_run, subject, workspace
     assert any("a" * 64 in remark for remark in made.remarks)
 
 
+def test_a_file_of_each_split_is_named_by_the_split(make_run, subject, workspace):
+    folder = workspace.data / "drawn"
+    folder.mkdir(parents=True)
+    (folder / "manifest.parquet").touch()
+    settings = {"splits": f"train={'a' * 64},val={'b' * 64},test={'c' * 64}"}
+    record = {"format": 2, "dataset": "affectnet8", "options": {}, "settings": settings}
+    (folder / "prepare.json").write_text(json.dumps(record))
+    made = rerun(subject(make_run()))
+    assert any(command.endswith("--split train.csv,val.csv,test.csv") for command in made.commands)
+    assert f"val.csv is the list of splits with SHA-256 {'b' * 64}" in made.remarks
+    assert tomllib.loads(made.recipe)["prepare"] == {}
+
+
 def test_a_checkout_with_changes_is_told(make_run, subject, workspace):
     name = make_run()
     file = workspace.runs / name / "run.json"
