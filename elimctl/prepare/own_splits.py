@@ -96,7 +96,9 @@ class OwnSplits:
 def files_of(name: str) -> list[Path]:
     """The files that a setting names: one, or several with commas between them."""
     whole = Path(name)
-    return [whole] if "," not in name or whole.exists() else [Path(part.strip()) for part in name.split(",")]
+    if "," not in name or whole.exists():
+        return [whole]
+    return [Path(part.strip()) for part in name.split(",") if part.strip()]
 
 
 def digest(file: Path) -> str:

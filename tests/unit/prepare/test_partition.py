@@ -255,6 +255,7 @@ def test_a_comma_in_the_name_of_a_file_that_is_there_separates_nothing(tmp_path:
     assert files_of(str(file)) == [Path(f"{tmp_path}/a"), Path("b.csv")]
     file.touch()
     assert files_of(str(file)) == [file]
+    assert files_of("train.csv,") == [Path("train.csv")]
     assert files_of("train.csv, valid.csv") == [Path("train.csv"), Path("valid.csv")]
 
 
