@@ -18,7 +18,7 @@ from typing import Protocol
 from elimctl.datasets.aff_wild2_names import Side, Split, base_of
 from elimctl.datasets.csv_rows import inside, open_table
 from elimctl.errors import LayoutError
-from elimctl.manifest.row import Row
+from elimctl.manifest.row import OUT_OF_RANGE, Row
 
 COLUMNS = ("image", "valence", "arousal", "expression")
 NAMES = ("train_set.txt", "validation_set.txt")  # as shipped
@@ -27,6 +27,7 @@ EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "s
 UNLABELLED = -5  # in place of valence or arousal
 NO_EXPRESSION = -1
 IMAGE = re.compile(r"([0-9]{1,9})\.\w+")
+TOLERATED = 2  # frames that containers and players disagree about
 HEADER_CHARACTERS = 1000
 TRIALS = 64  # whose pictures are remembered; the lines of a trial follow one another
 
@@ -114,8 +115,21 @@ def read(
                 reason=(hidden if split == "test" else None)
                 or reason
                 or unknown
-                or (None if number in pictures.numbers else pictures.missing),
+                or _missing(number, pictures),
             )
+
+
+def _missing(number: int, pictures: Pictures) -> str | None:
+    """Why a picture is not there, None where it is.
+
+    A number beyond the end of a video, by more than players disagree about, makes all its numbers doubtful.
+    """
+    if number in pictures.numbers:
+        return None
+    beyond = number - max(pictures.numbers, default=number)
+    if pictures.crops is None and beyond > TOLERATED:
+        return f"{OUT_OF_RANGE}: {number}, {pictures.missing}"
+    return pictures.missing
 
 
 def _records(file: Path) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from elimctl.datasets.aff_wild2 import Options, read
 from elimctl.errors import DataError, LayoutError, Notice
 from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
+from elimctl.prepare import spool
 
 HEADER = "image,valence,arousal,expression," + ",".join(f"AU{unit}" for unit in (1, 2, 4, 6, 7, 10, 12))
 UNITS = "0,1,0,-1,1,0,1"
@@ -132,9 +133,11 @@ def test_without_other_lists_those_of_the_challenge_are_read_with_a_notice(root:
 def test_with_lists_of_the_va_task_those_are_read(root: Path) -> None:
     _write_va = root / "ABAW Annotations/VA_Estimation_Challenge/Train_Set/102.txt"
     _write_va.parent.mkdir(parents=True)
-    _write_va.write_text("valence,arousal\n0.75,0.5\n", encoding="utf-8")
+    _write_va.write_text("valence,arousal\n" + "0.75,0.5\n" * 7, encoding="utf-8")
     rows = [row for row in _read(root, "auto") if row.reason is None]
-    assert [(row.clip, row.frame, row.valence, row.expression) for row in rows] == [("102", 1, 0.75, None)]
+    assert [(row.clip, row.frame, row.valence, row.expression) for row in rows] == [
+        ("102", number, 0.75, None) for number in (1, 2, 7)
+    ]
     assert len(_read(root, "mtl")) == 4
 
 
@@ -185,14 +188,19 @@ def test_lists_of_other_tasks_in_a_folder_of_the_va_task_are_no_labels(tmp_path:
 
 
 def test_numbers_are_those_of_the_frames_of_a_video(tmp_path: Path) -> None:
-    _list(tmp_path / MTL / "train_set.txt", *(f"102/0000{number}.jpg,0,0,0" for number in (1, 3, 4)))
+    _list(tmp_path / MTL / "train_set.txt", *(f"102/0000{number}.jpg,0,0,0" for number in (1, 3, 5, 6)))
     images = (np.full((16, 16, 3), 10 * k, np.uint8) for k in range(3))
     (tmp_path / "batch1").mkdir()
     video_writing.write_video(tmp_path / "batch1/102.avi", images, codec="mjpeg")
     assert [(row.frame, row.video_frame, row.reason) for row in _read(tmp_path)] == [
         (1, 0, None),
         (3, 2, None),
-        (4, 3, "no frame: the video has 3"),
+        (5, 4, "no frame: the video has 3"),
+        (6, 5, "frame out of range: 6, no frame: the video has 3"),
+    ]
+    rows = spool.write(tmp_path / "rows", _read(tmp_path), root=tmp_path, folds=2, seed=0)
+    assert [(row.row.reason or "").partition(":")[0] for row in rows] == [
+        *("frames do not fit", "frames do not fit", "no frame", "frame out of range")
     ]
 
 
