@@ -1,11 +1,17 @@
-"""What processes that another one starts have in common."""
+"""What processes that another one starts have in common, and what keeps processes apart."""
 
+import fcntl
 import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from elimctl.errors import Notice
 
 WATCH_S = 0.5  # how often a process looks whether the one that started it is still there
 
@@ -30,6 +36,37 @@ def end_with(parent: int) -> None:
         parent: number of that process.
     """
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def lock(file: IO, path: Path, kind: int) -> bool:
+    """Lock an open file; a process that dies lets go of it.
+
+    A file system may have no locks: NFS without its lock daemon, FUSE, some cluster file systems. A notice says so.
+
+    Args:
+        file: the file, open for writing.
+        path: its path; the notice names the folder above its own, once for all datasets there.
+        kind: as `fcntl.flock` takes it.
+
+    Returns:
+        Whether the file is locked; if not, the file system has no locks.
+
+    Raises:
+        BlockingIOError: another process holds it, and `kind` says not to wait.
+    """
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        warnings.warn(
+            f"{path.parent.parent} is on a file system without locks ({(error.strerror or str(error)).lower()}): "
+            "run one elimctl at a time there",
+            Notice,
+            stacklevel=1,
+        )
+        return False
+    return True
 
 
 def _watch(parent: int) -> None:

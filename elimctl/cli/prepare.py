@@ -125,7 +125,12 @@ def run(
     out = place.new_dataset(name)
     with console.bar("unpack") as advance:
         root, rows = stage.open_raw(
-            dataset, raw, tables["dataset"], cache=place.data / UNPACKED, on_member=lambda _: advance()
+            dataset,
+            raw,
+            tables["dataset"],
+            cache=place.data / UNPACKED,
+            anew=again and share is None,  # shares of one preparation use the same unpacked archives
+            on_member=lambda _: advance(),
         )
     part = isinstance(share, build.Part)
     with stage.planned(dataset, root, console.track(rows, "read"), tables, out, shared=part) as plan:

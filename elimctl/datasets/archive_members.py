@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, NamedTuple, Self
 
 from elimctl.errors import DataError, ElimctlError
 
@@ -112,6 +112,22 @@ class Content:
     declared_bytes: int | None
 
 
+class Listed(NamedTuple):
+    """A file of a zip as its directory lists it.
+
+    Args:
+        name: its path, `/` separated.
+        size: bytes.
+        checksum: CRC-32 of its content, which unpacking compares.
+        attributes: what else decides what it becomes on disk.
+    """
+
+    name: str
+    size: int
+    checksum: int
+    attributes: int
+
+
 def stem(name: str) -> str:
     """Name of an archive without what makes it an archive: `train` for `train.tar.gz`."""
     lower = name.lower()
@@ -134,9 +150,15 @@ def opened(archive: Archive) -> Iterator[Content]:
             while members are read, in the block; it raises the same.
     """
     reader = _zip if archive.file.name.lower().endswith(ZIP) else _tar
+    with _named_damage(archive), reader(archive) as content:
+        yield content
+
+
+@contextmanager
+def _named_damage(archive: Archive) -> Iterator[None]:
+    """Let whatever tells of damage be an error that names the archive."""
     try:
-        with reader(archive) as content:
-            yield content
+        yield
     except ElimctlError:
         raise
     except NotImplementedError as error:
@@ -149,6 +171,23 @@ def opened(archive: Archive) -> Iterator[Content]:
         raise archive.damage(error) from None  # how gzip and bz2 tell of bytes that are not theirs
 
 
+def listed(archive: Archive) -> list[Listed] | None:
+    """The files of a zip, in its order, from the directory at its end; None for a tar, which has none.
+
+    Raises:
+        ArchiveError: the zip is damaged.
+    """
+    if not archive.file.name.lower().endswith(ZIP):
+        return None
+    with _named_damage(archive), zipfile.ZipFile(archive.file) as file:
+        infos = [(info, _shown(info)) for info in file.infolist()]
+        return [
+            Listed(name.replace("\\", "/"), info.file_size, info.CRC, info.external_attr >> 16)
+            for info, name in infos
+            if not name.endswith(("/", "\\"))
+        ]
+
+
 @contextmanager
 def _zip(archive: Archive) -> Iterator[Content]:
     with zipfile.ZipFile(archive.file) as file:
@@ -158,8 +197,7 @@ def _zip(archive: Archive) -> Iterator[Content]:
 
 
 def _zip_member(archive: Archive, file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
-    # Without the flag many tools write UTF-8 all the same; what is not UTF-8 keeps zip's own CP437.
-    shown = info.filename if info.flag_bits & UTF8_NAME else _text(info.filename.encode("cp437"))
+    shown = _shown(info)
     name = _inside(archive, shown)
     kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
     if kind == stat.S_IFDIR or shown.endswith(("/", "\\")):
@@ -171,6 +209,14 @@ def _zip_member(archive: Archive, file: zipfile.ZipFile, info: zipfile.ZipInfo) 
     if kind not in (0, stat.S_IFREG):
         raise _special(archive, name)
     return Member(name, open=partial(file.open, info))
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    """A name in a zip as text.
+
+    Without the flag many tools write UTF-8 all the same; what is not UTF-8 keeps zip's own CP437.
+    """
+    return info.filename if info.flag_bits & UTF8_NAME else _text(info.filename.encode("cp437"))
 
 
 class _Header(tarfile.TarInfo):

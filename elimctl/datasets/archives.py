@@ -8,21 +8,17 @@ archive it was at. A folder of links puts the archives and what lies beside them
 """
 
 import errno
-import fcntl
-import hashlib
-import json
 import os
 import re
-import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from elimctl.datasets import files
+from elimctl.datasets import archive_cache, archive_sets, files
 from elimctl.datasets.archive_members import Archive, ArchiveError, is_known
-from elimctl.datasets.archive_unpack import OnMember, is_to_unpack, is_unpacked, unpack
+from elimctl.datasets.archive_sets import ArchiveSet
+from elimctl.datasets.archive_unpack import OnMember, is_unpacked, unpack
 from elimctl.errors import LayoutError
 
 PACKED = re.compile(
@@ -30,46 +26,51 @@ PACKED = re.compile(
     re.IGNORECASE,
 )
 COUNTED = re.compile(r", but \d+ archives\Z")  # how readers tell that something may be packed
-FORMAT = 1  # part of every key; raised when the same archive would be unpacked otherwise
 
 
-def mirror(root: Path, cache: Path, *, on_member: OnMember = lambda _: None) -> Path:
+def mirror(root: Path, cache: Path, *, anew: bool = False, on_member: OnMember = lambda _: None) -> Path:
     """A folder to read in place of a raw dataset's, in which archives are folders.
 
     An archive `x.zip` appears as a folder `x.zip`, at any depth and within archives too. One beside a folder
-    `x` that is not empty was unpacked already, and is passed over. RAR and 7z archives stay files. Killed at
-    any moment and called again, it repeats no finished archive.
+    `x` that is not empty was unpacked already, and is passed over, as is a zip whose files all lie beside it.
+    The parts of a split download are one archive. RAR and 7z archives stay files. Killed at any moment and
+    called again, it repeats no finished archive.
 
     Args:
         root: folder of the raw dataset, or an archive of it.
         cache: folder for what is unpacked. A hidden name keeps it out of the dataset if it lies within root.
+        anew: unpack archives although the cache has what they hold.
         on_member: called with the path of each member before it is unpacked.
 
     Returns:
-        The root itself if it holds no archive, else a folder in the cache: the same one as long as the
-        archives have the same names, sizes and times, and the same files lie beside them.
+        The root itself if it holds no archive, else a folder in the cache: the same one as long as the zips
+        hold files of the same names and checksums, the tars are the same unchanged files, and the same files
+        lie beside them.
 
     Raises:
         MissingError: there is no such root, or a folder cannot be listed.
         LayoutError: the root is a file, and no archive that elimctl unpacks.
-        ArchiveError: an archive cannot be unpacked, or must not be, or the cache takes no links.
+        ArchiveError: an archive cannot be unpacked, or must not be, or is unpacked beside it only in part,
+            or the cache takes no links.
         OSError: the cache cannot be written, or the disk is full; nothing half is left in it.
     """
     if root.is_file() and is_known(root.name):
-        return _unpacked(root, root.name, cache, on_member)
+        found = archive_sets.around(root)
+        return _unpacked(found, found.name, cache, on_member, anew=anew)
     folders: set[Path] = set()
-    archives: list[Path] = []
+    sets: dict[Path, ArchiveSet] = {}
     for folder, names in files.walk(root):
         folders.add(folder)
-        archives += [folder / name for name in names if is_to_unpack(folder, name)]
-    if not archives:
+        sets |= {folder / found.name: found for found in archive_sets.gather(folder, names)}
+    if not sets:
         return root
     unpacked = {
-        archive: _unpacked(archive, archive.relative_to(root).as_posix(), cache, on_member)
-        for archive in archives
+        place: _unpacked(found, place.relative_to(root).as_posix(), cache, on_member, anew=anew)
+        for place, found in sets.items()
     }
     links = _links(root, folders, unpacked)
-    return _published(cache, _key(links), lambda folder: _link_all(folder, links))
+    key = archive_cache.key(links)
+    return archive_cache.published(cache, key, lambda folder: _link_all(folder, links))
 
 
 class Packed(NamedTuple):
@@ -142,12 +143,20 @@ def _volumes(folder: Path, names: Sequence[str]) -> Iterator[dict[int, Path]]:
     yield from found.values()
 
 
-def _unpacked(archive: Path, name: str, cache: Path, on_member: OnMember) -> Path:
-    """Folder of what an archive holds; `name` is its path below the root."""
-    status = archive.stat()
-    key = _key({"name": name, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns})
-    content = Archive(archive, archive)
-    return _published(cache, key, lambda folder: unpack(content, folder, on_member=on_member))
+def _unpacked(found: ArchiveSet, name: str, cache: Path, on_member: OnMember, *, anew: bool) -> Path:
+    """Folder of what a set of archives holds; `name` is its path below the root."""
+    before = found.status
+
+    def fill(folder: Path) -> None:
+        for part in found.parts:
+            unpack(Archive(part, part), folder, on_member=on_member)
+        if found.status != before:
+            raise ArchiveError(
+                f"{found.parts[0]} changed while it was unpacked", hint="run the same command again"
+            )
+
+    key = archive_cache.key({"name": name, "facts": found.facts})
+    return archive_cache.published(cache, key, fill, anew=anew)
 
 
 def _links(root: Path, folders: set[Path], unpacked: Mapping[Path, Path]) -> dict[str, str]:
@@ -164,10 +173,9 @@ def _links(root: Path, folders: set[Path], unpacked: Mapping[Path, Path]) -> dic
     links: dict[str, str] = {}
     for folder in sorted(real & folders):
         for path in sorted(folder.iterdir()):
-            if path in unpacked:
-                links[path.relative_to(root).as_posix()] = os.fspath(unpacked[path].absolute())
-            elif not _is_left_out(path, folders) and path not in real:
+            if not _is_left_out(path, folders) and path not in real:
                 links[path.relative_to(root).as_posix()] = os.fspath(path.absolute())
+    links |= {place.relative_to(root).as_posix(): os.fspath(to.absolute()) for place, to in unpacked.items()}
     return links
 
 
@@ -196,44 +204,3 @@ def _link_all(folder: Path, links: Mapping[str, str]) -> None:
                 f"cannot make a link to {target} in {folder}: {error}",
                 hint="unpack the archives yourself, or choose a --workspace on a file system with links",
             ) from None
-
-
-def _published(cache: Path, key: str, fill: Callable[[Path], None]) -> Path:
-    """A folder of the cache, filled if it is not there; it is there whole or not at all.
-
-    Of several processes that want it one fills it, and the others wait.
-    """
-    folder = cache / key
-    if folder.is_dir():
-        return folder
-    with _locked(cache):
-        if folder.is_dir():
-            return folder
-        for leftover in cache.glob(".*.tmp"):
-            shutil.rmtree(leftover)
-        beside = cache / f".{key}.tmp"
-        try:
-            beside.mkdir()
-            fill(beside)
-            os.sync()  # one call for what may be a million files
-            beside.rename(folder)
-        except OSError as error:
-            error.filename = error.filename or os.fspath(cache)  # a disk that is full names no file
-            raise
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    return folder
-
-
-@contextmanager
-def _locked(cache: Path) -> Iterator[None]:
-    """Be the only process that writes to a cache; a killed one holds nothing."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _key(facts: Mapping[str, object]) -> str:
-    """Name of the folder that these facts determine."""
-    return hashlib.sha256(json.dumps([FORMAT, facts], sort_keys=True).encode()).hexdigest()[:32]

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from elimctl.figures.style import Look
 
 SIDE = 0.9  # of a frame, in places
-LABELLED = 1.75  # a face with its label beside it, in places
+LABELLED = 1.9  # a face with its label beside it, in places
 
 
 def face(axes: Axes, image: np.ndarray | None, centre: tuple[float, float], *, look: Look) -> None:
@@ -50,10 +50,10 @@ def strip(axes: Axes, labels: Sequence[str], images: np.ndarray | None, *, uprig
     """
     along, across = (len(labels) - 0.5, -0.5), (-0.5, depth(images) - 0.5)
     axes.set(**{"xlim": across, "ylim": along} if upright else {"xlim": along[::-1], "ylim": across[::-1]})
-    beside = 0.0 if images is None else 0.82
+    beside = 0.0 if images is None else 0.92
     for number, label in enumerate(labels):
         image = None if images is None else images[number]
         face(axes, image, (0.0, number) if upright else (number, 0.0), look=look)
         x, y = (beside, number) if upright else (number, beside)
-        axes.text(x, y, label, ha="center", va="center", fontsize=6.5, linespacing=1.1)
+        axes.text(x, y, label, ha="center", va="center", fontsize=5.5, linespacing=1.1)
     axes.axis("off")

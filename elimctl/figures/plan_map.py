@@ -16,11 +16,12 @@ from elimctl.figures.plane import signed
 from elimctl.figures.style import LIGHT, LONGEST, MAP, Drawing, Look, plain, small_print, styled, written_on
 from elimctl.words import counted
 
-CELL_IN = 0.44  # a face's side, and with it all else
-BARS = 1.6  # height of the bars, in cells
-MARGIN = 0.2  # around all, in cells
-HEAD, FOOT, SIDE = 1.3, 1.3, 1.2  # in cells: title and names, small print, ticks of the bars
-NARROWEST = 9.0  # width in cells that the text takes
+CELL_IN = 0.29  # a face's side, and with it all else
+BARS = 1.8  # height of the bars, in cells
+MARGIN = 0.25  # around all, in cells
+HEAD, FOOT, SIDE = 1.9, 2.6, 1.7  # in cells: title and names, small print, ticks of the bars
+LETTER = 0.24  # width of a letter of a name, in cells
+NARROWEST = 13.0  # width in cells that the text takes
 WRITTEN = 12  # samples of either side up to which values are written into the map
 
 
@@ -124,18 +125,22 @@ class _Layout:
             fontweight="bold",
         )
         x, y, width, height = self.places["top"]
-        place = (x + width / 2) / self.width, (y + height + 0.1) / self.height
-        self.figure.text(*place, f"target: {plain(target)}", ha="center", va="bottom", fontsize=8)
+        centre = x + width / 2
+        room = int(2 * min(centre, self.width - centre) / LETTER - len("target: "))
+        name = f"target: {plain(target, longest=min(LONGEST, room))}"
+        place = centre / self.width, (y + height + 0.1) / self.height
+        self.figure.text(*place, name, ha="center", va="bottom", fontsize=7.5)
         x, y, _, height = self.places["left"]
         place = (x - 0.15) / self.width, (y + height / 2) / self.height
-        name = f"reference: {plain(reference, longest=int(min(LONGEST, 5 * height)))}"
-        self.figure.text(*place, name, ha="right", va="center", fontsize=8, rotation=90)
+        name = f"reference: {plain(reference, longest=int(min(LONGEST, 3 * height)))}"
+        self.figure.text(*place, name, ha="right", va="center", fontsize=7.5, rotation=90)
         text = (
-            f"By each sample: valence over arousal. Below: the identity shift of each target sample. {remark}"
+            "A row says where the weight of one reference face goes, a column from which reference faces a "
+            f"target face gets its shift (bars). Beside each face: valence over arousal. {remark}"
         )
         place = left, MARGIN / self.height
         wrapped = small_print(text, self.width * CELL_IN)
-        self.figure.text(*place, wrapped, ha="left", va="bottom", fontsize=7.5, color=look.faint)
+        self.figure.text(*place, wrapped, ha="left", va="bottom", fontsize=7, color=look.faint)
 
 
 def _draw_map(axes: Axes, plan: np.ndarray) -> None:
@@ -146,7 +151,7 @@ def _draw_map(axes: Axes, plan: np.ndarray) -> None:
         for (row, column), mass in np.ndenumerate(plan):
             text = f"{mass:.2f}".lstrip("0") if mass < 1 else f"{mass:.1f}"
             colour = written_on(np.array(shown.to_rgba(mass)))
-            axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=colour)
+            axes.text(column, row, text, ha="center", va="center", fontsize=5.5, color=colour)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

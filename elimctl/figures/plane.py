@@ -11,6 +11,8 @@ from elimctl.words import counted, decimal
 
 REACH = 1.5  # largest absolute value that is shown: one wild prediction would leave no room for the others
 EDGE = 1.06  # where the plane ends unless something is beyond
+# What the quadrants of the plane are commonly called (Russell 1980), by the signs of valence and arousal.
+QUADRANTS = {(1, 1): "excited", (-1, 1): "tense", (-1, -1): "sad", (1, -1): "calm"}
 COVERED_95 = 5.991464547107979  # 95 % of a normal distribution in the plane: chi-squared, 2 degrees
 
 
@@ -32,6 +34,24 @@ def plane(axes: Axes, *, look: Look, reach: float = 1.0) -> float:
     axes.axhline(0, color=look.grid, linewidth=0.8, zorder=0)
     axes.axvline(0, color=look.grid, linewidth=0.8, zorder=0)
     return edge
+
+
+def circumplex(axes: Axes, *, look: Look) -> None:
+    """Draw the unit circle, and write the name of each quadrant into the corner that it leaves free.
+
+    Args:
+        axes: those of `plane`.
+        look: colours.
+
+    Source: Russell 1980, A circumplex model of affect.
+    """
+    turn = np.linspace(0, 2 * np.pi, 181)
+    axes.plot(np.cos(turn), np.sin(turn), color=look.grid, linewidth=0.8, zorder=0)
+    edge = 0.97 * axes.get_xlim()[1]
+    for (right, up), name in QUADRANTS.items():
+        side, end = ("right" if right > 0 else "left"), ("top" if up > 0 else "bottom")
+        place = (right * edge, up * edge)
+        axes.text(*place, name, ha=side, va=end, fontsize=7.5, color=look.faint, style="italic")
 
 
 def ellipse(axes: Axes, mean: np.ndarray, covariance: np.ndarray, *, squared: float, **options: Any) -> None:

@@ -13,23 +13,23 @@ from elimctl.figures.style import LIGHT, SCALE, Drawing, Look, colour_bar, figur
 from elimctl.words import counted
 
 FEWEST = 5  # samples of which t-SNE says anything
-PANEL_IN = 2.7  # width of either map
+HEIGHT_IN = 3.9
 LINKED = 5  # pairs of each kind
 
 
-def embed(features: np.ndarray, *, seed: int, perplexity: float = 30.0) -> np.ndarray:
+def embed(features: np.ndarray, *, seed: int) -> np.ndarray:
     """Places of samples in a plane that keeps neighbours together, as the cosine measures these.
 
     The cosine is what matching goes by; by Euclidean distance the norms of features, which tell how strong an
-    expression is, would draw all samples into one line.
+    expression is, would draw all samples into one line. The perplexity, about the number of neighbours that
+    count, is the square root of the number of samples, from 5 to 50.
 
     Args:
         features: (n, d).
         seed: the same features and seed give the same places.
-        perplexity: about the number of neighbours; lowered where there are few samples.
 
     Returns:
-        (n, 2) without a unit.
+        (n, 2) in standard deviations of either axis, so that the map is as high as it is wide.
 
     Raises:
         DataError: there are fewer than five samples, all are the same, or one is not finite.
@@ -41,12 +41,11 @@ def embed(features: np.ndarray, *, seed: int, perplexity: float = 30.0) -> np.nd
     if len(z) < FEWEST or (z == z[0]).all():
         found = "all the same" if len(z) >= FEWEST else str(len(z))
         raise DataError(f"features of {len(z)} samples, {found}: at least {FEWEST} that differ wanted")
-    near = min(perplexity, (len(z) - 1) / 3)
+    perplexity = min(float(np.clip(np.sqrt(len(z)), 5, 50)), (len(z) - 1) / 3)
+    model = TSNE(2, perplexity=perplexity, metric="cosine", init="pca", random_state=seed)
     with threadpool_limits(1):  # sums of several threads come in any order
-        found_places = TSNE(2, perplexity=near, metric="cosine", init="pca", random_state=seed).fit_transform(
-            z
-        )
-    return np.asarray(found_places, np.float64)
+        places = np.asarray(model.fit_transform(z), np.float64)
+    return (places - places.mean(axis=0)) / np.maximum(places.std(axis=0), 1e-12)
 
 
 @styled
@@ -69,8 +68,7 @@ def tsne(
     people = pairs.same_identity(target, identity, count=linked)
     moods = pairs.same_expression(target, identity, count=linked)
     title = "t-SNE of the features"
-    width, height = np.maximum(np.ptp(places, axis=0), 1e-9)
-    made = figure(title, height_in=1.1 + PANEL_IN * float(np.clip(height / width, 0.45, 1.1)))
+    made = figure(title, height_in=HEIGHT_IN)
     both = made.subplots(1, 2)
     for axes, axis, name in zip(both, range(2), ("valence", "arousal"), strict=True):
         shown = axes.scatter(
@@ -89,14 +87,19 @@ def tsne(
         axes.set_title(f"by {name}", loc="left")
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set_box_aspect(1)
+        axes.spines[:].set_visible(True)
+        axes.spines[:].set_color(look.grid)
     colour_bar(made, shown, list(both), "label")
+    text = "No pair to link: one identity, or no two labels alike."
     if len(people) or len(moods):
         handles, names = both[0].get_legend_handles_labels()
-        made.legend(handles, names, loc="outside lower left", ncols=2, borderpad=0)
-    else:
-        note(made, "No pair to link: one identity, or no two labels alike.", look=look)
+        made.legend(handles, names, loc="outside upper right", ncols=2, borderpad=0)
+        text = (
+            "Look for two things. Colours that change smoothly: the features carry the expression. Dashed "
+            "links shorter than orange ones: they carry less of the identity. Axes have no unit."
+        )
+    note(made, text, look=look)
     alt = (
         f"Two maps of {counted(len(places), 'sample')} of "
         f"{counted(len(np.unique(identity)), 'identity', 'identities')}, by t-SNE of their features, "

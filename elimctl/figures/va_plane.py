@@ -1,16 +1,19 @@
 """Predicted against true in the plane of valence and arousal."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from elimctl.figures.arrays import labelled, resampled_means, thinned
-from elimctl.figures.plane import COVERED_95, ellipse, outside, plane, signed
-from elimctl.figures.style import LIGHT, MARKERS, Drawing, Look, figure, note, styled
+from elimctl.figures.plane import COVERED_95, QUADRANTS, circumplex, ellipse, outside, plane, signed
+from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, styled
 from elimctl.words import counted
 
 SHOWN = 1500  # points that are drawn; statistics are of all
 RESAMPLES = 1000
-QUADRANTS = ("valence +, arousal +", "valence −, arousal +", "valence −, arousal −", "valence +, arousal −")
 
 
 @styled
@@ -30,18 +33,20 @@ def va_plane(
         DataError: there is no sample, or a value is not finite.
     """
     preds, target = labelled(preds, target)
-    made = figure("Predicted and true valence and arousal", height_in=4.1)
+    made = figure("Predicted and true valence and arousal", height_in=4.2)
     clouds, quadrants = made.subplots(1, 2)
     reach = max(float(np.abs(preds).max()), min(1.2, max(_reach(preds), _reach(target))))
     edge = min(plane(axes, look=look, reach=reach) for axes in (clouds, quadrants))
+    for axes in (clouds, quadrants):
+        circumplex(axes, look=look)
     beyond = outside(preds, edge)
     _draw_clouds(clouds, preds, target, seed=seed, look=look)
     found = _draw_quadrants(quadrants, preds, target, identity, seed=seed, look=look)
     note(
         made,
-        "Left: ellipses hold 95 % of a normal distribution. Right: hollow, the mean label of a quadrant; "
-        "filled, the mean prediction, within its 95 % interval over identities; thin line, one standard "
-        f"deviation of the predictions.{beyond}",
+        "Left: an ellipse holds 95 % of a normal distribution of its points. Right: short arrows are good. "
+        "Shaded: the 95 % interval of a mean prediction, over identities. Thin line: one standard deviation "
+        f"of the predictions.{beyond}",
         look=look,
     )
     alt = (
@@ -81,35 +86,48 @@ def _draw_clouds(axes: Axes, preds: np.ndarray, target: np.ndarray, *, seed: int
             linewidth=1.6,
         )
     axes.set_title("all samples", loc="left")
-    options = {"bbox_to_anchor": (1, 0.98), "borderpad": 0, "columnspacing": 1}
-    axes.legend(loc="lower right", ncols=2, markerscale=1.6, handletextpad=0.2, **options)
+    _legend_above(axes, axes.get_legend_handles_labels()[0], markerscale=1.6)
 
 
 def _draw_quadrants(
     axes: Axes, preds: np.ndarray, target: np.ndarray, identity: np.ndarray, *, seed: int, look: Look
 ) -> list[str]:
     """What is predicted of the samples of each quadrant; a sentence about each."""
-    number = np.where(target[:, 1] >= 0, (target[:, 0] < 0).astype(int), 3 - (target[:, 0] < 0).astype(int))
     said = []
-    for quadrant, name in enumerate(QUADRANTS):
-        own = number == quadrant
+    signs = np.where(target >= 0, 1, -1)
+    for (sign, name), colour in zip(QUADRANTS.items(), look.groups, strict=False):
+        own = (signs == sign).all(axis=1)
         if not own.any():
             continue
-        colour, marker = look.groups[quadrant], MARKERS[quadrant]
         true, mean = target[own].mean(axis=0), preds[own].mean(axis=0)
-        axes.plot(*np.stack([true, mean]).T, color=colour, linewidth=1, linestyle=":")
-        axes.plot(*true, marker=marker, markersize=7, markerfacecolor="none", markeredgecolor=colour)
-        axes.plot(*mean, marker=marker, markersize=3.5, color=colour, linestyle="none", label=name)
         ellipse(
             axes, mean, _covariance(preds[own]), squared=1, facecolor="none", edgecolor=colour, linewidth=0.8
         )
         means = resampled_means(preds[own], identity[own], resamples=RESAMPLES, seed=seed)
         if means is not None:
             ellipse(axes, mean, _covariance(means), squared=COVERED_95, color=colour, alpha=0.3, linewidth=0)
+        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "shrinkA": 3, "shrinkB": 0}
+        axes.annotate("", xy=mean, xytext=true, arrowprops=arrow)
+        axes.plot(*true, "o", markersize=6, markerfacecolor="none", markeredgecolor=colour)
+        axes.plot(*mean, "o", markersize=3, color=colour, label=name)
         said.append(f"Quadrant {name}: labels {_place(true)}, predictions {_place(mean)}.")
-    axes.set_title("by quadrant of the label", loc="left")
+    axes.set_title("by quadrant", loc="left")
     axes.set_ylabel("")
+    ink = {"color": look.ink, "linestyle": "none"}
+    _legend_above(
+        axes,
+        [
+            Line2D([], [], marker="o", markersize=6, markerfacecolor="none", label="mean label", **ink),
+            Line2D([], [], marker="o", markersize=3, label="mean prediction", **ink),
+        ],
+    )
     return said
+
+
+def _legend_above(axes: Axes, handles: Sequence[Artist], **options: float) -> None:
+    """A legend above the axes, at the right of their title, where it hides no point."""
+    places = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "borderpad": 0, "columnspacing": 0.8}
+    axes.legend(handles=handles, ncols=len(handles), handletextpad=0.1, **places, **options)  # type: ignore[arg-type]
 
 
 def _covariance(values: np.ndarray) -> np.ndarray:

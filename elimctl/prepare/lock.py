@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from elimctl import processes
 from elimctl.errors import ConfigError
 
 NAME = ".lock"  # in the folder of the dataset
@@ -16,6 +17,8 @@ NAME = ".lock"  # in the folder of the dataset
 @contextmanager
 def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of a dataset's folder; a process that dies lets go of it.
+
+    On a file system without locks a notice is given, and nobody is kept out.
 
     Args:
         folder: the dataset's folder, made if it does not exist.
@@ -44,7 +47,7 @@ def _locked(path: Path, kind: int) -> Iterator[TextIO]:
     while True:
         with path.open("a+", encoding="utf-8") as file:
             try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                processes.lock(file, path, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise _taken(path, file) from None
             if _is_still(file, path):

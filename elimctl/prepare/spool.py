@@ -6,6 +6,7 @@ a unit of rows in memory. It is scratch: it is written without regard to crashes
 
 import errno
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -13,6 +14,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -149,7 +151,8 @@ def write(
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    spool = sqlite3.connect(file)
+    # One process writes before others read: locks, which some file systems do not have, are not needed.
+    spool = sqlite3.connect(f"file:{quote(os.fsencode(file.absolute()))}?nolock=1", uri=True)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
         spool.execute(f"PRAGMA {pragma}")
     return spool

@@ -19,7 +19,7 @@ from elimctl import atomic
 from elimctl.errors import StoreError
 from elimctl.manifest import version
 from elimctl.store import shard
-from elimctl.store.file import File, damaged
+from elimctl.store.file import File, damaged, unreadable
 
 FOLDER = "features"  # in the folder of a prepared dataset
 BLOCK = 256  # rows that zarr's own reader reads at least
@@ -218,7 +218,7 @@ def _metadata(path: Path) -> tuple[tuple[int, int], dict[str, Any]]:
     except FileNotFoundError:
         raise StoreError(f"no features {path}", hint="run elimctl features extract") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(file, str(error)) from None
+        raise unreadable(file, getattr(error, "errno", None), str(error)) from None
     if not isinstance(attributes, dict) or not all(isinstance(size, int) for size in (count, width)):
         raise damaged(file, f"it notes the shape {found['shape']} and {attributes!r}")
     return (count, width), attributes

@@ -1,5 +1,6 @@
 """A file of a store, open for reading at any place by any thread."""
 
+import errno
 import mmap
 import os
 import weakref
@@ -27,7 +28,7 @@ class File:
         try:
             self._file = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise damaged(path, error.strerror or "it cannot be opened") from None
+            raise unreadable(path, error.errno, error.strerror or "it cannot be opened") from None
         weakref.finalize(self, os.close, self._file)
         self.size = os.fstat(self._file).st_size
 
@@ -48,7 +49,7 @@ class File:
             try:
                 count = os.preadv(self._file, [found[done:].data], offset + done)
             except OSError as error:
-                raise damaged(self.path, error.strerror or "it cannot be read") from None
+                raise unreadable(self.path, error.errno, error.strerror or "it cannot be read") from None
             if not count:
                 raise damaged(self.path, "it ends early")
             done += count
@@ -86,7 +87,8 @@ class File:
         try:
             mapped = mmap.mmap(self._file, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
         except (OSError, ValueError) as error:  # an empty file is a ValueError
-            raise damaged(self.path, f"it cannot be mapped: {error}") from None
+            what = f"it cannot be mapped: {error}"
+            raise unreadable(self.path, getattr(error, "errno", None), what) from None
         return mapped, np.frombuffer(mapped, np.uint8)
 
 
@@ -101,3 +103,18 @@ class Span(NamedTuple):
 def damaged(path: Path, what: str) -> StoreError:
     """The error for a file of a store that is not as it was written."""
     return StoreError(f"{path} is damaged: {what}", hint="run elimctl prepare again")
+
+
+def unreadable(path: Path, number: int | None, what: str) -> StoreError:
+    """The error for a file of a store that could not be read.
+
+    Args:
+        path: the file.
+        number: the system's `errno`; one that says nothing of the content does not make the file damaged.
+        what: why, as the system tells.
+    """
+    if number in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO):
+        return damaged(path, what)
+    return StoreError(
+        f"{path} cannot be read: {os.strerror(number)}", hint="make the file readable, then run it again"
+    )

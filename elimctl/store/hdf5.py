@@ -20,7 +20,7 @@ import numpy as np
 
 from elimctl.errors import StoreError
 from elimctl.store import coding, layout
-from elimctl.store.file import File, Span, damaged
+from elimctl.store.file import File, Span, damaged, unreadable
 from elimctl.store.flat import Flat, Place
 from elimctl.store.layout import Layout
 from elimctl.store.shard import Units
@@ -42,7 +42,7 @@ def write(path: Path, found: Layout, units: Units, *, attributes: Mapping[str, A
     Raises:
         OSError: the file could not be written; the error names it.
     """
-    with _naming(path), h5py.File(path, "w", libver=("earliest", "v110")) as file:
+    with _naming(path), h5py.File(path, "w", libver=("earliest", "v110"), locking=False) as file:
         file.attrs["elimctl"] = json.dumps(layout.note(found, attributes), sort_keys=True)
         if found.coding == "jpeg":
             _write_flat(file, units)
@@ -54,16 +54,16 @@ def open(path: Path) -> "Chunks | Flat":  # noqa: A001 - store.hdf5.open reads a
     """Open a file for reading.
 
     Raises:
-        StoreError: it is missing, damaged, laid out otherwise, or written by a newer elimctl.
+        StoreError: it is missing, unreadable, damaged, laid out otherwise, or written by a newer elimctl.
     """
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", locking=False)  # the file is replaced whole, never changed
         noted = json.loads(file.attrs.get("elimctl", "{}"))
         datasets = {name: file.get(name) for name in (IMAGES, BYTES, OFFSETS)}
     except FileNotFoundError:
         raise StoreError(f"no HDF5 file {path}", hint="run elimctl prepare") from None
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
-        raise damaged(path, str(error)) from None
+        raise unreadable(path, _errno(error), str(error)) from None
     found, attributes = layout.read(noted, path)
     if found.coding == "jpeg":
         count = (found.shape[0] + 1,)
@@ -200,6 +200,11 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # closing a file that cannot grow is a RuntimeError
-        found = re.search(r"errno = (\d+)", str(error))
-        number = int(found[1]) if found else errno.EIO
+        number = _errno(error) or errno.EIO
         raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _errno(error: Exception) -> int | None:
+    """What the operating system refused to HDF5, None if the fault is in the file."""
+    found = re.search(r"errno = (\d+)", str(error))
+    return int(found[1]) if found else getattr(error, "errno", None)

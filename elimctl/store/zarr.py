@@ -23,7 +23,7 @@ from zarr.codecs import BloscCodec
 from elimctl import atomic
 from elimctl.errors import StoreError
 from elimctl.store import coding, layout, shard
-from elimctl.store.file import File, Span, damaged
+from elimctl.store.file import File, Span, damaged, unreadable
 from elimctl.store.flat import OFFSET_BYTES, Flat, Place
 from elimctl.store.layout import Layout
 from elimctl.store.shard import Shard, Units
@@ -254,7 +254,7 @@ def _metadata(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise StoreError(f"no zarr array {folder}", hint="run elimctl prepare") from None
     except (ValueError, OSError) as error:
-        raise damaged(path, str(error)) from None
+        raise unreadable(path, getattr(error, "errno", None), str(error)) from None
     return noted if isinstance(noted, dict) else {}
 
 

@@ -21,6 +21,14 @@ def test_the_same_seed_gives_the_same_places_and_neighbours_stay_together(drawn,
     assert (close == nearest[:, None]).any(axis=1).mean() > 0.6
 
 
+def test_a_map_is_as_high_as_it_is_wide_whatever_the_features_are(drawn):
+    rng = np.random.default_rng(2)
+    line = np.hstack([rng.uniform(1, 5, (200, 1)), rng.normal(0, 0.01, (200, 3))])  # nearly one dimension
+    np.testing.assert_allclose(embed(line, seed=0).std(axis=0), 1, rtol=1e-9)
+    found = tsne(embed(line, seed=0), np.zeros((200, 2)), np.arange(200) % 4)
+    assert [axes.get_box_aspect() for axes in found.figure.axes[:2]] == [1, 1]
+
+
 def test_points_carry_their_labels_and_pairs_are_linked(drawn, features):
     places = embed(features, seed=0)
     found = tsne(places, drawn.target, drawn.identity, linked=3)

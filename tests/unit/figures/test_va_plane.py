@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Ellipse
+from matplotlib.text import Annotation
 
 from elimctl.errors import DataError
 from elimctl.figures.style import LIGHT
@@ -18,7 +19,10 @@ def test_all_points_are_there_and_each_quadrant_has_its_mean(drawn):
     np.testing.assert_allclose(predicted, drawn.preds)
     own = (drawn.target >= 0).all(axis=1)
     marks = {line.get_label(): np.ravel(line.get_data()) for line in quadrants.lines}
-    np.testing.assert_allclose(marks["valence +, arousal +"], drawn.preds[own].mean(axis=0))
+    np.testing.assert_allclose(marks["excited"], drawn.preds[own].mean(axis=0))
+    arrow = next(text for text in quadrants.texts if isinstance(text, Annotation))
+    np.testing.assert_allclose(arrow.xyann, drawn.target[own].mean(axis=0))
+    np.testing.assert_allclose(arrow.xy, drawn.preds[own].mean(axis=0))
     assert "120 samples" in found.alt
     assert f"labels (+{drawn.target[own, 0].mean():.2f}" in found.alt
 
@@ -76,6 +80,18 @@ def test_the_legend_hides_no_point(drawn):
     clouds = va_plane(drawn.preds, drawn.target, drawn.identity).figure.axes[0]
     clouds.figure.canvas.draw()
     assert clouds.get_legend().get_window_extent().y0 >= clouds.get_window_extent().y1 - 3
+
+
+def test_quadrants_are_named_in_their_corners_and_marks_have_a_legend(drawn):
+    clouds, quadrants = va_plane(drawn.preds, drawn.target, drawn.identity).figure.axes
+    for axes in (clouds, quadrants):
+        corners = {text.get_text(): np.sign(text.get_position()).tolist() for text in axes.texts}
+        corners.pop("", None)
+        assert corners == {"excited": [1, 1], "tense": [-1, 1], "sad": [-1, -1], "calm": [1, -1]}
+        circle = max((line.get_xydata() for line in axes.lines), key=len)
+        np.testing.assert_allclose(np.hypot(*circle.T), 1)
+    names = [text.get_text() for text in quadrants.get_legend().get_texts()]
+    assert names == ["mean label", "mean prediction"]
 
 
 def test_nan_is_refused(drawn):
