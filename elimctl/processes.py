@@ -41,7 +41,7 @@ def end_with(parent: int) -> None:
 def lock(file: IO, path: Path, kind: int) -> bool:
     """Lock an open file; a process that dies lets go of it.
 
-    A file system may have no locks: NFS without its lock daemon, FUSE, some cluster file systems. A notice says so.
+    A file system may have no locks: NFS without its lock daemon, FUSE, some of clusters. A notice says so.
 
     Args:
         file: the file, open for writing.
@@ -59,12 +59,9 @@ def lock(file: IO, path: Path, kind: int) -> bool:
     except BlockingIOError:
         raise
     except OSError as error:
-        warnings.warn(
-            f"{path.parent.parent} is on a file system without locks ({(error.strerror or str(error)).lower()}): "
-            "run one elimctl at a time there",
-            Notice,
-            stacklevel=1,
-        )
+        found = f"{path.parent.parent} is on a file system without locks"
+        reason = (error.strerror or str(error)).lower()
+        warnings.warn(f"{found} ({reason}): run one elimctl at a time there", Notice, stacklevel=1)
         return False
     return True
 

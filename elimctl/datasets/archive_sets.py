@@ -135,7 +135,7 @@ def _is_beside(found: ArchiveSet, folder: Path) -> bool:
                 f"{len(lacking):,} of {counted(len(wanted), 'file')} "
                 f"{'is' if len(lacking) == 1 else 'are'} missing or {'has' if len(lacking) == 1 else 'have'} "
                 f"another size, the first is {lacking[0]}",
-                hint=f"unpack it completely, or move it out of the folder to read {base / tops.pop()} as it is",
+                hint=f"unpack all of it, or move it elsewhere to read {base / tops.pop()} as it is",
             )
     return False
 

@@ -1,6 +1,7 @@
 """Predicted against true in the plane of valence and arousal."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -111,23 +112,23 @@ def _draw_quadrants(
         axes.plot(*true, "o", markersize=6, markerfacecolor="none", markeredgecolor=colour)
         axes.plot(*mean, "o", markersize=3, color=colour, label=name)
         said.append(f"Quadrant {name}: labels {_place(true)}, predictions {_place(mean)}.")
-    axes.set_title("by quadrant", loc="left")
+    axes.set_title("means by quadrant", loc="left")
     axes.set_ylabel("")
-    ink = {"color": look.ink, "linestyle": "none"}
+    ink: dict[str, Any] = {"color": look.ink, "linestyle": "none"}
     _legend_above(
         axes,
         [
-            Line2D([], [], marker="o", markersize=6, markerfacecolor="none", label="mean label", **ink),
-            Line2D([], [], marker="o", markersize=3, label="mean prediction", **ink),
+            Line2D([], [], marker="o", markersize=6, markerfacecolor="none", label="label", **ink),
+            Line2D([], [], marker="o", markersize=3, label="prediction", **ink),
         ],
     )
     return said
 
 
-def _legend_above(axes: Axes, handles: Sequence[Artist], **options: float) -> None:
+def _legend_above(axes: Axes, handles: Sequence[Artist], **options: Any) -> None:
     """A legend above the axes, at the right of their title, where it hides no point."""
-    places = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "borderpad": 0, "columnspacing": 0.8}
-    axes.legend(handles=handles, ncols=len(handles), handletextpad=0.1, **places, **options)  # type: ignore[arg-type]
+    options |= {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "borderpad": 0, "columnspacing": 0.8}
+    axes.legend(handles=handles, ncols=len(handles), handletextpad=0.1, **options)
 
 
 def _covariance(values: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ def test_quadrants_are_named_in_their_corners_and_marks_have_a_legend(drawn):
         circle = max((line.get_xydata() for line in axes.lines), key=len)
         np.testing.assert_allclose(np.hypot(*circle.T), 1)
     names = [text.get_text() for text in quadrants.get_legend().get_texts()]
-    assert names == ["mean label", "mean prediction"]
+    assert names == ["label", "prediction"]
 
 
 def test_nan_is_refused(drawn):
