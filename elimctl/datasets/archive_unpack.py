@@ -39,7 +39,7 @@ class Budget:
         self.folder = folder
         self.spent_bytes = 0
         self.packed_bytes = archive.file.stat().st_size
-        self.free_bytes = max(shutil.disk_usage(folder).free - RESERVE_BYTES, 0)
+        self.free_bytes = shutil.disk_usage(folder).free
 
     def foresee(self, size_bytes: int) -> None:
         """Refuse an archive that tells at the outset that it holds too much.
@@ -64,11 +64,13 @@ class Budget:
                 f"has {_size(self.packed_bytes)} and unpacks to {_size(size_bytes)} or more, "
                 f"over {RATIO_LIMIT} times as much, as if made to fill the disk"
             )
-        if size_bytes > self.free_bytes:
+        lacking = size_bytes + RESERVE_BYTES - self.free_bytes
+        if lacking > 0:
+            free, reserve = _size(self.free_bytes), _size(RESERVE_BYTES)
             raise ArchiveError(
-                f"{self.archive.title} unpacks to {_size(size_bytes)} or more, "
-                f"and {_size(self.free_bytes)} are free at {self.folder}",
-                hint="free some space, or choose another folder with --workspace",
+                f"{self.archive.title} unpacks to {_size(size_bytes)} or more; {free} are free in "
+                f"{self.folder.parent}, of which elimctl leaves {reserve}",
+                hint=f"free {_size(lacking)} or more, or choose another folder with --workspace",
             )
 
 

@@ -12,6 +12,8 @@ import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -411,7 +413,7 @@ DRIVE = "Name-20260101T101010Z"
 class TestSplitDownload:
     """A folder as Google Drive packs it: several zips, each with a part of the files."""
 
-    FILES = {"Name/labels.csv": b"labels", "Name/1.png": b"one", "Name/deep/2.png": b"second"}
+    FILES: ClassVar = {"Name/labels.csv": b"labels", "Name/1.png": b"one", "Name/deep/2.png": b"second"}
 
     def _parts(self, folder: Path, pattern: str = f"{DRIVE}-{{:03}}.zip") -> None:
         for number, (name, content) in enumerate(self.FILES.items(), 1):
@@ -428,10 +430,8 @@ class TestSplitDownload:
         with pytest.warns(Notice) as told:
             assert archives.mirror(raw, cache) == raw
         [only] = told
-        assert (
-            str(only.message)
-            == f"{DRIVE}-001.zip and 2 more in {raw} passed over: read {raw / 'Name'} instead"
-        )
+        zips = f"{DRIVE}-001.zip and 2 more in {raw}"
+        assert str(only.message) == f"{zips} passed over: read {raw / 'Name'} instead"
 
     def test_within_its_folder_it_is_no_second_copy(self, raw: Path, cache: Path) -> None:
         self._unpack(raw)
@@ -631,10 +631,14 @@ class TestAttacks:
         self, raw: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         _zip(raw / "x.zip", {"1": os.urandom(1 << 20)})
-        monkeypatch.setattr(archive_unpack, "RESERVE_BYTES", shutil.disk_usage(raw).total)
+        monkeypatch.setattr(archive_unpack, "RESERVE_BYTES", 64_000_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=60_000_000))
         error = _refusal(raw, cache)
-        assert "unpacks to 1.05 MB or more, and 0 bytes are free" in error.message
-        assert "free some space" in str(error.hint)
+        assert (
+            f"x.zip unpacks to 1.05 MB or more; 60 MB are free in {cache}, of which elimctl leaves 64 MB"
+            in error.message
+        )
+        assert error.hint == "free 5.05 MB or more, or choose another folder with --workspace"
 
     @pytest.mark.parametrize("name", ["a/" * 2000 + "b", "a" * 300 + ".jpg", "\u00e4" * 130])
     def test_a_path_that_no_disk_takes_is_refused(self, raw: Path, cache: Path, name: str) -> None:
