@@ -48,6 +48,10 @@ def prepare(
             "train.csv,valid.csv,test.csv [default: official]."
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        Option(min=1, help="Cross-validation folds; 1: none, rows without splits are test [default: 6]."),
+    ] = None,
     ages: Annotated[
         str | None,
         Option(help="CSV of ages or a folder of them, joined by name or in the original order; or model."),
@@ -83,6 +87,7 @@ def prepare(
             "store": store,
             "coding": coding,
             "splits": split,
+            "folds": folds,
             "workers": workers,
             "executor": executor,
         },

@@ -1,13 +1,14 @@
 """Splits: folds that keep an identity together, and the rows of a named split."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from elimctl.errors import DataError
+from elimctl.words import counted
 
 NAMES = ("train", "val", "test")
 WORDS = {
@@ -56,11 +57,40 @@ def rank(group: str, *, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{group}".encode("utf-8", "surrogateescape")).digest()
 
 
-def too_few(identities: int, *, folds: int) -> DataError:
-    """The error of fewer identities than folds."""
+def too_few(
+    identities: int, *, folds: int, rows: int = 0, dropped: Mapping[str, int] | None = None
+) -> DataError:
+    """The error of fewer identities than folds.
+
+    Args:
+        identities: number of identities with a usable row.
+        folds: number of folds.
+        rows: number of rows, dropped ones included.
+        dropped: number of rows by kind of reason.
+    """
+    lost = sum((dropped or {}).values())
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in (dropped or {}).items())
+    why = (
+        f" ({lost:,} of {counted(rows, 'row')} {'was' if lost == 1 else 'were'} dropped: {kinds})"
+        if lost
+        else ""
+    )
+    fewer = (
+        f"--folds {identities}, or --folds 1 to only score them"
+        if identities > 1
+        else "--folds 1 to only score it"
+    )
     return DataError(
-        f"{identities} identities cannot fill {folds} folds",
-        hint=f"set prepare.folds to {identities}" if identities > 1 else "prepare more identities",
+        f"{counted(identities, 'identity', 'identities')} cannot fill {folds} folds{why}",
+        hint=f"use {fewer}, or add identities",
+    )
+
+
+def only_scored(rows: int) -> str:
+    """What a user is told of a dataset of one identity."""
+    return (
+        f"1 identity cannot be split into folds: {'its 1 row is' if rows == 1 else f'all {rows:,} rows are'} "
+        "`test`, to be scored and not trained on"
     )
 
 
@@ -83,8 +113,8 @@ def select(table: pa.Table, split: str, *, fold: int = 0) -> np.ndarray:
     rows: np.ndarray = np.flatnonzero(members & _mask(pc.equal(table["status"], "kept")))
     if not len(rows):
         raise DataError(
-            f"split {split!r} is empty: none of its {members.sum()} rows is usable "
-            f"(the dataset has {table.num_rows} rows)",
+            f"split {split!r} is empty: none of its {counted(int(members.sum()), 'row')} is usable "
+            f"(the dataset has {counted(table.num_rows, 'row')})",
             hint="choose another fold or split, or prepare more data",
         )
     return rows
@@ -95,6 +125,11 @@ def _members(table: pa.Table, split: str, fold: int) -> np.ndarray:
     official = sorted(pc.unique(table["split"].drop_null()).to_pylist())
     folds = pc.max(table["fold"]).as_py()
     known = ["all", *(official or ([] if folds is None else ["train", "val"]))]
+    if split == "train" and official == ["test"]:
+        raise DataError(
+            "the dataset has only the split test: no row of it is for training",
+            hint="train on another dataset, and score this one with elimctl eval --data NAME --split test",
+        )
     if split not in known:
         raise DataError(
             f"no split {split!r}; there are: {', '.join(known)}",

@@ -88,7 +88,13 @@ def arrange(
     """
     with _split(rows, root, settings.splits) as (given, splitter):
         found = spool.write(
-            scratch, given, root=root, folds=settings.folds, seed=settings.seed, splitter=splitter
+            scratch,
+            given,
+            root=root,
+            folds=settings.folds,
+            seed=settings.seed,
+            splitter=splitter,
+            provisional=settings.identities != "dataset",
         )
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]

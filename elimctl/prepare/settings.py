@@ -30,7 +30,8 @@ class PrepareSettings(Config):
     # estimated-age: groups of the ages that insightface's model estimates.
     identities: Literal["dataset", "cluster", "estimated-age"] = "dataset"
     cluster_threshold: float = Field(default=THRESHOLD, gt=-1, lt=1)  # mean cosine above which clips merge
-    folds: int = Field(default=6, ge=2, le=127)  # Kim & Song 2022 split AFEW-VA 5:1
+    # Kim & Song 2022 split AFEW-VA 5:1. 1: no folds; where there are no splits either, every row is `test`.
+    folds: int = Field(default=6, ge=1, le=127)
     seed: int = Field(default=0, ge=0)  # of the folds
     # official: the dataset's own splits; folds: none but the folds; else a CSV file (own_splits.py), or two
     # or three with commas between them (partition.py).

@@ -8,6 +8,8 @@ import errno
 import json
 import os
 import sqlite3
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -18,6 +20,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from elimctl.errors import Notice
 from elimctl.manifest import splits
 from elimctl.manifest.row import Row, printable
 from elimctl.prepare import repeats, video_lengths
@@ -114,12 +117,14 @@ def write(
     seed: int,
     splitter: Splitter | None = None,
     root: Path | None = None,
+    provisional: bool = False,
 ) -> Spool:
     """Write rows to a spool, in the manifest's order: by identity, clip, frame and path.
 
     Of rows about one face in one picture no more than one is kept, see `repeats`; none about a video that is
     shorter than its labels, see `video_lengths`. Identities with a usable row are dealt to the folds as
-    `splits.k_fold` does. Where there are fewer of them than folds, none has a fold if rows have splits.
+    `splits.k_fold` does. Where there are fewer of them than folds, none has a fold if rows have splits. Rows
+    that have no splits, of one identity or with one fold, are all of the split `test`.
 
     Args:
         file: the file to write; one that is there is replaced.
@@ -128,6 +133,7 @@ def write(
         seed: of the deal.
         splitter: what gives each row its split; None leaves the dataset's own.
         root: the raw root that the rows' paths are below; None where no video is to be looked into.
+        provisional: whether a model will find other identities, and deal those.
 
     Raises:
         DataError: there are fewer identities than folds, and no splits.
@@ -142,7 +148,7 @@ def write(
                 video_lengths.settle(spool, root)
             repeats.settle(spool)
             _order(spool)
-            _deal(spool, folds=folds, seed=seed)
+            _deal(spool, folds=folds, seed=seed, provisional=provisional)
             [count] = spool.execute("SELECT count(*) FROM rows").fetchone()
             spool.commit()
     except sqlite3.OperationalError as error:
@@ -178,15 +184,14 @@ def _order(spool: sqlite3.Connection) -> None:
     spool.execute("DROP TABLE found")
 
 
-def _deal(spool: sqlite3.Connection, *, folds: int, seed: int) -> None:
+def _deal(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool) -> None:
     """Deal the identities that have a usable row to the folds."""
     usable = "FROM rows WHERE reason IS NULL"
     [identities] = spool.execute(f"SELECT count(DISTINCT identity) {usable}").fetchone()
-    if identities < folds:
-        [has_splits] = spool.execute("SELECT count(*) > 0 FROM rows WHERE split IS NOT NULL").fetchone()
-        if has_splits or not identities:
-            return
-        raise splits.too_few(identities, folds=folds)
+    if identities < folds or folds == 1:
+        if folds == 1 or not provisional:
+            _leave_undealt(spool, identities, folds=folds)
+        return
     spool.create_function("rank", 1, lambda name: splits.rank(_text(name), seed=seed), deterministic=True)
     spool.execute(
         f"""
@@ -196,6 +201,33 @@ def _deal(spool: sqlite3.Connection, *, folds: int, seed: int) -> None:
         """,
         (folds,),
     )
+
+
+def _leave_undealt(spool: sqlite3.Connection, identities: int, *, folds: int) -> None:
+    """Deal no folds; where nothing else says what rows are for, they are for scoring.
+
+    Raises:
+        DataError: there are no splits, and folds were asked for of too few identities.
+    """
+    [count, people, has_splits] = spool.execute(
+        "SELECT count(*), count(DISTINCT identity), count(split) > 0 FROM rows"
+    ).fetchone()
+    if has_splits or not identities:
+        return
+    if folds > 1 and people > 1:
+        raise splits.too_few(identities, folds=folds, rows=count, dropped=_dropped(spool))
+    spool.execute("UPDATE rows SET split = 'test'")
+    if folds > 1:
+        warnings.warn(splits.only_scored(count), Notice, stacklevel=2)
+
+
+def _dropped(spool: sqlite3.Connection) -> dict[str, int]:
+    """Number of dropped rows by kind of reason, the most frequent first."""
+    reasons = spool.execute("SELECT reason, count(*) FROM rows WHERE reason IS NOT NULL GROUP BY reason")
+    kinds = Counter[str]()
+    for reason, number in reasons:
+        kinds[reason.partition(":")[0]] += number
+    return dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _values(row: Row, split: str | None) -> tuple[Any, ...]:

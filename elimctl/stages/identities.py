@@ -1,6 +1,7 @@
 """Identities that a model finds: by face, or by apparent age."""
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 
 from elimctl.config import Values
 from elimctl.datasets.ages import GROUPS, group
-from elimctl.errors import DataError
+from elimctl.errors import DataError, Notice
 from elimctl.faces.options import Device
 from elimctl.manifest import parquet, splits
 from elimctl.manifest.audit import codes
@@ -212,19 +213,24 @@ def regroup(folder: Path, table: pa.Table, *, identities: Values) -> None:
     order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in ORDER]).to_numpy()
     changed = table.take(pa.array(order))
     settings = record["settings"]
-    changed = _with(changed, row=range(len(order)), fold=_folds(changed, settings["folds"], settings["seed"]))
+    fold, split = _dealt(changed, settings["folds"], settings["seed"])
+    changed = _with(changed, row=range(len(order)), fold=fold, split=split)
     record = {**record, "identities": identities}
     rewrite(folder, folder, changed, order, kind=reader.kind, coding=reader.coding, record=record)
     _carry_over(folder, order, before=before)
 
 
-def _folds(table: pa.Table, folds: int, seed: int) -> list[int | None]:
-    """Fold of each row, as `prepare` deals them: identities without a kept row are in none."""
+def _dealt(table: pa.Table, folds: int, seed: int) -> tuple[list[int | None], list[str | None]]:
+    """Fold and split of each row, as `prepare` deals them: identities without a kept row are in no fold."""
+    split, undealt = table["split"].to_pylist(), [None] * table.num_rows
     usable = pc.unique(table["identity"].filter(pc.equal(table["status"], "kept"))).to_pylist()
-    if len(usable) < folds and table["split"].null_count < table.num_rows:
-        return [None] * table.num_rows
+    if folds == 1 or (len(usable) < folds and table["split"].null_count < table.num_rows):
+        return undealt, split
+    if len(usable) == 1:
+        warnings.warn(splits.only_scored(table.num_rows), Notice, stacklevel=2)
+        return undealt, ["test"] * table.num_rows
     fold = dict(zip(usable, splits.k_fold(usable, folds=folds, seed=seed).tolist(), strict=True))
-    return [fold.get(identity) for identity in table["identity"].to_pylist()]
+    return [fold.get(identity) for identity in table["identity"].to_pylist()], split
 
 
 def _carry_over(folder: Path, order: np.ndarray, *, before: Values) -> None:

@@ -69,10 +69,17 @@ def test_other_words_mean_no_split(word: str) -> None:
     assert splits.named(word) is None
 
 
-@pytest.mark.parametrize(("count", "hint"), [(1, "prepare more identities"), (3, "set prepare.folds to 3")])
-def test_too_few_identities_for_the_folds_are_told_the_way_out(count: int, hint: str) -> None:
-    with pytest.raises(DataError, match=f"{count} identities cannot fill 4 folds") as caught:
+@pytest.mark.parametrize(
+    ("count", "found", "hint"),
+    [
+        (1, "1 identity", "use --folds 1 to only score it, or add identities"),
+        (3, "3 identities", "use --folds 3, or --folds 1 to only score them, or add identities"),
+    ],
+)
+def test_too_few_identities_for_the_folds_are_told_the_way_out(count: int, found: str, hint: str) -> None:
+    with pytest.raises(DataError) as caught:
         splits.k_fold([str(number) for number in range(count)], folds=4, seed=0)
+    assert caught.value.message == f"{found} cannot fill 4 folds"
     assert caught.value.hint == hint
 
 
@@ -108,6 +115,17 @@ def test_official_splits_go_before_folds(make_table) -> None:
     assert splits.select(table, "test").tolist() == [1]
     with pytest.raises(DataError, match="no split 'val'; there are: all, test, train"):
         splits.select(table, "val")
+
+
+def test_a_dataset_that_is_only_test_is_not_trained_on(make_table) -> None:
+    table = make_table(split=["test", "test"])
+    assert splits.select(table, "test").tolist() == [0, 1]
+    with pytest.raises(DataError, match="has only the split test: no row of it is for training") as caught:
+        splits.select(table, "train")
+    assert "elimctl eval --data NAME --split test" in str(caught.value.hint)
+    with pytest.raises(DataError, match="no split 'val'; there are: all, test") as caught:
+        splits.select(table, "val")
+    assert "--split NAME" in str(caught.value.hint)
 
 
 def test_a_dataset_without_splits_has_only_all(make_table) -> None:

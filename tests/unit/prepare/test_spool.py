@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from elimctl.errors import DataError
+from elimctl.errors import DataError, Notice
 from elimctl.manifest import splits
 from elimctl.manifest.row import EXPRESSIONS, Row
 from elimctl.prepare import spool
@@ -76,7 +76,7 @@ def _row(number: int, **more: object) -> Row:
 
 @given(rows)
 def test_a_row_comes_back_as_it_was(row: Row) -> None:
-    [numbered] = _write([row])
+    [numbered] = _write([row], folds=2, provisional=True)
     assert _plain(numbered.row) == _plain(row)
     for given_array, found in ((row.landmarks, numbered.row.landmarks), (row.points, numbered.row.points)):
         assert (found is None) == (given_array is None)
@@ -133,9 +133,11 @@ def test_a_row_that_is_dropped_already_keeps_its_reason() -> None:
     assert reasons == [None, "no label", "no label", "listed twice"]
 
 
-@given(st.lists(few, min_size=1, max_size=40), st.integers(1, 7), st.integers(0, 9))
+@given(st.lists(few, min_size=1, max_size=40), st.integers(2, 7), st.integers(0, 9))
 def test_folds_are_those_of_k_fold(groups: list[str], folds: int, seed: int) -> None:
     found = [_row(number, identity=name) for number, name in enumerate(groups)]
+    if len(set(groups)) == 1:
+        return
     if len(set(groups)) < folds:
         with pytest.raises(DataError, match=f"{len(set(groups))} identities cannot fill {folds} folds"):
             _write(found, folds=folds, seed=seed)
@@ -171,11 +173,75 @@ def test_where_no_row_is_usable_there_are_no_folds() -> None:
     assert _write([], folds=6) == []
 
 
-@pytest.mark.parametrize(("count", "hint"), [(2, "prepare.folds to 2"), (1, "prepare more identities")])
-def test_too_few_identities_are_told_what_to_do(count: int, hint: str) -> None:
-    with pytest.raises(DataError, match=f"{count} identities cannot fill 3 folds") as caught:
-        _write([_row(number) for number in range(count)], folds=3)
-    assert hint in caught.value.hint
+def test_too_few_identities_are_told_what_was_dropped_and_what_to_do() -> None:
+    lost = [_row(number, reason=f"no image: {number}.png") for number in range(4, 16)]
+    found = [_row(number, identity="a") for number in range(4)] + lost
+    with pytest.raises(DataError) as caught:
+        _write(found, folds=6)
+    assert caught.value.message == (
+        "1 identity cannot fill 6 folds (12 of 16 rows were dropped: 12 no image)"
+    )
+    assert caught.value.hint == "use --folds 1 to only score it, or add identities"
+    with pytest.raises(DataError) as caught:
+        _write(
+            [_row(0), _row(1), _row(1), _row(2, reason="no label"), _row(3, reason="no image: x")], folds=3
+        )
+    assert caught.value.message == (
+        "2 identities cannot fill 3 folds (3 of 5 rows were dropped: 1 listed twice, 1 no image, 1 no label)"
+    )
+    assert caught.value.hint == "use --folds 2, or --folds 1 to only score them, or add identities"
+
+
+def test_a_dataset_of_one_identity_is_all_test_and_a_notice_tells() -> None:
+    found = [_row(number, identity="a", reason="no label" if number == 2 else None) for number in range(4)]
+    with pytest.warns(Notice) as told:
+        written = _write(found, folds=6)
+    assert [(numbered.row.split, numbered.fold) for numbered in written] == [("test", None)] * 4
+    assert [str(one.message) for one in told] == [
+        "1 identity cannot be split into folds: all 4 rows are `test`, to be scored and not trained on"
+    ]
+
+
+def test_one_fold_makes_all_rows_test_without_a_word() -> None:
+    written = _write([_row(number) for number in range(9)], folds=1)
+    assert [(numbered.row.split, numbered.fold) for numbered in written] == [("test", None)] * 9
+
+
+def test_one_fold_leaves_splits_as_they_are() -> None:
+    written = _write([_row(0, split="train"), _row(1, split="val"), _row(2)], folds=1)
+    assert [(numbered.row.split, numbered.fold) for numbered in written] == [
+        ("train", None),
+        ("val", None),
+        (None, None),
+    ]
+
+
+def test_identities_that_a_model_will_replace_are_neither_refused_nor_test() -> None:
+    for count in (1, 3):
+        written = _write([_row(number) for number in range(count)], folds=6, provisional=True)
+        assert [(numbered.row.split, numbered.fold) for numbered in written] == [(None, None)] * count
+
+
+def test_a_spool_asks_for_no_locks(written: Spool) -> None:
+    script = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+    command = [sys.executable, "-c", script, written.file]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        assert len(written.between(0, 10)) == 10
+        holder.communicate("go on\n")
+
+
+def test_the_name_of_a_spool_may_hold_anything(tmp_path: Path) -> None:
+    file = tmp_path / "a%20b?mode=ro#\udcff" / "rows"
+    file.parent.mkdir()
+    assert len(list(spool.write(file, [_row(3, split="val")], folds=6, seed=0))) == 1
+    assert [path.name for path in file.parent.iterdir()] == ["rows"]
 
 
 def test_a_splitter_gives_the_splits_in_place_of_the_datasets() -> None:
@@ -218,8 +284,8 @@ def test_a_spool_can_be_sent_to_another_process(written: Spool) -> None:
 
 
 def test_an_older_file_is_replaced(written: Spool) -> None:
-    again = spool.write(written.file, [_row(3)], folds=1, seed=0)
-    assert [numbered.row for numbered in again] == [_row(3)]
+    again = spool.write(written.file, [_row(3, split="val")], folds=1, seed=0)
+    assert [numbered.row for numbered in again] == [_row(3, split="val")]
 
 
 def test_what_a_reader_raises_comes_through(tmp_path: Path) -> None:
