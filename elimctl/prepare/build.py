@@ -5,8 +5,9 @@ the new dataset is put together from them. An earlier dataset stays as it is unt
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,8 +125,9 @@ def _works(plan: Plan, units: Path, share: Share) -> Iterator[Work]:
 def is_current(plan: Plan, out: Path) -> bool:
     """Whether a folder holds the dataset of a plan, prepared from the same files with the same settings.
 
-    Files that changed since the dataset was made are hashed; of the others the size must be the same. A
-    dataset with a damaged file is not current.
+    Files are hashed that changed since the dataset was made, or lie in a folder that did, up to the root: it
+    may have been put in the place of another. Of other files the size must be the same. A dataset with a
+    damaged file is not current.
 
     Raises:
         StoreError: the dataset was written by a newer elimctl, so it must not be replaced.
@@ -144,6 +146,7 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
     if parquet.digest(manifest) != record.get("manifest_sha256"):
         return False
     made_ns = manifest.stat().st_mtime_ns
+    folder_ns = cache(_folder_changed_ns)
     known: dict[str, str | None] = {}
     checked = ""
     for numbered in plan.rows:
@@ -151,7 +154,8 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
         if row.reason is not None or row.path == checked:
             continue
         checked = row.path
-        if _changed_ns(plan.root / row.path) > made_ns:
+        file = plan.root / row.path
+        if max(_changed_ns(file), folder_ns(file.parent, plan.root, folder_ns)) > made_ns:
             known = known or _hashes(manifest)
             if known.get(printable(row.path)) != examine(row, plan.root).sha256:
                 return False
@@ -164,6 +168,21 @@ def _changed_ns(file: Path) -> int:
         return file.stat().st_ctime_ns
     except OSError:
         return 0
+
+
+def _folder_changed_ns(folder: Path, root: Path, above: Callable[[Path, Path, Any], int]) -> int:
+    """When a folder, or one above it up to the root, changed last: also by being renamed or linked anew.
+
+    Args:
+        folder: the root or a folder below it.
+        root: where to end.
+        above: this function, remembering its results.
+    """
+    try:
+        changed_ns = max(folder.stat().st_ctime_ns, folder.lstat().st_ctime_ns)
+    except OSError:
+        return 0
+    return changed_ns if folder == root else max(changed_ns, above(folder.parent, root, above))
 
 
 def _hashes(manifest: Path) -> dict[str, str | None]:

@@ -155,6 +155,11 @@ def folds(folder: Path, wanted: Sequence[int] | None = None) -> Folds:
 def _require_folds(name: str, table: pa.Table) -> None:
     """Refuse a dataset that was not dealt into folds."""
     official = sorted(set(table["split"].drop_null().to_pylist()))
+    if official == ["test"]:
+        raise DataError(
+            f"dataset {name} has only the split test, and no folds",
+            hint="score it with elimctl eval --split test, or prepare it with --folds 2 or more",
+        )
     if official:
         raise DataError(
             f"dataset {name} has official splits ({', '.join(official)}), which stand in the place of folds",

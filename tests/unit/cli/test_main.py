@@ -3,11 +3,12 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
 from elimctl.cli import main as cli
-from elimctl.errors import DataError
+from elimctl.errors import DataError, Notice
 
 COMMANDS = (
     *("prepare", "train", "eval", "temporal", "compare", "crossval", "figures", "report"),
@@ -66,6 +67,22 @@ def test_the_version_is_the_packages(capsys, monkeypatch):
     code, out, _ = run(capsys, monkeypatch, "--version")
     assert code == 0
     assert re.fullmatch(r"elimctl \d+\.\d+\.\d+\n", out)
+
+
+def test_a_notice_is_one_line_said_once_and_other_warnings_are_pythons(capsys, monkeypatch):
+    def app() -> None:
+        for _ in range(2):
+            warnings.warn("no locks there", Notice, stacklevel=1)
+        warnings.warn("of numpy", RuntimeWarning, stacklevel=1)
+
+    others = []
+    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(cli, "_show_warning", lambda message, *_, **__: others.append(str(message)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        code, out, err = run(capsys, monkeypatch)
+    assert (code, out, err) == (0, "", "warning: no locks there\n")
+    assert others == ["of numpy"]
 
 
 def test_a_wrong_option_is_a_usage_error(capsys, monkeypatch):

@@ -2,6 +2,7 @@ import json
 import os
 import resource
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,6 +156,35 @@ def test_a_changed_image_is_noticed_though_size_and_time_are_the_same(
     changed[-1] ^= 1
     file.write_bytes(changed)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert not is_current(make_plan(), tmp_path / "out")
+
+
+@pytest.mark.parametrize("way", ["a folder", "the root", "a link to the root"])
+def test_a_folder_in_the_place_of_another_is_noticed_though_its_files_are_as_old_and_large(
+    make_plan: MakePlan, raw: Path, tmp_path: Path, way: str
+) -> None:
+    """The second folder's files changed before the dataset was made, so their own times do not tell."""
+    other = tmp_path / "other"
+    shutil.copytree(raw, other)
+    file = other / "01" / "001" / "00000.png"
+    changed = bytearray(file.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+    if way == "a link to the root":
+        raw.rename(tmp_path / "first")
+        raw.symlink_to(tmp_path / "first")
+    list(build(make_plan(), tmp_path / "out"))
+    assert is_current(make_plan(), tmp_path / "out")
+    time.sleep(0.02)  # clocks of file systems tick slowly
+    if way == "a folder":
+        (raw / "01" / "001").rename(tmp_path / "old")
+        (other / "01" / "001").rename(raw / "01" / "001")
+    elif way == "the root":
+        raw.rename(tmp_path / "old")
+        other.rename(raw)
+    else:
+        raw.unlink()
+        raw.symlink_to(other)
     assert not is_current(make_plan(), tmp_path / "out")
 
 

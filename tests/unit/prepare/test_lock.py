@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from elimctl.errors import ConfigError
+from elimctl.errors import ConfigError, Notice
 from elimctl.prepare import lock
 
 # Holds the lock of the folder argv[1] until it is told to go on; argv[2] is "shared" or not.
@@ -103,6 +103,22 @@ def test_a_lock_that_was_removed_while_it_was_opened_counts_for_nothing(
     with lock.hold(tmp_path), pytest.raises(ConfigError), lock.hold(tmp_path):
         pytest.fail("two at once")
     assert taken[0].closed
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_without_locks_the_work_goes_on_and_one_notice_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.warns(Notice) as told, lock.hold(tmp_path / "out"), lock.hold(tmp_path / "b", shared=True):
+        pass
+    reason = os.strerror(number).lower()
+    wanted = f"{tmp_path} is on a file system without locks ({reason}): run one elimctl at a time there"
+    assert {str(one.message) for one in told} == {wanted}
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -49,6 +50,26 @@ def test_a_file_cut_short_is_damaged_before_it_is_looked_at(path: Path, length: 
     os.truncate(path, length)
     with pytest.raises(StoreError, match="it ends early"):
         file.view(9_990, 10)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EACCES, "cannot be read: Permission denied"),
+        (errno.EMFILE, "cannot be read: Too many open files"),
+        (errno.EIO, "is damaged: Input/output error"),
+        (errno.ENOENT, "is damaged: No such file or directory"),
+    ],
+)
+def test_a_file_is_damaged_only_if_its_content_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StoreError, match=f"content {told}"):
+        File(path)
 
 
 def test_a_range_behind_the_end_is_damaged(path: Path) -> None:

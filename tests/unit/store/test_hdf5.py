@@ -1,6 +1,9 @@
+import fcntl
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import h5py
@@ -11,7 +14,7 @@ import pytest
 from elimctl.errors import StoreError
 from elimctl.manifest import version
 from elimctl.store import hdf5
-from elimctl.store.images import open_images
+from elimctl.store.images import encode_unit, open_images, write_images
 
 
 @pytest.fixture
@@ -35,6 +38,46 @@ def test_a_truncated_file_is_damaged(file: Path, keep: float) -> None:
     file.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
     with pytest.raises(StoreError, match=r"images.h5 is damaged"):
         open_images(file.parent)
+
+
+@pytest.fixture
+def locked() -> Iterator[Callable[[Path], None]]:
+    """A function that locks a file, so that nobody else gets a lock of it."""
+    with ExitStack() as opened:
+
+        def lock(path: Path) -> None:
+            fcntl.flock(opened.enter_context(path.open("r+b")), fcntl.LOCK_EX)
+
+        yield lock
+
+
+def test_reading_and_writing_ask_for_no_lock(
+    file: Path, tmp_path: Path, locked: Callable[[Path], None]
+) -> None:
+    locked(file)
+    with pytest.raises(OSError, match="unable to lock file"):
+        h5py.File(file)
+    open_images(file.parent).check()
+    unit, written = tmp_path / "unit", tmp_path / hdf5.NAME
+    pixels = np.ones((8, 64, 64, 3), np.uint8)
+    unit.write_bytes(encode_unit(pixels, np.ones(8, bool), coding="raw", shard_images=8).content)
+    written.touch()
+    locked(written)
+    write_images(tmp_path, pixels.shape, [unit], kind="hdf5", coding="raw", shard_images=8, attributes={})
+    np.testing.assert_array_equal(open_images(tmp_path).read([3]), pixels[3:4])
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(
+            "Unable to open file (unable to lock file, errno = 37, error message = 'No locks available')"
+        )
+
+    monkeypatch.setattr(h5py, "File", refuse)
+    with pytest.raises(StoreError, match=r"images.h5 cannot be read: No locks available"):
+        hdf5.open(file)
 
 
 def _note(file: Path, noted: str) -> None:
