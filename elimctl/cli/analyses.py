@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from elimctl.cli import console
 from elimctl.cli.evaluate import ends, within
-from elimctl.words import METRIC_NAMES
+from elimctl.words import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
     from elimctl.evaluate.calibration import Reliability
@@ -158,7 +158,7 @@ def _show_invariance(found: "Measured") -> None:
             ("neighbours of the same identity", found.purity, found.purity_chance),
             ("neighbours of it that show something else", left.neighbours, left.neighbours_chance),
         ],
-        title=f"{found.samples:,} samples, {found.identities:,} identities",
+        title=_size(found.samples, found.identities),
     )
     if found.across != "clips":
         console.say("identities have one clip each: what marks a clip counts as its identity")
@@ -173,7 +173,7 @@ def _show_invariance(found: "Measured") -> None:
     console.show_table(
         ("standard deviation at equal labels", "valence", "arousal", "mean"),
         [(name, *_deviations(deviation)) for name, deviation in rows],
-        title=f"{spread.samples:,} samples, {spread.identities:,} identities; cells: {spread.cells}",
+        title=f"{_size(spread.samples, spread.identities)}; cells: {spread.cells}",
     )
 
 
@@ -191,7 +191,7 @@ def _show_smoothing(found: "Smoothing") -> None:
     console.show_table(
         ("", "", "before", "after", "difference", "95 % interval"),
         [_smoothed(found, axis, metric) for metric in metrics for axis in found.before.scores],
-        title=f"moving average over {found.window} frames",
+        title=f"moving average over {counted(found.window, 'frame')}",
     )
     if found.remark:
         console.say(found.remark)
@@ -207,3 +207,8 @@ def _smoothed(found: "Smoothing", axis: str, metric: str) -> tuple[str | float |
     between = within(found.difference.intervals[axis][metric])
     values = map(value, (found.before, found.after, found.difference))
     return METRIC_NAMES[metric], axis, *values, between
+
+
+def _size(samples: int, identities: int) -> str:
+    """How much scores are of."""
+    return f"{counted(samples, 'sample')}, {counted(identities, 'identity', 'identities')}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from elimctl.cli import console, options
+from elimctl.words import counted
 
 if TYPE_CHECKING:
     from elimctl.stages.audit import Audit
@@ -87,7 +88,7 @@ def _checks(found: "Audit") -> list[tuple[str, str]]:
 def _range(values: dict[str, Any]) -> str:
     """A label's range in words."""
     if values["min"] is None:
-        return f"no labels, {values['missing']:,} rows without"
+        return f"no labels, {counted(values['missing'], 'row')} without"
     words = [f"{values['min']:+.3f} to {values['max']:+.3f}", f"mean {values['mean']:+.3f}"]
     words += [f"steps of {values['step']:g}"] if values["step"] else []
     words += [f"{values[name]:,} {text}" for name, text in LABEL_FAULTS.items() if values[name]]

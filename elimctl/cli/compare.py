@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from elimctl.cli import console, evaluate, options
-from elimctl.words import METRIC_NAMES
+from elimctl.words import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
     from elimctl.evaluate.compare import Change, Comparison
@@ -43,8 +43,8 @@ def compare(
     console.show_table(
         ("metric", "", "a", "b", "b - a", "95 % interval", "real"),
         [_row(change) for change in found.changes],
-        title=f"a: {found.a}, b: {found.b} on {found.dataset}, {found.split}: {found.count:,} samples, "
-        f"{found.identities:,} identities",
+        title=f"a: {found.a}, b: {found.b} on {found.dataset}, {found.split}: "
+        f"{counted(found.count, 'sample')}, {counted(found.identities, 'identity', 'identities')}",
     )
     for change in found.changes:
         if change.axis in (None, "mean"):

@@ -205,7 +205,7 @@ def _show(found: "CrossValidation") -> None:
 
 def _counted(found: "CrossValidation") -> str:
     """What was pooled."""
-    samples = f"{found.pooled.values['count']:,} samples"
+    samples = counted(found.pooled.values["count"], "sample")
     held = len(found.folds)
     return f"{samples}, {held} folds" if held == found.of else f"{samples}, {held} of {found.of} folds"
 

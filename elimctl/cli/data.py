@@ -13,6 +13,7 @@ from typer import Argument, Exit, Option
 
 from elimctl.cli import console, options, tables
 from elimctl.errors import ConfigError
+from elimctl.words import counted
 
 if TYPE_CHECKING:
     from elimctl.prepare.gc import Garbage
@@ -136,7 +137,7 @@ def convert(
         console.show_json({**asdict(after), "written": done, "size_before": before.size})
     elif done:
         sizes = f"{tables.in_bytes(before.size)} before, {tables.in_bytes(after.size)} now"
-        console.say(f"{after.name} is {after.store}, {after.coding}: {done:,} images, {sizes}")
+        console.say(f"{after.name} is {after.store}, {after.coding}: {counted(done, 'image')}, {sizes}")
     else:
         console.say(f"{after.name} is {after.store}, {after.coding} already")
 
@@ -213,7 +214,7 @@ def export_csv(
     if as_json:
         console.show_json({"name": folder.name, "rows": written, "csv": str(out)})
     else:
-        console.say(f"{written:,} rows of {folder.name}{f' in {out}' if out else ''}")
+        console.say(f"{counted(written, 'row')} of {folder.name}{f' in {out}' if out else ''}")
 
 
 @contextmanager

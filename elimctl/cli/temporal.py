@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from elimctl.cli import console, evaluate, options
-from elimctl.words import METRIC_NAMES
+from elimctl.words import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
     from elimctl.stages.temporal import Comparison
@@ -47,7 +47,7 @@ def temporal(
     if as_json:
         console.show_json(asdict(found) | {"head": str(found.head), "predictions": str(found.predictions)})
         return
-    _show(found, title=f"{found.run} on {found.dataset}, {split}: {found.static.count:,} frames")
+    _show(found, title=f"{found.run} on {found.dataset}, {split}: {counted(found.static.count, 'frame')}")
     console.say(
         "static: the run's own head; alone: the temporal head's network, which sees each frame by itself; "
         "by time: temporal - alone"
@@ -55,7 +55,7 @@ def temporal(
     )
     if found.by_time.no_interval:
         console.say(found.by_time.no_interval)
-    console.say(f"epoch {found.best_epoch} of {found.epochs} kept, {found.windows:,} windows")
+    console.say(f"epoch {found.best_epoch} of {found.epochs} kept, {counted(found.windows, 'window')}")
     console.say(f"head in {found.head}, predictions in {found.predictions}")
 
 

@@ -13,6 +13,7 @@ from typer import Exit, Option
 
 from elimctl.cli import console, launch, options
 from elimctl.errors import ConfigError
+from elimctl.words import counted
 
 if TYPE_CHECKING:
     from elimctl.train.loop import Report
@@ -198,8 +199,9 @@ def _introduce(session: "Session") -> None:
     count, identities = len(session.batches.samples), len(session.batches.samples.names)
     precision = str(session.autocast or "torch.float32").removeprefix("torch.")
     console.say(
-        f"run {session.run.name}: {count:,} images of {identities:,} identities, "
-        f"{config.steps:,} steps of {config.batch_size} images, {session.device.type}"
+        f"run {session.run.name}: {counted(count, 'image')} of "
+        f"{counted(identities, 'identity', 'identities')}, "
+        f"{counted(config.steps, 'step')} of {config.batch_size} images, {session.device.type}"
         f"{f' x {ranks}' if ranks > 1 else ''}, {precision}"
     )
 

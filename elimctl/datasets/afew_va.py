@@ -26,6 +26,7 @@ from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, tr
 from elimctl.datasets.json_once import DISAGREEMENT, agreed
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
+from elimctl.words import counted
 
 LABEL_SCALE = 10  # shipped as whole numbers in [-10, 10]
 IMAGES = (".png", ".jpg", ".jpeg")  # as shipped, and as repacked; where a frame has several, the first counts
@@ -121,7 +122,7 @@ def _find_clips(root: Path) -> list[_Clip]:
             bare[clip.name].append(clip)
     if not annotated:
         raise LayoutError(
-            f"no NNN/NNN.json under {root}" + (f", but {archives} archives" if archives else ""),
+            f"no NNN/NNN.json under {root}" + (f", but {counted(archives, 'archive')}" if archives else ""),
             hint="unpack the archives" if archives else "name the folder that holds the clip folders",
         )
     found = {**bare, **annotated}
@@ -129,7 +130,8 @@ def _find_clips(root: Path) -> list[_Clip]:
     if repeated:
         where = ", ".join(str(clip.folder) for clip in found[repeated[0]])
         raise LayoutError(
-            f"{len(repeated)} clips are there more than once under {root}; clip {repeated[0]} is {where}",
+            f"{counted(len(repeated), 'clip')} found more than once under {root}; "
+            f"clip {repeated[0]} is {where}",
             hint="name the folder of one of the copies",
         )
     return [found[name][0] for name in sorted(found)]

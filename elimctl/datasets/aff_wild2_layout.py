@@ -23,6 +23,7 @@ from elimctl.datasets.aff_wild2_names import (
     video_of,
 )
 from elimctl.errors import LayoutError, Notice
+from elimctl.words import counted
 
 Labels = Literal["auto", "va", "mtl"]
 
@@ -119,7 +120,7 @@ def _nothing(labels: Labels, archives: int, root: Path) -> LayoutError:
     if labels == "mtl":
         task, wanted = "multi-task challenge", "MTL_Challenge/{train_set,validation_set}.txt"
     return LayoutError(
-        f"no {wanted} under {root}" + (f", but {archives} archives" if archives else ""),
+        f"no {wanted} under {root}" + (f", but {counted(archives, 'archive')}" if archives else ""),
         hint="unpack the archives"
         if archives
         else f"name the folder that holds the annotations of the {task} and the crops or videos",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elimctl.datasets import files, video
 from elimctl.errors import LayoutError
+from elimctl.words import counted
 
 NAME = re.compile(r"[0-9]{3}")  # of a clip
 # What a folder holds, told by its name; of two names on a path the inner one counts.
@@ -104,7 +105,7 @@ def _require(found: dict[str, dict[str, list[Path]]], root: Path, archives: int)
             "no annotations/train/valence/NNN.txt" if not annotated else "no videos/train/NNN.mp4 or .avi"
         )
         raise LayoutError(
-            f"{lacking} under {root}" + (f", but {archives} archives" if archives else ""),
+            f"{lacking} under {root}" + (f", but {counted(archives, 'archive')}" if archives else ""),
             hint="unpack the archives"
             if archives
             else "name the folder that holds annotations, videos, bboxes and landmarks",
@@ -114,7 +115,7 @@ def _require(found: dict[str, dict[str, list[Path]]], root: Path, archives: int)
         if repeated:
             where = ", ".join(str(path) for path in found[kind][repeated[0]])
             raise LayoutError(
-                f"{title} of {len(repeated)} clips are there more than once under {root}; "
+                f"{title} of {counted(len(repeated), 'clip')} found more than once under {root}; "
                 f"those of {repeated[0]} are {where}",
                 hint="name the folder of one of the copies",
             )

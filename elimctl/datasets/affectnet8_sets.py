@@ -12,6 +12,7 @@ import numpy as np
 from elimctl.datasets import files
 from elimctl.datasets.affectnet8_lists import is_list
 from elimctl.errors import LayoutError, MissingError, Notice
+from elimctl.words import counted
 
 IMAGES, ANNOTATIONS = "images", "annotations"
 SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png")  # of images; where a number has several, the first counts
@@ -74,7 +75,7 @@ def find(root: Path) -> Found:
     else:
         found, lists = _without_annotations(root)
     if not found:
-        archived = f", but {archives} archives" if archives else ""
+        archived = f", but {counted(archives, 'archive')}" if archives else ""
         raise LayoutError(
             f"no folder under {root} has both {IMAGES}/ and {ANNOTATIONS}/{archived}",
             hint="unpack the archives" if archives else "name the folder that holds train_set and val_set",

@@ -6,6 +6,7 @@ from pathlib import Path
 from elimctl.datasets import files
 from elimctl.datasets.csv_rows import Table, open_table
 from elimctl.errors import LayoutError
+from elimctl.words import counted
 
 LISTS = {"training": "train", "validation": "val", "automatically_annotated": "train"}  # and their splits
 # Columns of a list without a header, in order; `age` is added by some copies.
@@ -130,7 +131,7 @@ def open_list(file: Path) -> Table:
 
 def _nothing(found: Found, what: str) -> LayoutError:
     """The error for something that is not below the root."""
-    archives = f", but {found.archives} archives" if found.archives else ""
+    archives = f", but {counted(found.archives, 'archive')}" if found.archives else ""
     return LayoutError(
         f"no {what} under {found.root}{archives}",
         hint="unpack the archives" if archives else "name the folder that holds the lists and the images",

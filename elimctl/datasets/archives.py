@@ -20,12 +20,13 @@ from elimctl.datasets.archive_members import Archive, ArchiveError, is_known
 from elimctl.datasets.archive_sets import ArchiveSet
 from elimctl.datasets.archive_unpack import OnMember, is_unpacked, unpack
 from elimctl.errors import LayoutError
+from elimctl.words import counted
 
 PACKED = re.compile(
     r"(?P<stem>.+?)(\.part(?P<part>[0-9]{1,5}))?\.(?P<kind>rar|7z|zip)(\.(?P<volume>[0-9]{3}))?",
     re.IGNORECASE,
 )
-COUNTED = re.compile(r", but \d+ archives\Z")  # how readers tell that something may be packed
+COUNTED = re.compile(r", but [\d,]+ archives?\Z")  # how readers tell that something may be packed
 
 
 def mirror(root: Path, cache: Path, *, anew: bool = False, on_member: OnMember = lambda _: None) -> Path:
@@ -100,11 +101,11 @@ def packed(root: Path) -> Packed | None:
     missing = [str(number) for number in range(1, max(numbers)) if number not in numbers]
     sentence = f"{first} is still packed"
     if len(numbers) > 1:
-        sentence = f"{first} and {len(numbers) - 1} further parts are still packed"
+        sentence = f"{first} and {counted(len(numbers) - 1, 'further part')} are still packed"
     if missing:
         sentence += f" (missing: part {', '.join(missing)})"
     if len(found) > 1:
-        sentence += f", and {len(found) - 1} archives more"
+        sentence += f", and {counted(len(found) - 1, 'archive')} more"
     command = "unrar x" if first.suffix.lower() == ".rar" else "7z x"
     return Packed(sentence, f"run {command} {first.name} in {first.parent}, then the same command again")
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 from elimctl.datasets import csv_rows, files, video
 from elimctl.datasets.folder_columns import KNOWN, ColumnNames, Columns, find_columns
 from elimctl.errors import LayoutError
+from elimctl.words import counted
 
 TABLES = (".csv", ".tsv")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -174,7 +175,9 @@ def _candidates(root: Path, named: ColumnNames) -> list[Path]:
         n_archives += sum(map(files.is_archive, names))
     if found:
         return found
-    met = [f"{n_images} images and videos"] * bool(n_images) + [f"{n_archives} archives"] * bool(n_archives)
+    met = [f"{n_images} images and videos"] * bool(n_images) + [counted(n_archives, "archive")] * bool(
+        n_archives
+    )
     raise LayoutError(
         f"no CSV file with labels under {root}" + (f", but {' and '.join(met)}" if met else ""),
         hint=EXAMPLE if n_images or not n_archives else "unpack the archives",

@@ -8,6 +8,7 @@ import numpy as np
 
 from elimctl.datasets.drawing import Drawing, Identity, draw_face, draw_identity, draw_view, jitter
 from elimctl.errors import ConfigError
+from elimctl.words import counted
 
 
 def trajectory(rng: np.random.Generator, *, frames: int) -> np.ndarray:
@@ -40,7 +41,8 @@ def require_clips(clips: int, *, identities: int) -> None:
     """
     if clips < identities:
         raise ConfigError(
-            f"{clips} clips cannot show {identities} identities", hint=f"ask for {identities} clips or more"
+            f"{counted(clips, 'clip')} cannot show {counted(identities, 'identity', 'identities')}",
+            hint=f"ask for {counted(identities, 'clip')} or more",
         )
 
 

@@ -26,6 +26,7 @@ from elimctl.datasets.raf_db_names import AGE_GROUPS, EXPRESSIONS, GENDERS, RACE
 from elimctl.datasets.raf_db_parts import other_part, pass_over, refuse_compound, refuse_distribution
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import NO_GROUP, Row
+from elimctl.words import counted
 
 LABEL_SCALE = 1  # there are no labels of valence and arousal
 NOTE = (
@@ -169,9 +170,9 @@ def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
     if not candidates:
         other = "original" if options.images == "aligned" else "aligned"
         n_other = len(found.original if options.images == "aligned" else found.aligned)
-        met = [f"{n_other} {other} images"] * (n_other > 0) + [f"{len(found.archives)} archives"] * bool(
-            found.archives
-        )
+        n_archives = len(found.archives)
+        met = [counted(n_other, f"{other} image")] * (n_other > 0)
+        met += [counted(n_archives, "archive")] * (n_archives > 0)
         wanted = "train_00001_aligned.jpg" if options.images == "aligned" else "train_00001.jpg"
         raise LayoutError(
             f"no {options.images} images ({wanted}) under {root}"
@@ -187,7 +188,8 @@ def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
     if repeated:
         where = ", ".join(map(str, candidates[repeated[0]]))
         raise LayoutError(
-            f"{len(repeated)} images are there more than once under {root}; {stem(*repeated[0])} is {where}",
+            f"{counted(len(repeated), 'image')} found more than once under {root}; "
+            f"{stem(*repeated[0])} is {where}",
             hint="name the folder of one of the copies",
         )
     written = (SAMPLE.fullmatch(file.name) for copies in candidates.values() for file in copies)

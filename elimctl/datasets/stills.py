@@ -8,6 +8,7 @@ import numpy as np
 from elimctl.datasets.drawing import Drawing, draw_face, draw_view
 from elimctl.datasets.imitation import draw_people, trajectory
 from elimctl.errors import ConfigError
+from elimctl.words import counted
 
 # (valence, arousal) where each class of expression is typical, in AffectNet's order from neutral to contempt.
 TYPICAL = np.array(
@@ -62,8 +63,8 @@ def draw_stills(
     """
     if images < identities:
         raise ConfigError(
-            f"{images} images cannot show {identities} identities",
-            hint=f"ask for {identities} images or more",
+            f"{counted(images, 'image')} cannot show {counted(identities, 'identity', 'identities')}",
+            hint=f"ask for {counted(identities, 'image')} or more",
         )
     # Streams of their own: a face does not change with the number of photographs.
     faces, pictures = rng.spawn(2)

@@ -16,6 +16,7 @@ from elimctl.evaluate.sums import AXES, METRICS, names_of, sums, undefined
 from elimctl.evaluate.table import Groups, PredictionTable
 from elimctl.manifest.row import NO_GROUP
 from elimctl.metrics.moments import in_batches
+from elimctl.words import counted
 
 # The forms of the published code, and the size of its evaluation batches (methods.md A.10 rows 26 to 28; its
 # second version has 64).
@@ -202,7 +203,7 @@ def no_interval(identities: int) -> str | None:
         return None
     if identities == 1:
         return "one identity: no interval"
-    return f"{identities} identities: no interval, at least {FEWEST} wanted"
+    return f"{counted(identities, 'identity', 'identities')}: no interval, at least {FEWEST} wanted"
 
 
 def has_intervals(options: MetricOptions) -> Bool[np.ndarray, " 5"]:

@@ -11,6 +11,7 @@ import numpy as np
 from elimctl.errors import DataError
 from elimctl.figures.style import LIGHT, LINES, Drawing, Look, figure, legend, plain, styled, whole_numbers
 from elimctl.figures.training_curves import WINDOW, moving_average
+from elimctl.words import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ def loss_comparison(
     """
     shown = [name for name in losses if any(_has(curve, name) for curve in curves)]
     if len(curves) < 2 or not shown:
-        raise DataError(f"{len(curves)} runs, at least two with a loss of {', '.join(losses)} wanted")
+        raise DataError(
+            f"{counted(len(curves), 'run')}, at least two with a loss of {', '.join(losses)} wanted"
+        )
     made = figure(title, height_in=3.3)
     panels = made.subplots(1, len(shown), squeeze=False)[0]
     said = []

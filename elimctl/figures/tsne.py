@@ -40,7 +40,9 @@ def embed(features: np.ndarray, *, seed: int) -> np.ndarray:
     z = finite(features, "features")
     if len(z) < FEWEST or (z == z[0]).all():
         found = "all the same" if len(z) >= FEWEST else str(len(z))
-        raise DataError(f"features of {len(z)} samples, {found}: at least {FEWEST} that differ wanted")
+        raise DataError(
+            f"features of {counted(len(z), 'sample')}, {found}: at least {FEWEST} that differ wanted"
+        )
     perplexity = min(float(np.clip(np.sqrt(len(z)), 5, 50)), (len(z) - 1) / 3)
     model = TSNE(2, perplexity=perplexity, metric="cosine", init="pca", random_state=seed)
     with threadpool_limits(1):  # sums of several threads come in any order

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from elimctl.errors import DataError
+from elimctl.words import counted
 
 # a new one goes last: its place seeds it
 Purpose = Literal["deal", "frames", "shuffle", "crops", "transforms", "classes", "subset", "flips"]
@@ -57,7 +58,8 @@ def identity_balanced(
     """
     if len(groups) < identities:
         raise DataError(
-            f"{len(groups)} identities in the training split, {identities} wanted in a batch",
+            f"{counted(len(groups), 'identity', 'identities')} in the training split, "
+            f"{identities} wanted in a batch",
             hint=f"add --set train.identities={len(groups)}, or prepare more identities",
         )
     share = batch_size // identities

@@ -39,6 +39,7 @@ from elimctl.methods.dmue_losses import (
 )
 from elimctl.methods.regression import Losses, Weight, with_total
 from elimctl.transport.precision import full_precision
+from elimctl.words import counted
 
 SAMPLER = "class"  # batches balanced over classes, two samples of each at least; E.4
 TASK = "classification"
@@ -246,8 +247,9 @@ class Dmue(Classifier):
         classes = require_classes(batch, "dmue")
         outside = len(classes) - torch.bincount(classes, minlength=self.classes)
         if self.config.latent == "ld-n" and int(outside.min()) < PAIR:
+            few = counted(int(outside.min()), "sample")
             raise DataError(
-                f"the batch of step {batch.step + 1} has {int(outside.min())} samples outside class "
+                f"the batch of step {batch.step + 1} has {few} outside class "
                 f"{int(outside.argmin())}, at least {PAIR} wanted",
                 hint="train with --set train.sampler=class, or with larger batches",
             )

@@ -24,6 +24,7 @@ from elimctl.prepare.plan import IMITATION, Plan
 from elimctl.prepare.settings import recorded, recorded_options
 from elimctl.prepare.spool import Numbered
 from elimctl.store.images import NAMES, write_images
+from elimctl.words import counted
 
 RECORD = "prepare.json"
 STAGING = ".staging"
@@ -62,7 +63,7 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         tidy(out, units)
         reasons = ", ".join(f"{reason} ({number})" for reason, number in counts["dropped"].items())
         raise DataError(
-            f"none of {counts['found']} samples under {plan.root} could be kept: {reasons}",
+            f"none of {counted(counts['found'], 'sample')} under {plan.root} could be kept: {reasons}",
             hint="see what prepare drops most, and change the detector or the path",
         )
     staging = out / STAGING

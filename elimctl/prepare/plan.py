@@ -22,6 +22,7 @@ from elimctl.prepare.own_splits import OwnSplits
 from elimctl.prepare.partition import Partition
 from elimctl.prepare.settings import PrepareSettings, recorded, recorded_options
 from elimctl.prepare.spool import Numbered, Splitter, Spool
+from elimctl.words import counted
 
 IMITATION = ".imitation"  # a file in the root of raw data that elimctl has drawn
 
@@ -143,7 +144,7 @@ def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
         first = first or f"; the first: {printable(row.path)}: {row.reason}"
     if not usable:
         raise DataError(
-            f"none of {len(rows)} samples under {root} is usable{first}",
+            f"none of {counted(len(rows), 'sample')} under {root} is usable{first}",
             hint="check the folder against the layout on the dataset's card",
         )
     return digest.hexdigest()

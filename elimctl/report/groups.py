@@ -11,6 +11,7 @@ from elimctl.evaluate.table import Groups
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import MISSING, Cell, Column, Table, count, number, score
+from elimctl.words import counted
 
 LONGEST = 1000  # identities in a table; those with the largest errors
 WORST = 10  # clips shown, of all runs together
@@ -66,7 +67,9 @@ def identity_tables(subjects: Sequence[Subject]) -> Iterator[Table]:
         heads = [Column("identity", numeric=False), Column("samples"), Column("clips")]
         notes = [] if first.learns_classes else [DASH]
         if len(of) > len(order):
-            notes.append(f"{len(of) - len(order):,} identities with smaller errors are left out.")
+            notes.append(
+                f"{counted(len(of) - len(order), 'identity', 'identities')} with smaller errors left out."
+            )
         yield Table(
             f"identities-{place}",
             f"Every identity of {first.dataset}, split {first.split}" + ("" if named else f", {first.name}"),

@@ -23,6 +23,7 @@ from elimctl.manifest import audit, parquet
 from elimctl.manifest.audit import Leak
 from elimctl.stages.compare import predicted
 from elimctl.train.run import Run
+from elimctl.words import counted
 from elimctl.workspace import Workspace
 
 SPLIT = "val"  # that a fold held out is called
@@ -167,7 +168,7 @@ def _require_folds(name: str, table: pa.Table) -> None:
         )
     found = set(table["fold"].drop_null().to_pylist())
     if len(found) < 2:
-        raise DataError(f"dataset {name} has {len(found)} folds, at least 2 wanted", hint=AGAIN)
+        raise DataError(f"dataset {name} has {counted(len(found), 'fold')}, at least 2 wanted", hint=AGAIN)
 
 
 def _refuse_identities(name: str, leaks: Sequence[Leak]) -> None:
@@ -175,8 +176,8 @@ def _refuse_identities(name: str, leaks: Sequence[Leak]) -> None:
     for leak in leaks:
         if leak.kind == "identity":
             raise DataError(
-                f"{leak.count:,} identities of {name} are in two folds ({', '.join(leak.examples[:3])} ...): "
-                "they would be trained on and scored",
+                f"{counted(leak.count, 'identity', 'identities')} of {name} in two folds "
+                f"({', '.join(leak.examples[:3])} ...): they would be trained on and scored",
                 hint=f"see elimctl data audit {name}, and prepare it again",
             )
 

@@ -20,6 +20,7 @@ from elimctl.train import hardware, run, trackers
 from elimctl.train.config import RunConfig, asked, resolve
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.session import Session, Validate
+from elimctl.words import counted
 from elimctl.workspace import Workspace
 
 
@@ -79,7 +80,7 @@ def resume(workspace: Workspace, *, name: str | None = None, ranks: Ranks = ALON
     session.resume()
     if session.finished:
         steps = session.progress.step
-        done = f"ended early, at step {steps}" if session.stale else f"has all its {steps} steps"
+        done = f"ended early, at step {steps}" if session.stale else f"has all of {counted(steps, 'step')}"
         raise ConfigError(
             f"run {found.name} {done}; there is nothing to resume",
             hint="evaluate it with elimctl eval, or train a new run",

@@ -74,7 +74,7 @@ def test_a_clean_dataset_is_exit_code_0(run, prepare):
     assert code == 0
     assert "LEAK" not in out
     assert "1 OUTSIDE [-1, 1]" in out
-    assert "1 rows without" in " ".join(out.replace("│", " ").split())
+    assert "1 row without" in " ".join(out.replace("│", " ").split())
     assert "class anger" in out
     assert str(folder / "audit.json") in err.replace("\n", "")
 

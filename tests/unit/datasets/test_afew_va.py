@@ -72,7 +72,7 @@ def test_one_level_out_or_in_finds_the_same_clips(tmp_path: Path, monkeypatch: p
 
 def test_a_clip_that_is_there_twice_is_listed(tmp_path: Path) -> None:
     first, second = _clip(tmp_path / "a/01/001"), _clip(tmp_path / "b/001")
-    with pytest.raises(LayoutError, match="1 clips are there more than once") as caught:
+    with pytest.raises(LayoutError, match="1 clip found more than once") as caught:
         _read(tmp_path)
     assert f"{first}, {second}" in caught.value.message
     assert len(_read(tmp_path / "b")) == 2

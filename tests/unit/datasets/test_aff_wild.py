@@ -125,12 +125,12 @@ def test_boxes_and_landmarks_may_be_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "copy", "what"),
     [
-        ("videos/train/102.avi", "videos/train/102.mp4", "videos of 1 clips"),
-        ("videos/train/102.avi", "more/videos/102.avi", "videos of 1 clips"),
-        ("annotations/train/valence/102.txt", "old/valence/102.txt", "files of valence of 1 clips"),
-        ("annotations/train/arousal/102.txt", "old/arousal/102.txt", "files of arousal of 1 clips"),
-        ("bboxes/train/102", "bboxs/train/102", "folders of boxes of 1 clips"),
-        ("landmarks/train/102", "landmarks/102", "folders of landmarks of 1 clips"),
+        ("videos/train/102.avi", "videos/train/102.mp4", "videos of 1 clip"),
+        ("videos/train/102.avi", "more/videos/102.avi", "videos of 1 clip"),
+        ("annotations/train/valence/102.txt", "old/valence/102.txt", "files of valence of 1 clip"),
+        ("annotations/train/arousal/102.txt", "old/arousal/102.txt", "files of arousal of 1 clip"),
+        ("bboxes/train/102", "bboxs/train/102", "folders of boxes of 1 clip"),
+        ("landmarks/train/102", "landmarks/102", "folders of landmarks of 1 clip"),
     ],
 )
 def test_what_is_there_twice_is_listed(tmp_path: Path, source: str, copy: str, what: str) -> None:
@@ -154,7 +154,7 @@ def test_a_folder_without_annotations_or_videos_is_no_aff_wild(tmp_path: Path) -
     assert "annotations, videos" in caught.value.hint
     shutil.rmtree(tmp_path / "annotations")
     (tmp_path / "videos.rar").touch()
-    with pytest.raises(LayoutError, match=r"no annotations.*, but 1 archives") as caught:
+    with pytest.raises(LayoutError, match=r"no annotations.*, but 1 archive") as caught:
         _read(tmp_path)
     assert "unpack" in caught.value.hint
 

@@ -287,7 +287,7 @@ def test_a_folder_without_annotations_is_no_aff_wild2(tmp_path: Path) -> None:
 
 def test_a_folder_of_archives_asks_to_unpack_them(tmp_path: Path) -> None:
     (tmp_path / "ABAW Annotations.zip").touch()
-    with pytest.raises(LayoutError, match="but 1 archives") as caught:
+    with pytest.raises(LayoutError, match="but 1 archive") as caught:
         _read(tmp_path)
     assert "unpack" in caught.value.hint
 

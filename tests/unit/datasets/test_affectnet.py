@@ -241,7 +241,7 @@ def test_a_list_may_say_more_of_the_path(tmp_path: Path) -> None:
     [
         ([], {}, "no list training.csv or validation.csv under {root}$"),
         (["1/a.jpg"], {}, "no list training.csv or validation.csv under {root}$"),
-        (["Manually_Annotated.part01.rar"], {}, "under {root}, but 1 archives"),
+        (["Manually_Annotated.part01.rar"], {}, "under {root}, but 1 archive"),
         (["training.csv"], {}, "no folder of images <number>/ under {root}$"),
         (
             ["training.csv", "a.rar", "b.rar"],

@@ -228,7 +228,7 @@ def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LayoutError, match=f"no folder under {tmp_path} has both images/ and annotations/$"):
         _read(tmp_path)
     (tmp_path / "train_set.tar").touch()
-    with pytest.raises(LayoutError, match="but 1 archives") as caught:
+    with pytest.raises(LayoutError, match="but 1 archive") as caught:
         _read(tmp_path)
     assert "unpack" in caught.value.hint
     with pytest.raises(MissingError, match="no folder"):

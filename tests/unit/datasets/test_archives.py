@@ -799,7 +799,7 @@ class TestPacked:
 
     def test_missing_parts_are_counted(self, raw: Path) -> None:
         error = self._explained(raw, "x.part2.rar", "x.part4.rar")
-        assert "x.part2.rar and 1 further parts are still packed (missing: part 1, 3)" in error.message
+        assert "x.part2.rar and 1 further part are still packed (missing: part 1, 3)" in error.message
 
     @pytest.mark.parametrize(
         ("names", "command"),

@@ -539,7 +539,7 @@ def test_images_without_a_csv_get_an_example_of_one(tmp_path: Path) -> None:
 
 def test_archives_that_are_still_packed_are_mentioned(tmp_path: Path) -> None:
     _write(tmp_path / "mine.rar")
-    with pytest.raises(LayoutError, match="but 1 archives") as caught:
+    with pytest.raises(LayoutError, match="but 1 archive") as caught:
         _read(tmp_path)
     assert "unpack" in caught.value.hint
 

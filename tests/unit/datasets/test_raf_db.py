@@ -235,7 +235,7 @@ def test_a_repack_whose_folders_and_tables_disagree_is_noticed(tmp_path: Path) -
 def test_an_image_that_is_there_twice_is_listed(tmp_path: Path) -> None:
     _tree(tmp_path)
     copy = _write(tmp_path / "copy/train_00001_aligned.png")
-    with pytest.raises(LayoutError, match="1 images are there more than once") as caught:
+    with pytest.raises(LayoutError, match="1 image found more than once") as caught:
         _read(tmp_path)
     assert f"{tmp_path}/Image/aligned/train_00001_aligned.jpg, {copy}" in caught.value.message
 
@@ -277,7 +277,7 @@ def test_the_other_kind_of_images_is_offered(tmp_path: Path) -> None:
 def test_archives_that_are_still_packed_are_mentioned(tmp_path: Path) -> None:
     _write(tmp_path / LABELS, "train_00001.jpg 5\n")
     _write(tmp_path / "Image/aligned.zip")
-    with pytest.raises(LayoutError, match="but 1 archives") as caught:
+    with pytest.raises(LayoutError, match="but 1 archive") as caught:
         _read(tmp_path)
     assert "unpack" in caught.value.hint
 

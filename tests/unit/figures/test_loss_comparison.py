@@ -27,5 +27,5 @@ def test_a_run_that_lacks_a_loss_is_left_out_of_its_panel():
 
 
 def test_one_run_alone_is_refused():
-    with pytest.raises(DataError, match="1 runs, at least two with a loss of wce wanted"):
+    with pytest.raises(DataError, match="1 run, at least two with a loss of wce wanted"):
         loss_comparison([Curve("a", np.arange(3), {"wce": np.arange(3.0)})], ["wce"])

@@ -288,7 +288,7 @@ def test_samples_without_classes_are_refused(batch):
 def test_a_batch_of_nearly_one_class_is_refused(batch):
     classes = torch.full((20,), 3)
     classes[0] = 1
-    with pytest.raises(DataError, match="step 61 has 1 samples outside class 3"):
+    with pytest.raises(DataError, match="step 61 has 1 sample outside class 3"):
         build().losses(replace(batch, classes=classes))
 
 

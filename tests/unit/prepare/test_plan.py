@@ -67,9 +67,7 @@ def test_too_few_identities_are_noticed_before_any_work(plan_of: MakePlan) -> No
 
 def test_nothing_usable_names_the_first_reason(plan_of: MakePlan) -> None:
     row = Row(path="x\udcff", identity="x", clip="x", frame=0, reason="no label")
-    with pytest.raises(
-        DataError, match=r"none of 1 samples under raw is usable; the first: x\\xff: no label"
-    ):
+    with pytest.raises(DataError, match=r"none of 1 sample under raw is usable; the first: x\\xff: no label"):
         plan_of([row])
     with pytest.raises(DataError, match="none of 0 samples"):
         plan_of([])

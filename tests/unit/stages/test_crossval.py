@@ -63,7 +63,7 @@ def test_a_fold_that_was_left_out_of_the_deal_is_refused(dataset):
 def test_an_identity_in_two_folds_is_refused(dataset):
     fold = [number // 2 % 3 for number in range(12)]
     fold[1] = 2  # of i0, whose other image is in fold 0
-    with pytest.raises(DataError, match=r"1 identities of patterns are in two folds \(i0 ...\)"):
+    with pytest.raises(DataError, match=r"1 identity of patterns in two folds \(i0 ...\)"):
         folds(dataset(fold=fold))
 
 

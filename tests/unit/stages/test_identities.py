@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from elimctl.errors import DataError
+from elimctl.errors import DataError, Notice
 from elimctl.manifest import parquet, splits
 from elimctl.stages.identities import cluster_identities, estimate_ages
 from elimctl.store.images import open_images
@@ -108,6 +108,19 @@ def test_too_few_people_for_the_folds_leave_the_dataset_as_it_was(prepared, patt
     with pytest.raises(DataError, match="2 identities cannot fill 6 folds"):
         cluster_identities(folder, models=packs, threshold=0.5, device="cpu")
     assert {file: file.read_bytes() for file in folder.glob("*.*") if file.is_file()} == before
+
+
+def test_a_dataset_of_one_person_is_all_test_and_a_notice_tells(prepared, patterns, packs):
+    folder = prepared(patterns([0, 0, 0]), folds=6)
+    with pytest.warns(Notice, match="1 identity cannot be split into folds: all 3 rows are `test`"):
+        assert cluster_identities(folder, models=packs, threshold=0.5, device="cpu").identities == 1
+    assert (column(folder, "split"), column(folder, "fold")) == (["test"] * 3, [None] * 3)
+
+
+def test_one_fold_leaves_splits_as_they_are(prepared, patterns, packs):
+    folder = prepared(patterns([0, 0, 1, 1]), folds=1, split=["test"] * 4)
+    cluster_identities(folder, models=packs, threshold=0.5, device="cpu")
+    assert (column(folder, "split"), column(folder, "fold")) == (["test"] * 4, [None] * 4)
 
 
 def test_ages_are_estimated_and_grouped(prepared, packs):

@@ -167,8 +167,9 @@ def test_nothing_is_left_of_a_plan_that_came_to_nothing(tmp_path: Path, before: 
     for name in before:
         out.mkdir(parents=True)
         (out / name).touch()
-    too_few = pytest.raises(DataError, match="1 identities cannot fill 2 folds")
-    with too_few, planned("afew-va", tmp_path, _found(1), TABLES, out):
+    tables = {**TABLES, "prepare": {**TABLES["prepare"], "folds": 3}}
+    too_few = pytest.raises(DataError, match="2 identities cannot fill 3 folds")
+    with too_few, planned("afew-va", tmp_path, _found(2), tables, out):
         pytest.fail("no plan")
     assert out.exists() == bool(before)
     assert [file.name for file in (tmp_path / "data").rglob("*")] == ["afew-va", *before][not before :]
