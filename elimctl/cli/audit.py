@@ -11,7 +11,7 @@ from elimctl.words import counted
 if TYPE_CHECKING:
     from elimctl.stages.audit import Audit
 
-LABEL_FAULTS = {"missing": "rows without", "outside": "OUTSIDE [-1, 1]"}
+LABEL_FAULTS = {"missing": ("row without", "rows without"), "outside": ("OUTSIDE [-1, 1]",) * 2}
 
 
 def audit(
@@ -91,5 +91,5 @@ def _range(values: dict[str, Any]) -> str:
         return f"no labels, {counted(values['missing'], 'row')} without"
     words = [f"{values['min']:+.3f} to {values['max']:+.3f}", f"mean {values['mean']:+.3f}"]
     words += [f"steps of {values['step']:g}"] if values["step"] else []
-    words += [f"{values[name]:,} {text}" for name, text in LABEL_FAULTS.items() if values[name]]
+    words += [counted(values[name], *texts) for name, texts in LABEL_FAULTS.items() if values[name]]
     return ", ".join(words + ["constant"] * bool(values["constant"]))

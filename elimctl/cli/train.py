@@ -201,7 +201,7 @@ def _introduce(session: "Session") -> None:
     console.say(
         f"run {session.run.name}: {counted(count, 'image')} of "
         f"{counted(identities, 'identity', 'identities')}, "
-        f"{counted(config.steps, 'step')} of {config.batch_size} images, {session.device.type}"
+        f"{config.steps:,} steps of {config.batch_size} images, {session.device.type}"
         f"{f' x {ranks}' if ranks > 1 else ''}, {precision}"
     )
 

@@ -113,19 +113,12 @@ class Content:
 
 
 class Listed(NamedTuple):
-    """A file of a zip as its directory lists it.
+    """A file of a zip as its directory lists it."""
 
-    Args:
-        name: its path, `/` separated.
-        size: bytes.
-        checksum: CRC-32 of its content, which unpacking compares.
-        attributes: what else decides what it becomes on disk.
-    """
-
-    name: str
-    size: int
-    checksum: int
-    attributes: int
+    name: str  # its path, `/` separated
+    size: int  # bytes
+    checksum: int  # CRC-32 of its content, which unpacking compares
+    attributes: int  # what else decides what it becomes on disk
 
 
 def stem(name: str) -> str:

@@ -222,13 +222,14 @@ def regroup(folder: Path, table: pa.Table, *, identities: Values) -> None:
 
 def _dealt(table: pa.Table, folds: int, seed: int) -> tuple[list[int | None], list[str | None]]:
     """Fold and split of each row, as `prepare` deals them: identities without a kept row are in no fold."""
-    split, undealt = table["split"].to_pylist(), [None] * table.num_rows
+    split: list[str | None] = table["split"].to_pylist()
+    undealt: list[int | None] = [None] * table.num_rows
     usable = pc.unique(table["identity"].filter(pc.equal(table["status"], "kept"))).to_pylist()
     if folds == 1 or (len(usable) < folds and table["split"].null_count < table.num_rows):
         return undealt, split
     if len(usable) == 1:
         warnings.warn(splits.only_scored(table.num_rows), Notice, stacklevel=2)
-        return undealt, ["test"] * table.num_rows
+        return undealt, ["test" for _ in split]
     fold = dict(zip(usable, splits.k_fold(usable, folds=folds, seed=seed).tolist(), strict=True))
     return [fold.get(identity) for identity in table["identity"].to_pylist()], split
 

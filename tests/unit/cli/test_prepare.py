@@ -1,12 +1,16 @@
+import warnings
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from elimctl.cli import prepare
 from elimctl.cli.main import app
 from elimctl.errors import ConfigError, LayoutError
+from elimctl.manifest import parquet
 from elimctl.prepare.build import Part, Summary
 from elimctl.stages.prepare import open_raw
 
@@ -100,3 +104,24 @@ def test_samples_in_no_split_are_counted(capsys: pytest.CaptureFixture[str]) -> 
 def test_ages_are_refused_where_nothing_reads_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="folder takes no file of ages"):
         open_raw("folder", tmp_path, {"ages": "ages.csv"}, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(("options", "told"), [((), True), (("--folds", "1"), False)])
+def test_one_person_is_prepared_to_be_scored(tmp_path: Path, options: tuple[str, ...], told: bool) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    rng = np.random.default_rng(0)
+    lines = ["path,valence,arousal,identity,x,y,w,h"]
+    for number in range(3):
+        cv2.imwrite(str(raw / f"{number}.png"), rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+        lines.append(f"{number}.png,0.{number},0,me,8,8,40,40")
+    (raw / "l.csv").write_text("\n".join(lines) + "\n")
+    arguments = ["prepare", "folder", str(raw), "--detector", "annotation", "--size", "16", "--workers", "1"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        done = CliRunner().invoke(app, [*arguments, *options, "--workspace", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    table = parquet.read(tmp_path / "data" / "folder")
+    assert table["split"].to_pylist() == ["test"] * 3
+    assert table["fold"].to_pylist() == [None] * 3
+    assert any("all 3 rows are `test`" in str(one.message) for one in caught) == told

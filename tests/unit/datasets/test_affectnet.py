@@ -259,7 +259,7 @@ def test_what_is_not_there_is_named(tmp_path: Path, files: list[str], options: d
     _images(tmp_path, *files)
     with pytest.raises(LayoutError, match=message.format(root=tmp_path)) as caught:
         _read(tmp_path, **options)
-    assert ("unpack" in caught.value.hint) == ("archives" in message)
+    assert ("unpack" in caught.value.hint) == ("archive" in message)
 
 
 def test_a_missing_folder_is_missing(tmp_path: Path) -> None:

@@ -43,9 +43,9 @@ def test_official_splits_have_no_folds(dataset):
         folds(dataset(split=split))
 
 
-@pytest.mark.parametrize(("given", "count"), [([None] * 12, 0), ([0] * 12, 1)])
+@pytest.mark.parametrize(("given", "count"), [([None] * 12, "0 folds"), ([0] * 12, "1 fold")])
 def test_fewer_than_two_folds_are_none(dataset, given, count):
-    with pytest.raises(DataError, match=f"dataset patterns has {count} folds, at least 2 wanted"):
+    with pytest.raises(DataError, match=f"dataset patterns has {count}, at least 2 wanted"):
         folds(dataset(fold=given))
 
 
