@@ -140,7 +140,7 @@ def test_what_is_there_twice_is_listed(tmp_path: Path, source: str, copy: str, w
         shutil.copytree(tmp_path / source, tmp_path / copy)
     else:
         shutil.copy(tmp_path / source, tmp_path / copy)
-    with pytest.raises(LayoutError, match=f"{what} are there more than once") as caught:
+    with pytest.raises(LayoutError, match=f"{what} found more than once") as caught:
         _read(tmp_path)
     assert str(tmp_path / source) in caught.value.message
     assert str(tmp_path / copy) in caught.value.message
