@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
+from elimctl.evaluate.scales import CORRELATION, ERROR, PLAIN, SHARE, Scale, Scales
 from elimctl.evaluate.studentised import LEVEL, RESAMPLES, Slopes, Values, studentised
-from elimctl.evaluate.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of
+from elimctl.evaluate.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of, undefined
 
 LOWEST = np.array([0.0, 0, -1, -1, 0])[:, None]  # of each metric
 HIGHEST = np.array([np.inf, 1, 1, 1, np.inf])[:, None]
+SCALES = (ERROR, SHARE, CORRELATION, CORRELATION, ERROR)  # of each metric; of differences plain ones
 OF_ONE = np.array([[1, 0], [0, 1], [0.5, 0.5]])  # valence, arousal and their mean, of the axes of one run
 OF_TWO = np.hstack([OF_ONE, -OF_ONE])  # the same of a run less those of another
 
@@ -46,10 +48,11 @@ def intervals(
 
     Returns:
         Low and high ends in the order of `sums.METRICS` and `sums.AXES`; NaN where there is no interval, as
-        `studentised` says.
+        `studentised` says, or where a score is not defined without one of the groups. Each holds the score;
+        that of the mean lies between the lowest and the highest end of both axes.
     """
-    bounds = np.tile(LOWEST, 3).ravel(), np.tile(HIGHEST, 3).ravel()
-    return _of(sums, OF_ONE, bounds, resamples=resamples, seed=seed)
+    ends = _of(sums, OF_ONE, (LOWEST, HIGHEST), SCALES, resamples=resamples, seed=seed)
+    return np.where(_depends(sums), np.nan, ends)
 
 
 def difference(
@@ -73,8 +76,9 @@ def difference(
         The differences, and the ends as `intervals` gives them.
     """
     both = np.concatenate([sums_b, sums_a], axis=-1)
-    widest = np.tile(HIGHEST - LOWEST, 3).ravel()
-    ends = _of(both, OF_TWO, (-widest, widest), resamples=resamples, seed=seed)
+    widest = HIGHEST - LOWEST
+    ends = _of(both, OF_TWO, (-widest, widest), (PLAIN,) * len(METRICS), resamples=resamples, seed=seed)
+    ends = np.where(_depends(sums_a) | _depends(sums_b), np.nan, ends)
     return scores_of(sums_b.sum(axis=0)) - scores_of(sums_a.sum(axis=0)), ends
 
 
@@ -100,7 +104,8 @@ def weighted(
 def _of(
     sums: Float64[np.ndarray, "g 11 A"],
     contrasts: Float[np.ndarray, "3 A"],
-    bounds: tuple[Float[np.ndarray, " 15"], Float[np.ndarray, " 15"]],
+    bounds: tuple[Float[np.ndarray, "5 1"], Float[np.ndarray, "5 1"]],
+    scales: tuple[Scale, ...],
     *,
     resamples: int,
     seed: int,
@@ -108,9 +113,39 @@ def _of(
     """Ends of the intervals of combinations of the axes' scores."""
     statistics = partial(axis_statistics, contrasts=contrasts)
     columns = sums.reshape(len(sums), -1)
-    counts = sums[:, TERMS.index("count"), 0]
-    ends = studentised(columns, statistics, bounds=bounds, sizes=counts, resamples=resamples, seed=seed)
-    return ends.reshape(2, len(METRICS), 3)
+    ends = studentised(
+        columns,
+        statistics,
+        scales=Scales(tuple(scale for scale in scales for _ in contrasts)),
+        bounds=(np.tile(bounds[0], 3).ravel(), np.tile(bounds[1], 3).ravel()),
+        sizes=sums[:, TERMS.index("count"), 0],
+        resamples=resamples,
+        seed=seed,
+    ).reshape(2, len(METRICS), 3)
+    scores = statistics(columns.sum(axis=0, keepdims=True))[0].reshape(len(METRICS), 3)
+    return _coherent(ends, scores)
+
+
+def _coherent(
+    ends: Float64[np.ndarray, "2 5 3"], scores: Float64[np.ndarray, "5 3"]
+) -> Float64[np.ndarray, "2 5 3"]:
+    """Intervals of which that of the mean of both axes ends where theirs do at the latest.
+
+    Args:
+        ends: NaN where an axis has none, for which it has its score here; infinite where it does not end.
+        scores: that they are of.
+
+    Returns:
+        NaN also where an interval does not end.
+    """
+    of_axes = np.where(np.isnan(ends), scores, ends)[..., :2]
+    ends[..., 2] = np.clip(ends[..., 2], of_axes[0].min(axis=-1), of_axes[1].max(axis=-1))
+    return np.where(np.isinf(ends).any(axis=0), np.nan, ends)
+
+
+def _depends(sums: Float64[np.ndarray, "g 11 2"]) -> Bool[np.ndarray, "5 3"]:
+    """Which scores are not defined without one of the groups: these say nothing of other people."""
+    return undefined(sums.sum(axis=0) - sums).any(axis=0)
 
 
 def axis_statistics(
