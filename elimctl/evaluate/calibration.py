@@ -11,7 +11,6 @@ from jaxtyping import Float, Float64, Int, Int64
 
 from elimctl.evaluate.binning import quantile_bins
 from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.scales import PLAIN, Scales
 from elimctl.evaluate.studentised import Slopes, Values, listed, studentised
 from elimctl.evaluate.table import Groups, PredictionTable
 
@@ -161,7 +160,6 @@ def _line(
     ends = studentised(
         sums,
         statistics,
-        scales=Scales((PLAIN, PLAIN)),
         bounds=unbounded,
         sizes=sums[:, 0],
         resamples=resampling.resamples,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from elimctl.evaluate.classes import RATES, marginals, rates
-from elimctl.evaluate.scales import PLAIN, SHARE, Scales
+from elimctl.evaluate.scales import SHARE, Scales
 from elimctl.evaluate.studentised import RESAMPLES, Slopes, Values, studentised
 
 
@@ -54,7 +54,7 @@ def _of(parts: list[np.ndarray], *, resamples: int, seed: int) -> Float64[np.nda
     return studentised(
         columns,
         partial(rate_statistics, parts=len(parts)),
-        scales=Scales((SHARE if len(parts) == 1 else PLAIN,) * len(RATES)),
+        scales=Scales((SHARE,) * len(RATES)) if len(parts) == 1 else None,
         bounds=(lowest, np.ones(3)),
         sizes=parts[0].sum(axis=(1, 2)).astype(np.float64),
         resamples=resamples,

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
-from elimctl.evaluate.scales import CORRELATION, ERROR, PLAIN, SHARE, Scale, Scales
+from elimctl.evaluate.scales import CORRELATION, ERROR, SHARE, Scale, Scales
 from elimctl.evaluate.studentised import LEVEL, RESAMPLES, Slopes, Values, studentised
 from elimctl.evaluate.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of, undefined
 
@@ -77,7 +77,7 @@ def difference(
     """
     both = np.concatenate([sums_b, sums_a], axis=-1)
     widest = HIGHEST - LOWEST
-    ends = _of(both, OF_TWO, (-widest, widest), (PLAIN,) * len(METRICS), resamples=resamples, seed=seed)
+    ends = _of(both, OF_TWO, (-widest, widest), None, resamples=resamples, seed=seed)
     ends = np.where(_depends(sums_a) | _depends(sums_b), np.nan, ends)
     return scores_of(sums_b.sum(axis=0)) - scores_of(sums_a.sum(axis=0)), ends
 
@@ -105,7 +105,7 @@ def _of(
     sums: Float64[np.ndarray, "g 11 A"],
     contrasts: Float[np.ndarray, "3 A"],
     bounds: tuple[Float[np.ndarray, "5 1"], Float[np.ndarray, "5 1"]],
-    scales: tuple[Scale, ...],
+    scales: tuple[Scale, ...] | None,
     *,
     resamples: int,
     seed: int,
@@ -116,7 +116,7 @@ def _of(
     ends = studentised(
         columns,
         statistics,
-        scales=Scales(tuple(scale for scale in scales for _ in contrasts)),
+        scales=None if scales is None else Scales(tuple(scale for scale in scales for _ in contrasts)),
         bounds=(np.tile(bounds[0], 3).ravel(), np.tile(bounds[1], 3).ravel()),
         sizes=sums[:, TERMS.index("count"), 0],
         resamples=resamples,

@@ -12,6 +12,7 @@ from jaxtyping import Float, Float64
 
 EDGE = 1e-9  # how close to the end of its range a score is taken to be at most
 POWER = 2 / 3
+TINY = 1e-30
 
 Change = Callable[[Float[np.ndarray, "*s"]], Float64[np.ndarray, "*s"]]
 
@@ -21,13 +22,11 @@ class Scale(NamedTuple):
 
     Args:
         of: a score on it.
-        slope: derivative of `of`.
-        back: the score of a place on it; beyond the end of the scale the end of the scores.
+        back: the score of a place on it; infinite beyond the end of the scale.
         taken: degrees of freedom that the standard error has less than there are groups.
     """
 
     of: Change
-    slope: Change
     back: Change
     taken: int = 1
 
@@ -37,29 +36,26 @@ def _inside(score: Float[np.ndarray, "*s"], low: float, high: float) -> Float64[
 
 
 # Differences and slopes, as they are.
-PLAIN = Scale(lambda score: score, np.ones_like, lambda place: place)
+PLAIN = Scale(lambda score: score, lambda place: place)
 
-# RMSE and MAE. Of a mean of squares (chi-squared, or any gamma distribution) its power of -1/3 over its
-# standard error is the one whose skewness vanishes to the first order; RMSE is its root. Squares of a few
-# people have long tails, for which one degree of freedom more is taken, by measuring.
+# RMSE and MAE. Of a mean of squares (a gamma distribution) the power of -1/3 over its standard error is the
+# one whose skewness vanishes to the first order; RMSE is its root. Squares of a few people have long tails,
+# for which one degree of freedom more is taken, by measuring.
 ERROR = Scale(
     lambda score: -(np.maximum(score, EDGE) ** -POWER),
-    lambda score: POWER * np.maximum(score, EDGE) ** (-POWER - 1),
-    lambda place: np.where(place < 0, np.abs(np.where(place < 0, place, -1)) ** (-1 / POWER), np.inf),
+    lambda place: np.where(place < 0, np.abs(np.minimum(place, -TINY)) ** (-1 / POWER), np.inf),
     taken=2,
 )
 
 # Shares: SAGR, accuracy, F1. The angle of Fisher, whose variance for a binomial share does not depend on it.
 SHARE = Scale(
-    lambda score: np.arcsin(np.sqrt(_inside(score, 0, 1))),
-    lambda score: 0.5 / np.sqrt(_inside(score, 0, 1) * (1 - _inside(score, 0, 1))),
+    lambda score: np.arcsin(np.sqrt(_inside(score, 0.0, 1.0))),
     lambda place: np.sin(np.clip(place, 0, np.pi / 2)) ** 2,
 )
 
 # PCC (Fisher 1921) and CCC (Lin 1989).
 CORRELATION = Scale(
-    lambda score: np.arctanh(_inside(score, -1, 1)),
-    lambda score: 1 / (1 - _inside(score, -1, 1) ** 2),
+    lambda score: np.arctanh(_inside(score, -1.0, 1.0)),
     np.tanh,
 )
 
@@ -73,10 +69,6 @@ class Scales(NamedTuple):
         """Scores on their scales."""
         return self._changed([scale.of for scale in self.each], scores)
 
-    def slopes(self, scores: Float[np.ndarray, "*s m"]) -> Float64[np.ndarray, "*s m"]:
-        """Derivatives of `of`."""
-        return self._changed([scale.slope for scale in self.each], scores)
-
     def back(self, places: Float[np.ndarray, "*s m"]) -> Float64[np.ndarray, "*s m"]:
         """Scores of places on their scales."""
         return self._changed([scale.back for scale in self.each], places)
@@ -88,5 +80,5 @@ class Scales(NamedTuple):
 
     @staticmethod
     def _changed(changes: list[Change], values: Float[np.ndarray, "*s m"]) -> Float64[np.ndarray, "*s m"]:
-        columns = [change(values[..., number]) for number, change in enumerate(changes)]
-        return np.stack(columns, axis=-1)
+        columns = np.split(values, len(changes), axis=-1)
+        return np.concatenate([change(one) for change, one in zip(changes, columns, strict=True)], axis=-1)

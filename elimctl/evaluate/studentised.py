@@ -1,43 +1,45 @@
-"""Intervals of statistics that are functions of sums over groups: the jackknife, and the bootstrap of it.
+"""95 % intervals of statistics that are functions of sums over groups.
 
-Each statistic is put on a scale on which its standard error hardly depends on it (`scales`), such as Fisher's
-z. Its standard error is that of the jackknife: the root of the sum of squares of what it changes by if each
-group in turn is left out (CR3). The interval is the statistic plus and minus a quantile times that error, put
-back on its own scale.
+Of fewer than `MANY` groups the interval is that of the jackknife. Each statistic is put on a scale on which
+its standard error hardly depends on it (`scales`), such as Fisher's z; its standard error is the root of the
+sum of squares of what it changes by if each group in turn is left out (CR3). The interval is the statistic
+plus and minus a quantile of Student's t times that error, put back. There are as many degrees of freedom as
+there are groups of equal size that weigh as much, less one (of errors less two). A bootstrap of so few groups
+draws too often two or three of them, and its ends say nothing of other people.
 
-* Of few groups the quantile is Student's, with as many degrees of freedom as there are groups of equal size
-  that weigh as much, less one (of errors less two).
-* Of `MANY` groups and more it is that of the studentised bootstrap, which knows of skewness. Groups are
-  drawn with replacement as often as there are groups; each resample's statistic is measured in units of its
-  own standard error, by the sandwich: on a statistic f of totals T a group with sums s has the influence
-  f'(T) . s, and the variance is the sum of their squares, which is again a function of sums, now of products.
-  Of few groups resamples hold too often two or three of them, and such ratios say nothing of other people.
+Of `MANY` groups and more it is the studentised bootstrap, which knows of skewness. Groups are drawn with
+replacement as often as there are groups. Each resample's statistic is measured in units of its own standard
+error, and the quantiles of that ratio, not those of the statistic, give the interval. Percentiles of the
+statistic itself are too narrow with the 20 to 80 identities that test sets have (docs/evaluation.md).
+The standard error is that of the sandwich: on a statistic f of totals T a group with sums s has the influence
+f'(T) . s, and the variance is the sum of their squares, which is again a function of sums, now of products.
 
 Groups of unequal size say less than as many equal ones: of 20 identities with 1 to 52 frames a few decide.
-Quantiles of the bootstrap are therefore multiplied by the ratio of those of Student's t for as many degrees
-of freedom as there are groups of equal size that weigh as much, and for as many as there are groups, less
-one each.
+Intervals of the bootstrap are therefore widened twice. The standard error that the quantiles are multiplied
+by takes each group's influence as if it were left out, which divides it by 1 - its share of the samples
+(CR3). And the quantiles are multiplied by the ratio of the quantiles of Student's t for as many degrees of
+freedom as there are groups of equal size that weigh as much, and for as many as there are groups, less one
+each. Of equal groups that ratio is 1.
 
-Source: Efron & Tibshirani 1993, chapter 11 and sections 12.5 and 12.6; Bell & McCaffrey 2002 (CR3, the
+Source: Efron & Tibshirani 1993, chapter 11 and sections 12.5, 12.6 and 22; Bell & McCaffrey 2002 (CR3, the
 jackknife); Carter, Schnepel & Steigerwald 2017 (effective number of clusters, as degrees of freedom); Kish
 1965 (how it is counted here); Hesterberg 2015 (percentiles made wider in the same way). What goes with what
 was chosen by measuring (docs/evaluation.md).
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 from scipy.special import ndtri, stdtrit
 
-from elimctl.evaluate.scales import Scales
+from elimctl.evaluate.scales import PLAIN, Scales
 
 LEVEL = 0.95  # share of intervals that are to hold the true value
 TAILS = np.array([1 - LEVEL, 1 + LEVEL]) / 2
 RESAMPLES = 10_000
 FEWEST = 5  # groups; of fewer a standard error is hardly known
-MANY = 13  # groups of equal size, from which on quantiles are drawn
+MANY = 10  # groups, from which on resamples are drawn
 MOST = 2000  # groups that are drawn one by one
 # Resamples without spread have no ratio; where more than this share of them have none percentiles are taken.
 SPREADLESS = 0.005
@@ -105,7 +107,7 @@ def studentised(
     columns: Float64[np.ndarray, "g K"],
     statistics: Statistics,
     *,
-    scales: Scales,
+    scales: Scales | None = None,
     bounds: tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]],
     sizes: Float64[np.ndarray, " g"] | None = None,
     resamples: int = RESAMPLES,
@@ -116,10 +118,10 @@ def studentised(
     Args:
         columns: sums of each group.
         statistics: of totals of the columns.
-        scales: on which each statistic plus and minus its error is taken.
+        scales: on which each statistic plus and minus its error is taken, of few groups; None for its own.
         bounds: lowest and highest value that each statistic can have; intervals end there at the latest.
         sizes: number of samples of each group, > 0; None where all weigh the same.
-        resamples: number of resamples, >= 1; of fewer than `MANY` groups none are drawn.
+        resamples: number of resamples, >= 1; none are drawn of fewer than `MANY` groups.
         seed: of the draws, which depend on nothing else but the number of groups.
 
     Returns:
@@ -128,28 +130,64 @@ def studentised(
     """
     if len(columns) < FEWEST:
         return np.full((2, len(bounds[0])), np.nan)
-    rng = np.random.default_rng(seed)
+    totals = columns.sum(axis=0, keepdims=True)
     sizes = np.ones(len(columns)) if sizes is None else sizes
-    together = bundled(np.column_stack([columns, sizes]), rng)
-    columns, sizes = together[:, :-1], together[:, -1]
-    raw = statistics(columns.sum(axis=0, keepdims=True))[0][0]
-    value, error = _left_out(columns, raw, statistics, scales)
-    equal = effective(sizes)
-    if round(equal) < MANY:
-        # where one group is as good as all there would be no degree of freedom
-        away = stdtrit(np.maximum(equal - scales.taken, 1), TAILS[:, None]) * error
+    if len(columns) < MANY:
+        ends = _left_out(columns, sizes, statistics, scales or Scales((PLAIN,) * len(bounds[0])))
     else:
-        away = _drawn(columns, sizes, partial(_placed, statistics=statistics, scales=scales), resamples, rng)
-        away *= error
-    ends = scales.back(value + away)
-    ends = np.stack([np.minimum(ends[0], raw), np.maximum(ends[1], raw)])
-    ends[:, error == 0] = np.nan
+        ends = _drawn(columns, sizes, statistics, resamples, seed)
+    value = statistics(totals)[0][0]
+    ends = np.stack([np.minimum(ends[0], value), np.maximum(ends[1], value)])  # NaN stays
     return np.clip(ends, *bounds)
 
 
 def listed(ends: Float[np.ndarray, "2"]) -> list[float] | None:
     """[low, high] of an interval, None where there is none."""
     return None if np.isnan(ends).any() else ends.tolist()
+
+
+def _left_out(
+    columns: Float64[np.ndarray, "g K"],
+    sizes: Float64[np.ndarray, " g"],
+    statistics: Statistics,
+    scales: Scales,
+) -> Float64[np.ndarray, "2 m"]:
+    """Ends by leaving out each group, with quantiles of Student's t."""
+    value = scales.of(statistics(columns.sum(axis=0, keepdims=True))[0])[0]
+    changes = scales.of(statistics(columns.sum(axis=0) - columns)[0]) - value
+    changes = np.where(np.abs(changes) > ROUNDING * np.maximum(np.abs(value), 1), changes, 0)
+    error = np.sqrt((changes**2).sum(axis=0))
+    # where one group is as good as all there would be no degree of freedom
+    quantiles = stdtrit(np.maximum(effective(sizes) - scales.taken, 1), TAILS[:, None])
+    return np.where(error > 0, scales.back(value + quantiles * error), np.nan)
+
+
+def _drawn(
+    columns: Float64[np.ndarray, "g K"],
+    sizes: Float64[np.ndarray, " g"],
+    statistics: Statistics,
+    resamples: int,
+    seed: int,
+) -> Float64[np.ndarray, "2 m"]:
+    """Ends of the studentised bootstrap."""
+    rng = np.random.default_rng(seed)
+    together = bundled(np.column_stack([columns, sizes]), rng)
+    columns, sizes = together[:, :-1], together[:, -1]
+    spread = _Spread(columns, statistics)
+    value, error = (part[0] for part in spread(np.ones((1, len(columns)))))
+    found = np.full((2, len(value)), np.nan)
+    parts = [spread(drawn) for drawn in draws(len(columns), resamples, rng)]
+    values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
+    wider, (of_ratios, of_values) = _wider(columns, sizes, statistics), _stretches(sizes)
+    for number in np.flatnonzero(error > 0):
+        usable = errors[:, number] > 0
+        if usable.mean() < 1 - SPREADLESS:
+            away = np.quantile(values[:, number], TAILS) - value[number]
+            found[:, number] = value[number] + away * of_values * wider[number] / error[number]
+            continue
+        ratios = (values[usable, number] - value[number]) / errors[usable, number]
+        found[:, number] = value[number] - np.quantile(ratios, TAILS)[::-1] * of_ratios * wider[number]
+    return found
 
 
 def _stretches(sizes: Float64[np.ndarray, " g"]) -> tuple[float, float]:
@@ -159,50 +197,13 @@ def _stretches(sizes: Float64[np.ndarray, " g"]) -> tuple[float, float]:
     return float(quantile / stdtrit(len(sizes) - 1, TAILS[1])), float(quantile / ndtri(TAILS[1]))
 
 
-def _placed(totals: Totals, statistics: Statistics, scales: Scales) -> tuple[Values, Slopes]:
-    """Statistics on their scales, with their derivatives by the totals."""
-    values, slopes = statistics(totals)
-    return scales.of(values), slopes * scales.slopes(values)[..., None]
-
-
-def _left_out(
-    columns: Float64[np.ndarray, "g K"],
-    raw: Float64[np.ndarray, " m"],
-    statistics: Statistics,
-    scales: Scales,
-) -> tuple[Float64[np.ndarray, " m"], Float64[np.ndarray, " m"]]:
-    """Statistics on their scales, and their standard errors by leaving out each group (CR3)."""
-    value = scales.of(raw)
-    without = scales.of(statistics(columns.sum(axis=0) - columns)[0])
-    changes = without - value
-    # rounding, of groups that do not differ
-    changes = np.where(np.abs(changes) > ROUNDING * np.maximum(np.abs(value), 1), changes, 0)
-    return value, np.sqrt((changes**2).sum(axis=0))
-
-
-def _drawn(
-    columns: Float64[np.ndarray, "g K"],
-    sizes: Float64[np.ndarray, " g"],
-    statistics: Statistics,
-    resamples: int,
-    rng: np.random.Generator,
-) -> Float64[np.ndarray, "2 m"]:
-    """Ends less the statistic in units of its standard error, from resamples; 0 where it has none."""
-    spread = _Spread(columns, statistics)
-    value, error = (part[0] for part in spread(np.ones((1, len(columns)))))
-    parts = [spread(drawn) for drawn in draws(len(columns), resamples, rng)]
-    values, errors = (np.concatenate(part) for part in zip(*parts, strict=True))
-    of_ratios, of_values = _stretches(sizes)
-    away = np.zeros((2, len(value)))
-    for number in np.flatnonzero(error > 0):
-        usable = errors[:, number] > 0
-        if usable.mean() < 1 - SPREADLESS:
-            quantiles = np.quantile(values[:, number] - value[number], TAILS) / error[number]
-            away[:, number] = quantiles * of_values
-            continue
-        ratios = (values[usable, number] - value[number]) / errors[usable, number]
-        away[:, number] = -np.quantile(ratios, TAILS)[::-1] * of_ratios
-    return away
+def _wider(
+    columns: Float64[np.ndarray, "g K"], sizes: Float64[np.ndarray, " g"], statistics: Statistics
+) -> Float64[np.ndarray, " m"]:
+    """Standard errors from the influences that groups have when they are left out (CR3)."""
+    _, slopes = statistics(columns.sum(axis=0, keepdims=True))
+    influences = (slopes[0] @ columns.T) / (1 - sizes / sizes.sum())
+    return np.sqrt((influences**2).sum(axis=1))
 
 
 class _Spread:
