@@ -105,6 +105,139 @@ class Plain:
         return self.ccc(everybody) - high * error, self.ccc(everybody) - low * error
 
 
+def left_out(preds, target, metric, scale, back, taken):
+    """The interval of a few identities, from scores of the frames of all but one of them."""
+    identities = len(SEVEN)
+    rows = np.arange(len(preds))
+    group = np.repeat(np.arange(identities), SEVEN)
+
+    def place(own):
+        return scale(metric(preds[own], target[own]))
+
+    whole = place(rows)
+    error = np.sqrt(sum((place(rows[group != one]) - whole) ** 2 for one in range(identities)))
+    equal = SEVEN.sum() ** 2 / np.square(SEVEN).sum()
+    away = stats.t.ppf(0.975, equal - taken) * error
+    return back(whole - away), back(whole + away)
+
+
+def rmse(x, y):
+    return np.sqrt(np.mean((x - y) ** 2))
+
+
+def ccc(x, y):
+    return 2 * np.cov(x, y, bias=True)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+
+
+SEVEN = np.array([4, 6, 6, 8, 9, 11, 12])
+SCALES = {
+    "rmse": (rmse, lambda e: -(e ** (-2 / 3)), lambda z: (-z) ** -1.5, 2),
+    "mae": (lambda x, y: np.mean(np.abs(x - y)), lambda e: -(e ** (-2 / 3)), lambda z: (-z) ** -1.5, 2),
+    "sagr": (
+        lambda x, y: np.mean(np.sign(x) == np.sign(y)),
+        lambda p: np.arcsin(np.sqrt(p)),
+        lambda z: np.sin(z) ** 2,
+        1,
+    ),
+    "pcc": (lambda x, y: stats.pearsonr(x, y)[0], np.arctanh, np.tanh, 1),
+    "ccc": (ccc, np.arctanh, np.tanh, 1),
+}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_intervals_of_few_identities_are_those_of_a_plain_jackknife(metric):
+    """Against scores of frames, left out identity by identity, and quantiles of SciPy."""
+    preds, target, group = scene(7, SEVEN, np.random.default_rng(3))
+    found = intervals(sums(preds, target, group, groups=7))[:, METRICS.index(metric)]
+    for axis in (0, 1):
+        wanted = left_out(preds[:, axis], target[:, axis], *SCALES[metric])
+        assert found[:, axis] == pytest.approx(wanted, rel=1e-9)
+
+    def of_mean(x, y):
+        return np.mean([SCALES[metric][0](x[:, axis], y[:, axis]) for axis in (0, 1)])
+
+    assert found[:, 2] == pytest.approx(left_out(preds, target, of_mean, *SCALES[metric][1:]), rel=1e-9)
+
+
+@pytest.mark.parametrize("identities", [5, 6, 9, 10, 13])
+def test_an_interval_holds_its_score_and_that_of_the_mean_ends_between_those_of_both_axes(identities):
+    rng = np.random.default_rng(identities)
+    for number in range(40):
+        frames = rng.integers(2, 9, identities) if number % 2 else unequal(identities, rng)
+        preds, target, group = scene(identities, frames, rng)
+        preds[:, 0] = target[:, 0] + 0.1 * (preds[:, 0] - target[:, 0])  # axes of unlike scores
+        added = sums(preds, target, group, groups=identities)
+        low, high = intervals(added, resamples=100, seed=number)
+        scores = scores_of(added.sum(axis=0))
+        there = ~np.isnan(low)
+        assert (there == ~np.isnan(high)).all()
+        assert (low[there] <= scores[there]).all()
+        assert (scores[there] <= high[there]).all()
+        assert np.isfinite(high[there]).all()
+        assert (low[there] >= np.broadcast_to([[0], [0], [-1], [-1], [0]], low.shape)[there]).all()
+        assert (high[1:4] <= 1)[there[1:4]].all()
+        both = there.all(axis=1)
+        assert both.sum() >= 2
+        assert (low[both, 2] >= low[both, :2].min(axis=1)).all()
+        assert (high[both, 2] <= high[both, :2].max(axis=1)).all()
+
+
+def test_an_interval_of_errors_grows_with_their_unit_and_one_of_correlations_does_not():
+    preds, target, group = scene(6, 8, np.random.default_rng(0))
+    plain, doubled = (
+        intervals(sums(unit * preds, unit * target, group, groups=6), seed=0) for unit in (1, 2)
+    )
+    np.testing.assert_allclose(doubled[:, [0, 4]], 2 * plain[:, [0, 4]])
+    np.testing.assert_allclose(doubled[:, 1:4], plain[:, 1:4])
+
+
+def test_the_sign_of_predictions_turns_the_interval_of_a_correlation():
+    preds, target, group = scene(6, 8, np.random.default_rng(0))
+    forth, back = (intervals(sums(sign * preds, target, group, groups=6)) for sign in (1, -1))
+    line = METRICS.index("pcc")
+    np.testing.assert_allclose(forth[:, line], -back[::-1, line])
+
+
+def test_an_axis_on_which_all_signs_are_right_leaves_the_mean_an_interval():
+    preds, target, group = scene(6, 8, np.random.default_rng(0))
+    preds[:, 0] = target[:, 0]
+    low, high = intervals(sums(preds, target, group, groups=6))[:, METRICS.index("sagr")]
+    assert np.isnan(low[0])
+    assert low[1] <= low[2] < high[2] <= 1
+
+
+def test_a_score_that_one_identity_alone_gives_has_no_interval():
+    preds, target, group = scene(6, 8, np.random.default_rng(0))
+    target[group > 0, 0] = 0.25  # labels of valence vary in one identity of six
+    low, _ = intervals(sums(preds, target, group, groups=6))
+    line = METRICS.index("pcc")
+    assert np.isnan(low[line, [0, 2]]).all()
+    assert np.isfinite(low[line, 1])
+
+
+def test_an_error_that_nearly_all_comes_from_one_identity_has_no_interval():
+    preds, target, group = scene(6, 8, np.random.default_rng(0))
+    near = target + 1e-6 * (preds - target)
+    preds = np.where((group == 0)[:, None], preds + 1, near)
+    ends = intervals(sums(preds, target, group, groups=6))
+    assert np.isnan(ends[:, METRICS.index("rmse")]).all()  # it would not end
+    assert not np.isinf(ends).any()
+
+
+@pytest.mark.parametrize("identities", range(1, 5))
+def test_fewer_than_five_identities_have_no_interval(identities):
+    preds, target, group = scene(identities, 8, np.random.default_rng(0))
+    assert np.isnan(intervals(sums(preds, target, group, groups=identities))).all()
+
+
+def test_draws_do_not_matter_to_few_identities_and_do_to_more():
+    for identities, same in ((9, True), (10, False)):
+        preds, target, group = scene(identities, 8, np.random.default_rng(0))
+        added = sums(preds, target, group, groups=identities)
+        one, other = (intervals(added, resamples=200, seed=seed) for seed in (1, 2))
+        assert np.array_equal(one, other) == same
+
+
 UNEQUAL = np.array([2, 3, 4, 6, 6, 8, 9, 11, 14, 20])
 
 

@@ -70,6 +70,20 @@ def test_an_interval_ends_at_the_bounds_of_its_statistic():
     assert 0 <= low < high <= 1
 
 
+@pytest.mark.parametrize("groups", [5, 9])
+def test_an_interval_of_the_mean_of_few_values_is_that_of_the_t_test(groups):
+    from scipy.stats import ttest_1samp
+
+    values = np.random.default_rng(groups).normal(1, 2, groups)
+    columns = np.stack([np.ones(groups), values], axis=1)
+    low, high = studentised(columns, mean_of, bounds=LIMITS)[:, 0]
+    plain = ttest_1samp(values, 0).confidence_interval(0.95)
+    # CR3 has groups - 1 where the variance of a mean has the root of that times groups
+    wider = np.sqrt(groups / (groups - 1))
+    assert high - low == pytest.approx(wider * (plain.high - plain.low))
+    assert (low + high) / 2 == pytest.approx(values.mean())
+
+
 @pytest.mark.parametrize("groups", range(1, FEWEST))
 def test_too_few_groups_have_no_interval(groups):
     columns = np.stack([np.ones(groups), np.arange(groups)], axis=1)
