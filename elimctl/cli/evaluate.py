@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from elimctl.stages.evaluate import Evaluation
 
 Resamples = Annotated[
-    int | None, Option(min=100, help="Resamples that intervals are made of [default: 10000].")
+    int | None,
+    Option(min=100, help="Bootstrap resamples, of ten identities and more [default: 10000]."),
 ]
 Seed = Annotated[int, Option(min=0, help="Seed of the resamples.")]
 
@@ -196,6 +197,8 @@ def _remarks(detail: "Detail") -> Iterator[str]:
     if detail.undefined:
         names = ", ".join(name.replace(".", " ") for name in detail.undefined)
         yield f"not defined, shown as - and 0 in the file: {names} (predictions or labels are constant)"
+    if without := ", ".join(_without_interval(detail)):
+        yield f"no interval: {without} (identities are too few or too alike)"
     for name, part in (("identity", detail.per_identity), ("clip", detail.per_clip)):
         left_out = [values["ccc"] for values in part.left_out.values()]
         if any(left_out):
@@ -208,6 +211,17 @@ def _remarks(detail: "Detail") -> Iterator[str]:
             f"reference: RMSE is the mean over batches of {detail.reference['batch_size']}, a label of 0 has "
             "no sign, covariances are over n - 1 and variances over n"
         )
+
+
+def _without_interval(detail: "Detail") -> Iterator[str]:
+    """Scores that the identities give no interval, where they give others one."""
+    if detail.no_interval:
+        return
+    for axis, found in detail.intervals.items():
+        for metric, interval in found.items():
+            has_form = detail.per_identity.means[axis][metric] is not None
+            if interval is None and has_form and f"{axis}.{metric}" not in detail.undefined:
+                yield f"{axis} {METRIC_NAMES[metric]}"
 
 
 def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:

@@ -8,6 +8,7 @@ from elimctl.errors import DataError
 from elimctl.evaluate.classes import RATES
 from elimctl.evaluate.compare import Change, Comparison, compare
 from elimctl.evaluate.detail import Resampling
+from elimctl.evaluate.studentised import MANY
 from elimctl.evaluate.sums import AXES
 from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject
@@ -200,7 +201,11 @@ def _drawn(subjects: Sequence[Subject]) -> str:
     if all(subject.detail.no_interval for subject in subjects):
         return f"No 95 % intervals: {subjects[0].detail.no_interval}."
     made = subjects[0].detail.resampling
-    how = f"from {made.resamples:,} resamples of whole identities (seed {made.seed})"
+    hows = {
+        True: "from leaving out each identity in turn",
+        False: f"from {made.resamples:,} resamples of whole identities (seed {made.seed})",
+    }
+    how = " or ".join(hows[few] for few in sorted({one.detail.identities < MANY for one in subjects}))
     return f"Below each score its 95 % interval, {how}."
 
 

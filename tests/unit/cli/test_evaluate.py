@@ -96,6 +96,18 @@ def test_what_is_not_defined_has_a_dash_for_the_published_formula_too(shown):
     assert rows["RMSE", "valence"][-1] != "-"
 
 
+def test_scores_without_an_interval_are_named(shown):
+    preds = np.random.default_rng(1).uniform(-1, 1, (48, 2))
+    target = np.random.default_rng(0).uniform(-1, 1, (48, 2))  # as `shown` draws it
+    preds[:, 0] = 0.5 * target[:, 0]  # every sign is right
+    out, err = shown(preds)
+    rows = {tuple(row[:2]): row for row in cells(out)}
+    assert rows["SAGR", "valence"][2:4] == ["1.000", "-"]
+    assert "no interval: valence SAGR" in err
+    assert "arousal SAGR" not in err
+    assert rows["SAGR", "mean"][3] != "-"
+
+
 def test_identities_that_weigh_like_few_are_told_of():
     def told(identities, effective, unidentified=0, reason=None):
         return list(

@@ -104,6 +104,19 @@ def test_one_run_is_told_in_one_sentence(make_run, subject, classes, said):
     assert sentence.endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("identities", "said"),
+    [
+        (8, "from leaving out each identity in turn."),
+        (10, "from 200 resamples of whole identities (seed 0)."),
+    ],
+)
+def test_the_page_says_how_intervals_were_made(make_run, subject, identities, said):
+    names = [f"Actor {row % identities}" for row in range(80)]
+    table = next(scores.tables([subject(make_run(identity=names))]))
+    assert table.notes[0].startswith(f"Below each score its 95 % interval, {said}")
+
+
 def test_without_intervals_the_reason_stands_in_their_place(make_run, subject):
     table = next(scores.tables([subject(make_run(identity=["Actor"] * 80))]))
     assert table.notes[0].startswith("No 95 % intervals: one identity")
