@@ -145,7 +145,7 @@ def _coherent(
 
 def _depends(sums: Float64[np.ndarray, "g 11 2"]) -> Bool[np.ndarray, "5 3"]:
     """Which scores are not defined without one of the groups: these say nothing of other people."""
-    return undefined(sums.sum(axis=0) - sums).any(axis=0)
+    return np.logical_or.reduce(undefined(sums.sum(axis=0) - sums))
 
 
 def axis_statistics(

@@ -84,6 +84,14 @@ def test_an_interval_of_the_mean_of_few_values_is_that_of_the_t_test(groups):
     assert (low + high) / 2 == pytest.approx(values.mean())
 
 
+def test_an_interval_holds_its_statistic_whatever_was_drawn():
+    columns = np.stack([np.ones(12), np.random.default_rng(0).normal(size=12)], axis=1)
+    # one resample has one ratio: both ends lie on the same side of the mean, one seed's below and one's above
+    for seed in range(8):
+        low, high = studentised(columns, mean_of, bounds=LIMITS, resamples=1, seed=seed)[:, 0]
+        assert low <= columns[:, 1].mean() <= high
+
+
 @pytest.mark.parametrize("groups", range(1, FEWEST))
 def test_too_few_groups_have_no_interval(groups):
     columns = np.stack([np.ones(groups), np.arange(groups)], axis=1)
