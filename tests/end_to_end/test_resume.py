@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from elimctl import recipe
 from elimctl.stages import train as stage
@@ -39,6 +40,19 @@ def test_a_run_killed_between_checkpoints_and_resumed_equals_an_uninterrupted_on
     for report in killed:
         if report.step == 5:  # the last checkpoint is of step 4, the log has a row more
             break
+    list(fit(stage.resume(Workspace(workspace), name="killed")))
+    assert content(workspace, "killed") == content(workspace, "whole")
+
+
+def test_dropout_is_drawn_anew_in_every_step_and_as_before_in_a_resumed_one(workspace):
+    """The small neck has no dropout, so nothing else here draws from torch's own generator."""
+    head = {"name": "erm", "head": "rz", "head_dropout": 0.5}
+    list(fit(start(workspace, "whole", head)))
+    killed = fit(start(workspace, "killed", head))
+    for report in killed:
+        if report.step == 5:
+            break
+    torch.manual_seed(99)  # a process of its own would not be where this one is
     list(fit(stage.resume(Workspace(workspace), name="killed")))
     assert content(workspace, "killed") == content(workspace, "whole")
 

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
-from elimctl.backbones.normalise import MEAN, STD, Normalise
+from elimctl.backbones.normalise import Normalise
+
+# of ImageNet's red, green and blue, as torchvision's pretrained weights want them
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 @pytest.fixture
@@ -20,6 +24,12 @@ def test_agrees_with_torchvision(images):
     expected = transforms.normalize(transforms.to_dtype(images, torch.float32, scale=True), MEAN, STD)
     # two roundings of float32 at values up to 2.7
     assert torch.allclose(Normalise()(images), expected, atol=1e-6, rtol=0)
+
+
+def test_white_is_worth_another_number_in_every_channel():
+    white = Normalise()(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8)).flatten()
+    # (1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225
+    assert white.tolist() == pytest.approx([2.2489083, 2.4285714, 2.64], abs=1e-6)
 
 
 def test_floats_from_0_to_255_are_the_same_pixels(images):

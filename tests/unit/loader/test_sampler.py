@@ -61,6 +61,17 @@ def test_every_identity_comes_up_once_in_a_round():
     assert sorted(np.unique(identity[np.concatenate(rounds)])) == list(range(12))
 
 
+def test_the_rounds_of_an_epoch_deal_the_identities_differently():
+    identity = np.repeat(np.arange(12), 6)
+
+    def dealt(step):
+        drawn = identity_balanced(members(identity), batch_size=8, identities=4, seed=0, epoch=0, step=step)
+        return frozenset(identity[drawn].tolist())
+
+    # who meets whom: of 5775 ways to part 12 identities into 3 batches, five rounds take five
+    assert len({frozenset(dealt(step) for step in range(start, start + 3)) for start in range(0, 15, 3)}) == 5
+
+
 def test_fewer_identities_than_n_says_both_numbers():
     with pytest.raises(DataError, match=r"3 identities .* 10 wanted") as caught:
         identity_balanced(groups_of([5] * 3), batch_size=20, identities=10, seed=0, epoch=0, step=0)

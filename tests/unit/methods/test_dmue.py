@@ -112,6 +112,21 @@ def test_every_setting_trains(batch, settings):
     assert {id(p) for p in learning} == {id(p) for p in model.parameters() if p.requires_grad}
 
 
+@pytest.mark.parametrize(
+    ("exclude", "own"),
+    # samples 0 and 1 of class 0 at right angles, sample 2 of class 0 like sample 0; mean cosine to class 0
+    [(False, 2 / 3), (True, 1 / 2)],
+)
+def test_a_sample_is_left_out_of_its_own_class_only_where_the_setting_says_so(monkeypatch, exclude, own):
+    model, seen = build(exclude_self=exclude, classes=3), []
+    monkeypatch.setattr(model.uncertainty, "forward", lambda similar: seen.append(similar) or similar[:, 0])
+    features = torch.tensor([[1.0, 0], [0, 1], [1, 0], [3, 4], [0, 2]])
+    model.confidence(features, torch.tensor([0, 0, 0, 1, 2]))
+    # sample 0: to class 1 0.6, to class 2 0; scaled by the row's own range
+    similar = torch.tensor([own, 0.6, 0.0])
+    torch.testing.assert_close(seen[0][0], torch.cat([similar / similar.max(), torch.tensor([1.0, 0, 0])]))
+
+
 def test_the_soft_loss_teaches_the_target_branch_alone(batch):
     model = build()
     assert whose(reached(model, model.losses(batch)["soft"])) == {"backbone", "projector"}

@@ -181,10 +181,11 @@ def test_fp16_leaves_out_a_step_whose_gradient_overflows_and_lowers_the_scale():
 
 
 def test_what_is_drawn_in_a_step_follows_from_seed_and_step_alone():
-    torch.manual_seed(5)
-    first = step(session(dropout=0.5), number=3)
+    made, again = session(dropout=0.5), session(dropout=0.5)
+    torch.manual_seed(5)  # after the weights are drawn, which seeds the generator
+    first = step(made, number=3)
     torch.manual_seed(6)
-    assert_agree(step(session(dropout=0.5), number=3), first, rtol=0, atol=0)
+    assert_agree(step(again, number=3), first, rtol=0, atol=0)
     assert len({step_seed(seed, number) for seed in range(3) for number in range(3)}) == 9
 
 
