@@ -380,6 +380,15 @@ def test_ages_by_name_may_leave_out_folder_and_suffix(tmp_path: Path) -> None:
     assert [row.age for row in rows] == [31, 55]
 
 
+def test_an_age_of_a_file_that_one_names_goes_before_the_lists_own(tmp_path: Path) -> None:
+    _images(tmp_path / "raw", "1/a.jpg", "1/b.jpg")
+    _list(tmp_path / "raw" / "training.csv", _record("1/a.jpg") + ",70", _record("1/b.jpg") + ",70")
+    by_name = _list(tmp_path / "names.csv", "age,name", "31,1/a.jpg")
+    assert [row.age for row in _read(tmp_path / "raw", ages=by_name)] == [31, 70]
+    by_order = _list(tmp_path / "training_age.csv", "age", "31", "0")
+    assert [row.age for row in _read(tmp_path / "raw", ages=by_order)] == [31, 70]
+
+
 def test_ages_of_another_list_do_not_fit(tmp_path: Path) -> None:
     root = _made(tmp_path)
     file = root / "age_script" / "training_age.csv"

@@ -107,6 +107,21 @@ def test_a_fine_checkerboard_shrinks_to_gray(align):
     assert np.abs(found.astype(int) - 127.5).max() < 20
 
 
+def test_a_face_that_lies_on_its_side_is_averaged_as_an_upright_one_is():
+    image = noise(400, 400)
+    points = (TEMPLATE - 56) * 2 + 200  # twice the crop's size: each pixel is the mean of 2 x 2
+    lying = np.stack([points[:, 1], 400 - points[:, 0]], axis=1)  # as numpy.rot90 turns the image
+    knobs = options(size_px=112, align="points", room=0)
+    upright, turned = (
+        crop(one, face(0, 0, 400, 400, five), knobs)
+        for one, five in ((image, points), (np.rot90(image), lying))
+    )
+    blocks = image[88:312, 88:312].reshape(112, 2, 112, 2, 3).mean(axis=(1, 3))
+    # one rounding to whole levels
+    np.testing.assert_allclose(upright, blocks, atol=0.5001)
+    np.testing.assert_allclose(turned, blocks, atol=0.5001)
+
+
 @pytest.mark.parametrize("size_px", [64, 112, 256])
 @pytest.mark.parametrize("room", [0, 0.125])
 @pytest.mark.parametrize("scale", [0.7, 1.5, 6.0])

@@ -85,6 +85,17 @@ def test_crops_are_windows_and_flips_run_backwards():
     assert set(steps[:, 0].tolist()) == {1, -1}  # both occur among 12 images, at this seed
 
 
+def test_crops_flips_and_the_methods_seed_are_drawn_anew_in_every_step():
+    drawn = [batches().batch(step) for step in range(6)]
+    places = [
+        (tuple(batch.images[:, 1, 0, 0].tolist()), tuple((batch.images[:, 2, 0].diff() == 1)[:, 0].tolist()))
+        for batch in drawn
+    ]
+    assert len({top for top, _ in places}) == len({flips for _, flips in places}) == 6
+    assert len({batch.seed for batch in drawn}) == 6
+    assert batches(seed=2).batch(0).seed != drawn[0].seed
+
+
 def test_images_are_channels_last_memory_seen_as_channels_first():
     images = batches().batch(0).images
     assert images.shape == (12, 3, 8, 8)

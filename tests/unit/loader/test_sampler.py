@@ -72,6 +72,30 @@ def test_the_rounds_of_an_epoch_deal_the_identities_differently():
     assert len({frozenset(dealt(step) for step in range(start, start + 3)) for start in range(0, 15, 3)}) == 5
 
 
+def test_every_epoch_deals_the_identities_differently():
+    identity = np.repeat(np.arange(12), 6)
+
+    def dealt(epoch):
+        drawn = identity_balanced(members(identity), batch_size=8, identities=4, seed=0, epoch=epoch, step=0)
+        return frozenset(identity[drawn].tolist())
+
+    assert len({dealt(epoch) for epoch in range(5)}) == 5  # of 495 sets of four
+
+
+def test_other_frames_of_an_identity_are_drawn_in_every_step_epoch_and_run():
+    identity = np.repeat(np.arange(2), 50)
+
+    def frames(seed=0, epoch=0, step=0):
+        # the two identities are in every batch, so what differs are their frames
+        drawn = identity_balanced(
+            members(identity), batch_size=20, identities=2, seed=seed, epoch=epoch, step=step
+        )
+        return frozenset(drawn.tolist())
+
+    several = [frames(), frames(seed=1), frames(epoch=1), frames(epoch=2), frames(step=1), frames(step=2)]
+    assert len(set(several)) == len(several)
+
+
 def test_fewer_identities_than_n_says_both_numbers():
     with pytest.raises(DataError, match=r"3 identities .* 10 wanted") as caught:
         identity_balanced(groups_of([5] * 3), batch_size=20, identities=10, seed=0, epoch=0, step=0)
@@ -135,6 +159,24 @@ def test_a_batch_with_less_than_two_samples_a_class_is_refused():
     with pytest.raises(DataError, match="a batch of 7 for 4 classes") as caught:
         class_balanced(groups_of([5] * 4), batch_size=7, seed=0, epoch=0, step=0)
     assert "--batch-size 8" in caught.value.hint
+
+
+def test_the_samples_of_a_batch_of_classes_are_in_random_order():
+    classes = np.repeat(np.arange(4), 9)
+    places = [
+        classes[class_balanced(members(classes), batch_size=8, seed=0, epoch=0, step=step)]
+        for step in range(50)
+    ]
+    # in each place every class; a place that lacks one of four in 50 steps has a chance of 2e-6
+    assert all(set(column) == {0, 1, 2, 3} for column in np.transpose(places).tolist())
+
+
+def test_every_epoch_and_run_has_an_order_of_its_own():
+    orders = [
+        shuffled(50, batch_size=50, seed=seed, epoch=epoch, step=0).tolist()
+        for seed, epoch in [(0, 0), (0, 1), (0, 2), (1, 0)]
+    ]
+    assert len(set(map(tuple, orders))) == 4
 
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 3))

@@ -109,6 +109,12 @@ def test_val_is_the_fold_and_train_the_others(make_table) -> None:
     assert splits.select(table, "all").tolist() == [0, 1, 2]
 
 
+def test_a_kept_row_without_a_fold_is_in_no_split(make_table) -> None:
+    table = make_table(fold=[0, 1, None])
+    assert splits.select(table, "train", fold=0).tolist() == [1]
+    assert splits.select(table, "val", fold=0).tolist() == [0]
+
+
 def test_official_splits_go_before_folds(make_table) -> None:
     table = make_table(fold=[0, 0, 1], split=["train", "test", "train"])
     assert splits.select(table, "train").tolist() == [0, 2]

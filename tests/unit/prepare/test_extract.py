@@ -129,6 +129,18 @@ def test_sides_are_those_of_the_image_with_square_pixels() -> None:
     assert _extract(_noise(), _row(side="left", pixel_aspect=2.0), face)[0].reason == "no face on the left"
 
 
+def test_an_annotation_is_stretched_in_x_alone_where_pixels_are_wide() -> None:
+    landmarks = np.random.default_rng(2).uniform(20, 180, (68, 2)).astype(np.float32)
+    detector = Fixed()
+    row = _row(pixel_aspect=1.5, box=(40.0, 30.0, 160.0, 150.0), points=POINTS, landmarks=landmarks)
+    Extractor(PrepareSettings(), detector)(_noise(), row, np.zeros((256, 256, 3), np.uint8))
+    [(image, annotation)] = detector.seen
+    assert image.shape == (HEIGHT_PX, 360, 3)  # 240 stored pixels
+    assert annotation.box == (60.0, 30.0, 240.0, 150.0)
+    np.testing.assert_array_equal(annotation.points, POINTS * np.float32([1.5, 1]))
+    np.testing.assert_allclose(annotation.landmarks, landmarks * np.float32([1.5, 1]), rtol=1e-6)
+
+
 class Filmed:
     """A detector of a film: each image has its own faces."""
 
