@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score
 
 from elimctl.errors import DataError
-from elimctl.evaluate.classes import confusion, score_classes
+from elimctl.evaluate.classes import confusion, confusion_of, confusions, marginals, score_classes
 from elimctl.evaluate.predict import Predictions
 
 NAMES = ("neutral", "happiness", "sadness")
@@ -36,6 +36,16 @@ def test_scores_are_those_of_scikit_learn(pairs):
     if set(found) <= set(true) and len(set(true)) > 1:  # else it warns
         assert scores.balanced_accuracy == pytest.approx(balanced_accuracy_score(true, found))
     assert scores.macro_f1 == pytest.approx(f1_score(true, found, average="macro", zero_division=0))
+
+
+def test_rows_of_a_confusion_are_true_classes_and_columns_predicted_ones():
+    true, found, group = (np.array(values) for values in ([0, 0, 1, 2, 2], [0, 1, 1, 0, 0], [0, 0, 1, 1, 1]))
+    assert confusion_of(true, found, classes=3).tolist() == [[1, 1, 0], [0, 1, 0], [2, 0, 0]]
+    first, second = confusions(true, found, group, groups=2, classes=3).tolist()
+    assert first == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]
+    assert second == [[0, 0, 0], [0, 1, 0], [2, 0, 0]]
+    # right, true and predicted samples of each class
+    assert marginals(np.array(second)).tolist() == [[0, 1, 0], [0, 1, 2], [2, 1, 0]]
 
 
 def test_the_json_has_all_of_it_and_no_nan():

@@ -58,6 +58,18 @@ def test_each_row_gets_the_prediction_of_its_own_cropped_image():
     assert reader.asked == [4, 3]
 
 
+def test_channels_arrive_in_the_order_of_the_store():
+    class Coloured(Images):
+        def read(self, indices):
+            return super().read(indices) // np.array([1, 2, 4], np.uint8)
+
+    def colour(images):
+        return images.float().mean((2, 3))
+
+    (batch,) = run(colour, np.array([8, 100]), reader=Coloured())
+    assert batch.preds.tolist() == [[8, 4, 2], [100, 50, 25]]  # red, green, blue
+
+
 def test_images_arrive_as_uint8_channels_first_over_channels_last_memory():
     seen = []
 

@@ -89,6 +89,14 @@ def test_a_step_agrees_with_plain_float32(method, option, rtol):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_the_gradient_of_a_step_holds_nothing_of_the_step_before(method):
+    made, fresh = session(method=method), session(method=method)
+    step(made, 0)
+    fresh.model.load_state_dict(made.model.state_dict())
+    assert_agree(step(made, 1), step(fresh, 1), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("precision", "loss_rtol", "gradient_rtol"),
     # products have 8 and 11 bits: an error of 0.4 % and 0.05 % each, which layer upon layer adds to
