@@ -103,6 +103,28 @@ def test_every_step_is_reported_and_validations_and_checkpoints_come_when_due(se
     assert [report.step for report in reports if report.saved] == [3, 6]
 
 
+def test_every_step_trains_and_every_validation_evaluates(session):
+    """As BatchNorm and dropout want it: no step after a validation goes on in evaluation mode."""
+    modes = []
+
+    class Watched(Model):
+        def losses(self, batch, *, update):
+            modes.append(("step", self.training, self.backbone.training))
+            return super().losses(batch, update=update)
+
+    made = session(Watched())
+    validate = made.validate
+
+    def watched(model):
+        modes.append(("validation", model.training, model.backbone.training))
+        return validate(model)
+
+    made.validate = watched
+    list(fit(made))
+    step, validation = ("step", True, True), ("validation", False, False)
+    assert modes == [step, step, validation] * 3
+
+
 def test_the_last_step_is_validated_and_saved_whatever_is_due(session):
     last = list(fit(session(steps=5)))[-1]
     assert last.scores

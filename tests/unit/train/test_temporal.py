@@ -68,6 +68,35 @@ def test_equal_seeds_give_equal_bytes(tmp_path, dropout):
     assert files[0] == files[1] != files[2]
 
 
+def test_every_epoch_shuffles_the_windows(monkeypatch):
+    seen = []
+    run = temporal._run
+
+    def watched(head, features, positions, mask):
+        if head.training:
+            seen.append(tuple(positions[:, 0].tolist()))  # where the windows of a batch begin
+        return run(head, features, positions, mask)
+
+    monkeypatch.setattr(temporal, "_run", watched)
+    train(settings(epochs=3))
+    epochs = [seen[start : start + len(seen) // 3] for start in range(0, len(seen), len(seen) // 3)]
+    orders = [sum(batches, ()) for batches in epochs]
+    # 16 clips of 20 frames in windows of 10, half of which overlap
+    assert {tuple(sorted(order)) for order in orders} == {
+        tuple(20 * c + s for c in range(16) for s in (0, 5, 10))
+    }
+    assert len({*orders, tuple(sorted(orders[0]))}) == 4
+
+
+def test_features_are_measured_from_those_that_are_learned_from():
+    frames = echo(16)
+    shifted = dataclasses.replace(frames, features=3 * frames.features + torch.tensor([5.0, 0, -7]))
+    head, _ = train(settings(epochs=1), frames=shifted)
+    torch.testing.assert_close(head.centre, shifted.features.mean(dim=0))
+    centred = shifted.features - shifted.features.mean(dim=0)
+    torch.testing.assert_close(head.spread, centred.square().mean().sqrt())
+
+
 def test_the_weights_of_the_best_epoch_are_kept():
     val = echo(4, seed=1)
     head, reports = train(settings(lr=0.3, epochs=15), val=val)
