@@ -111,6 +111,15 @@ def test_another_model_preprocessing_or_image_is_another_key(folder, model, chan
     assert len(cache.find(folder)) == 5
 
 
+def test_another_crop_of_equal_images_is_another_key(folder):
+    table, crop = parquet.read(folder), CropOptions(size_px=64).model_dump()
+    facts = [
+        stage.dataset_facts(table, {"crop": crop | other})
+        for other in ({}, {"margin": 0.1}, {"align": "points"})
+    ]
+    assert len({cache.key(each) for each in facts}) == 3
+
+
 def test_features_that_are_not_finite_are_refused_and_nothing_is_cached(folder, model):
     broken = dataclasses.replace(model, load=lambda: lambda images, points: np.full((len(images), 2), np.nan))
     with pytest.raises(DataError, match="features of 10 of 10 images are not finite, first at"):

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 from contextlib import suppress
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from elimctl.store import coding
 
@@ -96,3 +98,11 @@ def test_the_jpeg_that_is_noted_is_the_jpeg_that_is_written() -> None:
     )
     options = [cv2.IMWRITE_JPEG_QUALITY, coding.JPEG["quality"], cv2.IMWRITE_JPEG_SAMPLING_FACTOR, 0x111111]
     assert coding.encode(noise, "jpeg") == cv2.imencode(".jpg", noise[..., ::-1], options)[1].tobytes()
+
+
+def test_a_jpeg_has_quality_95_and_colours_of_full_resolution() -> None:
+    with Image.open(io.BytesIO(coding.encode(np.zeros((16, 16, 3), np.uint8), "jpeg"))) as image:
+        # ITU T.81, table K.1, begins with 16, 11, 10, 16, 24, 40, 51, 61; quality 95 keeps a tenth, rounded
+        assert image.quantization[0][:8] == [2, 1, 1, 2, 2, 4, 5, 6]
+        assert [part[1:3] for part in image.layer] == [(1, 1)] * 3  # brightness and both colours
+    assert coding.JPEG == {"quality": 95, "sampling": "4:4:4", "encoder": "opencv"}
