@@ -54,6 +54,11 @@ def test_identities_of_one_row_are_few(make_table):
     assert balance.identities(table.slice(0, 0))["count"] == 0
 
 
+def test_two_rows_are_enough_for_an_identity_to_be_matched(make_table):
+    table = make_table(identity=["a", "a", "b", "c", "c"], status=["kept"] * 5)
+    assert balance.identities(table)["few"] == 1
+
+
 def test_clips_without_a_kept_row_are_named(make_table):
     clips = ["a", "a", "b", *(f"c{number:02d}" for number in range(20))]
     status = ["kept", "dropped", "dropped"] + ["dropped"] * 20

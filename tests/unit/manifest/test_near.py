@@ -87,4 +87,5 @@ def test_similar_features_are_those_of_brute_force(seed):
         patch.setattr(near, "COLUMNS", 5)
         found = list(near.similar_features(features, part, threshold=0.8))
     assert gathered(found) == wanted
+    assert sum(len(pairs.first) for pairs in found) == len(wanted)  # each pair once
     assert all((pairs.likeness >= 0.8).all() for pairs in found)

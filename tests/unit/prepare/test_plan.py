@@ -7,6 +7,7 @@ import pytest
 from elimctl.datasets import afew_va
 from elimctl.errors import ConfigError, DataError
 from elimctl.faces.align import CropOptions
+from elimctl.faces.annotation import Annotated
 from elimctl.faces.options import DetectorOptions
 from elimctl.manifest.row import Row
 from elimctl.prepare.plan import Plan, arrange
@@ -166,6 +167,25 @@ def test_a_file_of_another_size_changes_the_fingerprint(make_plan: MakePlan, raw
     with (raw / "01/001/00000.png").open("ab") as file:
         file.write(b"x")
     assert make_plan().fingerprint != before
+
+
+def test_the_size_of_every_file_counts_not_that_of_the_first_alone(make_plan: MakePlan, raw: Path) -> None:
+    before = {make_plan().fingerprint}
+    for file in (raw / "01/001/00003.png", raw / "01/007/00003.png"):
+        with file.open("ab") as stream:
+            stream.write(b"x")
+        before.add(make_plan().fingerprint)
+    assert len(before) == 3
+
+
+def test_another_model_of_the_detector_changes_the_fingerprint(
+    plan_of: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for digest in ("model 1", "model 2"):
+        monkeypatch.setattr(Annotated, "digest", digest)  # under the same name
+        found.append(plan_of(_rows(30)).fingerprint)
+    assert found[0] != found[1]
 
 
 def test_the_splits_of_a_file_change_the_fingerprint_and_its_name_does_not(
