@@ -75,6 +75,15 @@ def test_the_exported_file_predicts_what_eval_stored(finished):
     np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
+def test_the_exported_file_says_how_a_face_must_be_cut(finished):
+    file = finished / "runs" / "elim-al-1" / "export" / "model.onnx"
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    crop = json.loads(session.get_modelmeta().custom_metadata_map["crop"])
+    # of crops of 72 px with a margin of 5 % on each side, the network sees the middle 64
+    wanted = {"align": "box", "margin": 0.05, "size_px": 72, "centre_px": 64}
+    assert {key: crop.get(key) for key in wanted} == wanted
+
+
 def test_eval_as_json_is_the_stored_file(call, finished, capsys):
     assert call("eval", "--json", "--workspace", finished) == 0
     stored = json.loads((finished / "runs" / "elim-al-1" / "eval" / "val.json").read_text())

@@ -72,8 +72,8 @@ def test_nothing_is_near_nothing():
     assert list(near.similar_features(np.empty((0, 3), np.float32), np.empty(0, int), threshold=0)) == []
 
 
-@given(st.integers(0, 2**32 - 1))
-def test_similar_features_are_those_of_brute_force(seed):
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(6, 5), (50, 50)]))
+def test_similar_features_are_those_of_brute_force(seed, at_once):
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((40, 3)).astype(np.float32)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
@@ -83,8 +83,8 @@ def test_similar_features_are_those_of_brute_force(seed):
         frozenset((i, j)) for i in range(40) for j in range(i) if part[i] != part[j] and cosine[i, j] >= 0.8
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(near, "ROWS", 6)
-        patch.setattr(near, "COLUMNS", 5)
+        patch.setattr(near, "ROWS", at_once[0])
+        patch.setattr(near, "COLUMNS", at_once[1])
         found = list(near.similar_features(features, part, threshold=0.8))
     assert gathered(found) == wanted
     assert sum(len(pairs.first) for pairs in found) == len(wanted)  # each pair once
