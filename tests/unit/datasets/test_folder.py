@@ -335,6 +335,15 @@ def test_words_for_splits_are_known(tmp_path: Path, split: str, words: tuple[str
     assert {_one(tmp_path, "split", word).split for word in words} == {split}
 
 
+def test_other_words_for_classes_are_known_and_those_of_ones_own_are_kept(tmp_path: Path) -> None:
+    words = {
+        **{"Happy": "happiness", "joy": "happiness", "sad": "sadness", "Surprised": "surprise"},
+        **{"fearful": "fear", "afraid": "fear", "disgusted": "disgust", "ANGRY": "anger"},
+        **{"contemptuous": "contempt", "neutral": "neutral", "No Face": "no face", "Awe": "Awe"},
+    }
+    assert {word: _one(tmp_path, "expression", word).expression for word in words} == words
+
+
 @pytest.mark.parametrize(
     ("word", "reason"), [("holdout", "unknown split: 'holdout', wanted train, val or test"), ("", "no split")]
 )
