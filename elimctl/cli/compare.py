@@ -49,6 +49,8 @@ def compare(
     for change in found.changes:
         if change.axis in (None, "mean"):
             console.say(sentence(found, change))
+    for remark in found.remarks:
+        console.say(f"note: {remark}")
 
 
 def _row(change: "Change") -> tuple[str | float | None, ...]:

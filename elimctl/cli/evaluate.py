@@ -88,7 +88,12 @@ def evaluate(
         console.show_json(found.evaluated.values | {"trained_on_identities": seen} | more.values)
         end_analyses(more)
         return
-    show_scores(found.scores, found.detail, title=f"{found.run} on {found.dataset}, {split}")
+    title = f"{found.run} on {found.dataset}, {split}"
+    if data is not None or fold is not None:
+        title += f", fold {found.fold}" if found.fold is not None else ""
+    show_scores(found.scores, found.detail, title=title)
+    if fold is not None and found.fold is None:
+        console.say(f"the samples of split {split} are the same for each fold: --fold does not count")
     _say_more(found, metric, seen=seen)
     more = analyse()
     show_analyses(more)
@@ -103,6 +108,8 @@ def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None)
         console.say(f"forms of the metrics: {forms}")
         for line in _of_other_forms(metric):
             console.say(line)
+    if found.crop_differences:
+        console.say(differing_crops(found.crop_differences))
     if seen:
         everybody = counted(found.detail.identities, "identity", "identities")
         console.say(f"{seen:,} of {everybody} were trained on: these scores say little of other people")
@@ -111,6 +118,11 @@ def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None)
             f"of {found.flips.count:,} flipped samples the latent distribution ranks the original class "
             f"first for {found.flips.original_first:.1%} (a guess: {found.flips.chance:.1%})"
         )
+
+
+def differing_crops(differences: Sequence[str]) -> str:
+    """What crops show otherwise than those of training, in one line."""
+    return f"crops are not as in training: {'; '.join(differences)}"
 
 
 def _track(batches: Iterable[Any], what: str, count: int) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Option, Typer
 
-from elimctl.cli import console, options
+from elimctl.cli import console, evaluate, options
 
 COLUMNS = ("key", "model", "rows", "width", "MB", "current")
 
@@ -50,11 +50,14 @@ def extract(
         track=lambda batches, count: console.track(batches, "features", total=count),
     )
     if as_json:
-        console.show_json(asdict(found) | {"path": str(found.path)})
+        differing = {"crop_differences": list(chosen.differences(folder))}
+        console.show_json(asdict(found) | {"path": str(found.path)} | differing)
         return
     state = "computed" if found.computed else "cached already"
     rows = [(found.key, found.model, found.kept, found.width, state)]
     console.show_table(("key", "model", "images", "width", "state"), rows, title=folder.name)
+    if differing := chosen.differences(folder):
+        console.say(evaluate.differing_crops(differing))
     console.say(f"features in {found.path}")
 
 

@@ -69,6 +69,7 @@ class Comparison:
         resampling: how intervals were made.
         changes: metric by metric, axis by axis; RMSE of all samples, a sign of 0 like any other, population
             moments, whatever forms the runs were scored in.
+        remarks: what makes the comparison doubtful, a line each.
     """
 
     a: str
@@ -80,6 +81,7 @@ class Comparison:
     no_interval: str | None
     resampling: Resampling
     changes: list[Change]
+    remarks: tuple[str, ...] = ()
 
 
 def compare(a: PredictionTable, b: PredictionTable, resampling: Resampling) -> Comparison:

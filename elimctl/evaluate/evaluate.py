@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,17 @@ class Evaluated:
     Args:
         scores: of all samples together.
         detail: intervals, means over identities and clips.
+        remarks: what else a reader has to know, by its key in the file.
     """
 
     scores: Scores | ClassScores
     detail: AnyDetail
+    remarks: Values = field(default_factory=dict)
 
     @property
     def values(self) -> Values:
         """All of it, as the file of scores has it."""
-        return asdict(self.scores) | asdict(self.detail)
+        return asdict(self.scores) | asdict(self.detail) | self.remarks
 
 
 def evaluate(
@@ -121,6 +123,7 @@ def conclude(
     options: MetricOptions,
     resampling: Resampling,
     reference: bool = False,
+    remarks: Values | None = None,
 ) -> Evaluated:
     """Write `<path>.json` from what `record` wrote and gave, the second half of `evaluate`.
 
@@ -130,6 +133,7 @@ def conclude(
         options: likewise.
         resampling: how intervals are made.
         reference: whether to add the scores by the formulas of the published code.
+        remarks: what else a reader has to know, by its key in the file.
 
     Returns:
         What `<path>.json` holds.
@@ -138,7 +142,8 @@ def conclude(
         DataError: predictions or labels are not finite.
         StoreError: the file of predictions is damaged.
     """
-    found = Evaluated(scores, detail(read(_predictions(path)), options, resampling, reference=reference))
+    made = detail(read(_predictions(path)), options, resampling, reference=reference)
+    found = Evaluated(scores, made, remarks or {})
     text = json.dumps(found.values, indent=2, allow_nan=False) + "\n"
     atomic.write_text(path.with_name(f"{path.name}.json"), text)
     return found

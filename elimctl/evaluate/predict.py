@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elimctl.errors import DataError
 from elimctl.evaluate.table import at_rows
-from elimctl.loader.crop import centre
+from elimctl.loader.view import View
 from elimctl.store.images import Reader
 
 BATCH = 128  # images predicted at once: bounds the memory of an evaluation; one RMSE is a mean over these
@@ -62,7 +62,7 @@ def predictions(
     indices: Int[np.ndarray, " n"],
     target: Float[np.ndarray, "n k"],
     *,
-    crop_px: int,
+    view: View,
     batch_size: int,
     device: torch.device | str,
 ) -> Iterator[Predictions]:
@@ -74,7 +74,7 @@ def predictions(
         reader: image store.
         indices: row numbers to predict.
         target: their labels, in the same order.
-        crop_px: side of the central crop that `predict` sees, px, at most that of the stored images.
+        view: what `predict` sees of a stored image.
         batch_size: images per call, >= 1; the last call may have fewer.
         device: where `predict` wants the images.
 
@@ -82,11 +82,11 @@ def predictions(
         One batch of predictions per call, every one finite.
 
     Raises:
-        ConfigError: the crop is larger than the stored images.
+        ConfigError: the view does not fit the stored images.
         DataError: predictions are not finite; the message says how many and names the first rows.
     """
     for part in _batches(len(indices), batch_size):
-        preds = _predict(predict, reader, indices[part], crop_px=crop_px, device=device)
+        preds = _predict(predict, reader, indices[part], view=view, device=device)
         _check_finite(preds, indices[part])
         yield Predictions(indices[part], preds, target[part])
 
@@ -97,7 +97,7 @@ def shared_predictions(
     indices: Int[np.ndarray, " n"],
     target: Float[np.ndarray, "n k"],
     *,
-    crop_px: int,
+    view: View,
     batch_size: int,
     device: torch.device | str,
     width: int,
@@ -112,7 +112,7 @@ def shared_predictions(
         reader: as there.
         indices: as there.
         target: as there.
-        crop_px: as there.
+        view: as there.
         batch_size: as there; batches are the same, so the predictions are, to the last bit.
         device: as there.
         width: c, of predictions.
@@ -127,7 +127,7 @@ def shared_predictions(
     parts = _batches(len(indices), batch_size)
     found = torch.zeros(len(indices), width)
     for part in parts[rank::ranks]:
-        own = _predict(predict, reader, indices[part], crop_px=crop_px, device=device)
+        own = _predict(predict, reader, indices[part], view=view, device=device)
         found[part] = torch.from_numpy(own)
     add_up(found)
     yield from known_predictions(found.numpy(), indices, target, batch_size=batch_size)
@@ -165,10 +165,10 @@ def _predict(
     reader: Reader,
     indices: Int[np.ndarray, " B"],
     *,
-    crop_px: int,
+    view: View,
     device: torch.device | str,
 ) -> Float32[np.ndarray, "B c"]:
-    images = np.ascontiguousarray(centre(reader.read(indices), crop_px))
+    images = np.ascontiguousarray(view.apply(reader.read(indices)))
     return _run(predict, images, torch.device(device))
 
 

@@ -120,6 +120,21 @@ def select(table: pa.Table, split: str, *, fold: int = 0) -> np.ndarray:
     return rows
 
 
+def counting_fold(table: pa.Table, split: str, fold: int) -> int | None:
+    """The fold that the rows of a split depend on.
+
+    Args:
+        table: a manifest.
+        split: as `select` takes it.
+        fold: likewise.
+
+    Returns:
+        None where the same rows are selected whatever the fold: all of them, or an official split.
+    """
+    official = table["split"].null_count < table.num_rows
+    return None if official or split == "all" else fold
+
+
 def _members(table: pa.Table, split: str, fold: int) -> np.ndarray:
     """Mask of the rows of a split, dropped ones included."""
     official = sorted(pc.unique(table["split"].drop_null()).to_pylist())

@@ -24,6 +24,7 @@ from elimctl.prepare import build
 from elimctl.reproduce import runs
 from elimctl.reproduce.intervals import bootstrap, ccc_of
 from elimctl.reproduce.jobs import Job, difference
+from elimctl.stages import crops
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.prepare import imitate_dataset, open_raw, planned
 from elimctl.train import hardware, run
@@ -227,9 +228,9 @@ def measure_run(workspace: Workspace, name: str) -> Invariance:
     model.to(device)
     dataset = open_dataset(workspace.dataset(config.data.name))
     samples = dataset.samples(SPLIT, fold=config.data.fold)
-    features = []
+    features, view = [], crops.view_of_run(found)
     for start in range(0, len(samples), BATCH):
-        images = dataset.pixels(samples.index[start : start + BATCH], config.model.image_px)
+        images = dataset.pixels(samples.index[start : start + BATCH], view)
         with torch.inference_mode():
             features.append(model.encode(images.to(device)).flatten(1).float().cpu().numpy())  # type: ignore[operator]
     clip = dataset.table["clip"].take(samples.index).to_numpy(zero_copy_only=False).astype(str)

@@ -1,11 +1,14 @@
 """From two runs to the differences of their scores."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from elimctl.errors import MissingError
 from elimctl.evaluate.compare import Comparison, compare
 from elimctl.evaluate.detail import Resampling
 from elimctl.evaluate.table import PredictionTable, read, require_facts
+from elimctl.stages import crops, saved, seen
 from elimctl.stages.evaluate import Track, evaluate_run
 from elimctl.train import checkpoint, run
 from elimctl.workspace import Workspace
@@ -48,7 +51,25 @@ def compare_runs(
     table_a, table_b = (
         replace(tables[name], protocol=tables[name].protocol | {"run": name}) for name in (a, b)
     )
-    return compare(table_a, table_b, resampling or Resampling())
+    found = compare(table_a, table_b, resampling or Resampling())
+    runs = {name: run.Run(workspace.run(name)) for name in tables}
+    return replace(found, remarks=tuple(_remarks(workspace, runs, tables)))
+
+
+def _remarks(
+    workspace: Workspace, runs: dict[str, run.Run], tables: dict[str, PredictionTable]
+) -> Iterator[str]:
+    """What makes a comparison doubtful: samples that were trained on, crops that were made otherwise."""
+    for name, table in tables.items():
+        if count := seen.trained_rows(workspace, runs[name], table):
+            yield (
+                f"{name} was trained on {count:,} of these {len(table):,} samples: its scores say little of "
+                "other people"
+            )
+    (first, one), *others = ((name, crops.recipe_of_run(found)) for name, found in runs.items())
+    for other, recipe in others:
+        if recipe is not None and (differing := crops.differences(one, recipe)):
+            yield f"{other} was trained on other crops than {first}: {'; '.join(differing)}"
 
 
 def predicted(
@@ -74,7 +95,7 @@ def predicted(
     """
     found = run.Run(workspace.run(name))
     path = found.predictions(split)
-    if path.exists() and _is_current(table := read(path), found):
+    if path.exists() and _is_current(table := read(path), found, path):
         require_facts(table, str(path), path=path)
         return table
     evaluated = evaluate_run(workspace, name=found.name, split=split, device=device, track=track)
@@ -92,8 +113,9 @@ def _require_runs(workspace: Workspace, *names: str) -> None:
             raise MissingError(error.message, hint="name two of these: elimctl compare RUN-A RUN-B") from None
 
 
-def _is_current(table: PredictionTable, found: run.Run) -> bool:
-    """Whether predictions are of a run's best checkpoint, on the dataset that it was trained on."""
+def _is_current(table: PredictionTable, found: run.Run, path: Path) -> bool:
+    """Whether predictions are of a run's best checkpoint, on what their file's name says of its dataset."""
     progress = checkpoint.read_progress(found.kept)
     now = {"step": progress.step, "manifest": found.facts().get("manifest")}
-    return {key: table.protocol.get(key) for key in now} == now
+    same = {key: table.protocol.get(key) for key in now} == now
+    return same and saved.problem(found, path, table.protocol) is None

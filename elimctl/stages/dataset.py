@@ -13,7 +13,7 @@ from elimctl.errors import DataError, StoreError
 from elimctl.evaluate.predict import labels
 from elimctl.evaluate.table import grouped
 from elimctl.loader.batches import Samples
-from elimctl.loader.crop import centre
+from elimctl.loader.view import View
 from elimctl.manifest import parquet, splits
 from elimctl.prepare.build import read_record
 from elimctl.store.images import Reader, open_images
@@ -87,21 +87,21 @@ class Dataset:
             age=None if np.isnan(ages).all() else ages,
         )
 
-    def pixels(self, rows: np.ndarray, crop_px: int) -> Tensor:
-        """The centres of images, as networks take them.
+    def pixels(self, rows: np.ndarray, view: View) -> Tensor:
+        """Images as networks take them.
 
         Args:
             rows: (n,) rows of the manifest.
-            crop_px: side of the crops.
+            view: what a network sees of them.
 
         Returns:
-            (n, 3, crop_px, crop_px) uint8, channels last in memory.
+            (n, 3, S, S) uint8, channels last in memory.
 
         Raises:
-            ConfigError: the images are smaller than the crop.
+            ConfigError: the view does not fit the images.
             StoreError: an image is missing or damaged.
         """
-        crops = centre(self.reader.read(rows), crop_px)
+        crops = view.apply(self.reader.read(rows))
         return torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
 
     def _taken(self, column: str, index: np.ndarray) -> np.ndarray:

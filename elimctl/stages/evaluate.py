@@ -12,11 +12,13 @@ from elimctl.evaluate.detail import AnyDetail, Resampling
 from elimctl.evaluate.evaluate import Evaluated, conclude, record
 from elimctl.evaluate.predict import BATCH, Predictions, predictions
 from elimctl.evaluate.score import MetricOptions
+from elimctl.loader.view import View
+from elimctl.manifest import splits
+from elimctl.stages import crops
 from elimctl.stages.dataset import SCORED, Dataset, open_dataset
 from elimctl.stages.flips import Flips, original_first
 from elimctl.stages.task import AnyScores, Task, trained_task
 from elimctl.train import hardware, run
-from elimctl.train.config import DataConfig
 from elimctl.workspace import Workspace
 
 # Passes the batches of predictions on, and may count them on the way.
@@ -30,17 +32,21 @@ class Evaluation:
     Args:
         run: name of the run.
         dataset: name of the dataset.
+        fold: the fold that is `val`; None where the dataset's own splits, or all of it, were scored.
         step: training steps behind the checkpoint that was scored.
         evaluated: scores, intervals, and means over identities and clips.
         predictions: the Parquet file that holds every prediction.
+        crop_differences: what the crops show otherwise than those of training, a line each.
         flips: what became of labels that were flipped on purpose, on the split that has them.
     """
 
     run: str
     dataset: str
+    fold: int | None
     step: int
     evaluated: Evaluated
     predictions: Path
+    crop_differences: tuple[str, ...] = ()
     flips: Flips | None = None
 
     @property
@@ -95,19 +101,27 @@ def evaluate_run(
     if data is None:
         found.require_manifest(dataset.digest)
     on = hardware.device(device or config.train.device)
-    task = trained_task(found)
+    task, trained = trained_task(found), crops.recipe_of_run(found)
+    view = crops.view(found, trained)
     batches, count = predict_split(
         model.to(on).predict,  # type: ignore[arg-type]
         dataset,
         task,
         split,
         fold=fold,
-        crop_px=config.model.image_px,
+        view=view,
         device=on,
     )
-    path = found.folder / "eval" / _stem(split, dataset.name, fold, trained=config.data)
+    protocol = {
+        "run": found.name,
+        "step": progress.step,
+        "dataset": dataset.name,
+        "manifest": dataset.digest,
+        "fold": splits.counting_fold(dataset.table, split, fold),
+        "view": view.name,
+    }
+    path = found.folder / "eval" / found.stem(protocol | {"split": split})
     options = options or MetricOptions()
-    name = dataset.name
     scores = record(
         track(batches, count),
         dataset.table,
@@ -115,34 +129,49 @@ def evaluate_run(
         path=path,
         classes=task.classes,
         options=options,
-        protocol={
-            "run": found.name,
-            "step": progress.step,
-            "dataset": name,
-            "manifest": dataset.digest,
-            "fold": fold,
-        },
+        protocol=protocol,
     )
-    flips = None
-    if split == "train" and data is None:
-        flips = original_first(model, dataset, task, config, device=on)
-        if flips is not None:
-            atomic.write_text(path.with_name("flips.json"), json.dumps(asdict(flips), indent=2) + "\n")
+    flips = _flips(found, path, model, dataset, task, view=view, device=on)
+    differing = tuple(crops.differences(trained, crops.recipe(dataset.folder)))
     del dataset, batches  # the manifest of a million rows is 90 MB, and their predictions are read now
     resampling = resampling or Resampling()
-    evaluated = conclude(scores, path, options=options, resampling=resampling, reference=reference)
-    predictions = path.with_name(f"{path.name}.parquet")
-    return Evaluation(found.name, name, progress.step, evaluated, predictions, flips)
+    evaluated = conclude(
+        scores,
+        path,
+        options=options,
+        resampling=resampling,
+        reference=reference,
+        remarks={"crop_differences": list(differing)},
+    )
+    return Evaluation(
+        run=found.name,
+        dataset=protocol["dataset"],
+        fold=protocol["fold"],
+        step=progress.step,
+        evaluated=evaluated,
+        predictions=path.with_name(f"{path.name}.parquet"),
+        crop_differences=differing,
+        flips=flips,
+    )
 
 
-def _stem(split: str, dataset: str, fold: int, *, trained: DataConfig) -> str:
-    """Name of an evaluation's files: the split, and what differs from what the run was trained on."""
-    parts = [split]
-    if dataset != trained.name:
-        parts.append(dataset)
-    if fold != trained.fold:
-        parts.append(f"fold{fold}")
-    return "-".join(parts)
+def _flips(
+    found: run.Run,
+    path: Path,
+    model: torch.nn.Module,
+    dataset: Dataset,
+    task: Task,
+    *,
+    view: View,
+    device: torch.device,
+) -> Flips | None:
+    """What became of labels that were flipped on purpose, where the split has them that was trained on."""
+    if path.name != "train":
+        return None
+    flips = original_first(model, dataset, task, found.config(), view=view, device=device)
+    if flips is not None:
+        atomic.write_text(path.with_name("flips.json"), json.dumps(asdict(flips), indent=2) + "\n")
+    return flips
 
 
 def predict_split(
@@ -152,7 +181,7 @@ def predict_split(
     split: str,
     *,
     fold: int,
-    crop_px: int,
+    view: View,
     device: torch.device | str,
 ) -> tuple[Iterator[Predictions], int]:
     """Predictions for the kept samples of a split, and the number of batches they come in."""
@@ -162,7 +191,7 @@ def predict_split(
         dataset.reader,
         samples.index,
         task.target(samples),
-        crop_px=crop_px,
+        view=view,
         batch_size=BATCH,
         device=device,
     )

@@ -13,7 +13,8 @@ from elimctl.evaluate.predict import Predictions
 from elimctl.evaluate.score import MetricOptions, accumulate, score
 from elimctl.export import eager
 from elimctl.export.metadata import describe
-from elimctl.loader.crop import centre
+from elimctl.loader.view import View
+from elimctl.stages import crops
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.evaluate import predict_split
 from elimctl.stages.task import AnyScores, Task, trained_task
@@ -64,17 +65,17 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
     config = found.config()
     model, _ = run.load_model(found)
     dataset = open_dataset(workspace.dataset(config.data.name))
-    crop_px = config.model.image_px
+    view = crops.view_of_run(found)
     path = found.folder / "export" / f"model.{exporter}"
-    crop = dict(dataset.reader.attributes["crop"]) | {"centre_px": crop_px}
+    found.require_manifest(dataset.digest)
+    crop = crops.recipe(dataset.folder) | {"centre_px": view.image_px}
     task = trained_task(found)
     metadata = describe(run=found.name, dataset=dataset.name, crop=crop, classes=task.classes)
-    found.require_manifest(dataset.digest)
     # an export that disagrees with its run never gets this name, and leaves an earlier one in place
     with atomic.replacing(path) as beside:
-        plugin.export(model, beside, image_px=crop_px, metadata=metadata)
+        plugin.export(model, beside, image_px=view.image_px, metadata=metadata)
         preds_difference, metric_difference, scores = _check(
-            plugin.load(beside), model, dataset, task, config
+            plugin.load(beside), model, dataset, task, config, view
         )
         size_mb = beside.stat().st_size / 1e6
     record = metadata | {
@@ -83,12 +84,17 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
         "metric_difference": metric_difference,
         "scores": asdict(scores),
     }
-    atomic.write_text(path.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
+    atomic.write_text(path.with_name(f"{path.name}.json"), json.dumps(record, indent=2) + "\n")
     return Export(found.name, path, size_mb, preds_difference, metric_difference, scores)
 
 
 def _check(
-    session: eager.Predict, model: torch.nn.Module, dataset: Dataset, task: Task, config: RunConfig
+    session: eager.Predict,
+    model: torch.nn.Module,
+    dataset: Dataset,
+    task: Task,
+    config: RunConfig,
+    view: View,
 ) -> tuple[float, float, AnyScores]:
     """Compare an export with its run on the split `val`: every prediction, and every metric.
 
@@ -99,12 +105,12 @@ def _check(
         ExportError: one of the differences is too large.
     """
     rows = task.samples(dataset, "val", fold=config.data.fold).index[:CHECKED_ROWS]
-    single = eager.difference(session, model, _images(dataset, rows, config.model.image_px))
+    single = eager.difference(session, model, _images(dataset, rows, view))
     eager.check(single, tolerance=eager.PREDS_TOLERANCE, what="predictions")
 
     def predict_all(predict: Callable[[torch.Tensor], torch.Tensor]) -> list[Predictions]:
-        fold, crop_px = config.data.fold, config.model.image_px
-        return list(predict_split(predict, dataset, task, "val", fold=fold, crop_px=crop_px, device="cpu")[0])
+        fold = config.data.fold
+        return list(predict_split(predict, dataset, task, "val", fold=fold, view=view, device="cpu")[0])
 
     exported = predict_all(lambda images: torch.from_numpy(session(images.numpy())))
     original = predict_all(eager.reference(model))
@@ -117,10 +123,10 @@ def _check(
     return single, difference, task.score(exported, MetricOptions(), split="val")
 
 
-def _images(dataset: Dataset, rows: np.ndarray, crop_px: int) -> Iterator[np.ndarray]:
-    """Centre crops of rows, as batches of different sizes."""
+def _images(dataset: Dataset, rows: np.ndarray, view: View) -> Iterator[np.ndarray]:
+    """What the model sees of rows, as batches of different sizes."""
     for part in np.split(rows, np.cumsum(CHECK_BATCHES)):
-        yield centre(dataset.reader.read(part), crop_px).transpose(0, 3, 1, 2)
+        yield view.apply(dataset.reader.read(part)).transpose(0, 3, 1, 2)
 
 
 def metric_difference(exported: list[Predictions], original: list[Predictions]) -> float:

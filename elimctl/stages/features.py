@@ -16,6 +16,7 @@ from elimctl.errors import ConfigError, DataError, MissingError, StoreError
 from elimctl.faces import age, embed
 from elimctl.faces.align import CropOptions
 from elimctl.faces.options import Device
+from elimctl.loader.view import View
 from elimctl.manifest import parquet
 from elimctl.prepare import lock
 from elimctl.store import features as cache
@@ -39,12 +40,14 @@ class Model:
         digest: sha256 of its file.
         preprocessing: version of what it sees of a crop.
         load: gives the function from crops to features.
+        differences: what crops of a prepared dataset, by its folder, show otherwise than those of training.
     """
 
     name: str
     digest: str
     preprocessing: str
     load: Callable[[], Embed]
+    differences: Callable[[Path], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def ages(folder: Path, *, models: Path | None, device: Device = "auto") -> Model
 
 
 def run_model(folder: Path, *, device: str = "auto") -> Model:
-    """The features z of a run, on the centre crops that it is evaluated on.
+    """The features z of a run, on what it sees of the crops.
 
     Args:
         folder: the run's.
@@ -111,25 +114,27 @@ def run_model(folder: Path, *, device: str = "auto") -> Model:
     Raises:
         MissingError: the run has no checkpoint yet.
     """
+    from elimctl.stages import crops
     from elimctl.train.run import Run  # torch loads here
 
     run = Run(folder)
-    config = run.config()
+    trained = crops.recipe_of_run(run)
+    view = crops.view(run, trained)
     if not run.kept.exists():
         raise MissingError(f"run {run.name} has no checkpoint yet", hint="train it with elimctl train")
     return Model(
         run.name,
         parquet.digest(run.kept),
-        f"centre-{config.model.image_px}-1",
-        lambda: _encoder(folder, crop_px=config.model.image_px, device=device),
+        view.name,
+        lambda: _encoder(folder, view=view, device=device),
+        lambda dataset: crops.differences(trained, crops.recipe(dataset)),
     )
 
 
-def _encoder(folder: Path, *, crop_px: int, device: str) -> Embed:
+def _encoder(folder: Path, *, view: View, device: str) -> Embed:
     """The function from crops to features of a run."""
     import torch
 
-    from elimctl.loader.crop import centre
     from elimctl.train import hardware, run
 
     on = hardware.device(device)
@@ -142,7 +147,7 @@ def _encoder(folder: Path, *, crop_px: int, device: str) -> Embed:
         )
 
     def features(images: np.ndarray, points: Sequence[np.ndarray | None]) -> np.ndarray:  # noqa: ARG001
-        crops = torch.from_numpy(np.ascontiguousarray(centre(images, crop_px)))
+        crops = torch.from_numpy(np.ascontiguousarray(view.apply(images)))
         with torch.inference_mode(), torch.autocast(on.type, enabled=False):
             return encode(crops.to(on).permute(0, 3, 1, 2)).float().cpu().numpy()
 

@@ -18,12 +18,13 @@ from elimctl.evaluate.identity_intervals import identity_intervals
 from elimctl.evaluate.smoothing import moving_average
 from elimctl.figures.arrays import thinned
 from elimctl.figures.tsne import embed
-from elimctl.loader.crop import centre
+from elimctl.loader.view import View
 from elimctl.methods.temporal_windows import clip_runs
-from elimctl.stages import features, latents
+from elimctl.stages import crops, features, latents
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.figure_matching import Match, chosen_pairs, match, settings
 from elimctl.stages.latents import Watched
+from elimctl.stages.saved import read_own
 from elimctl.stages.task import trained_task
 from elimctl.store import features as cache
 from elimctl.train import hardware, log, run
@@ -93,14 +94,23 @@ class Material:
         return self.run.config()
 
     @cached_property
+    def view(self) -> View:
+        """What the run's network sees of a crop."""
+        return crops.view_of_run(self.run)
+
+    @cached_property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes that the run learned; none: valence and arousal."""
         return trained_task(self.run).classes
 
     @cached_property
     def table(self) -> tables.PredictionTable:
-        """Every prediction of the split."""
-        return tables.read(self.predictions)
+        """Every prediction of the split.
+
+        Raises:
+            StoreError: the file is damaged, or is of another fold, split or dataset than its name says.
+        """
+        return read_own(self.run, self.predictions)
 
     @cached_property
     def axes(self) -> tables.PredictionTable:
@@ -220,7 +230,7 @@ class Material:
             for code in range(len(watched.classes))
         ]
         batch = watched.take(np.sort(np.concatenate(chosen)))
-        pixels = self.trained_on.pixels(batch.row, self.config.model.image_px)
+        pixels = self.trained_on.pixels(batch.row, self.view)
         with torch.inference_mode():
             classes = torch.from_numpy(batch.annotated).to(self.device)
             z = self.model.encode(pixels.to(self.device))  # type: ignore[operator]
@@ -231,7 +241,7 @@ class Material:
         """Small crops of rows of a manifest, (n, 64, 64, 3); None where faces are not shown."""
         if not self.shows_faces:
             return None
-        images = centre(dataset.reader.read(np.asarray(rows)), self.config.model.image_px)
+        images = self.view.apply(dataset.reader.read(np.asarray(rows)))
         size = (FACE_PX, FACE_PX)
         return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA) for image in images])
 

@@ -131,9 +131,7 @@ def _timeline_worst(of: Material, look: Look) -> Drawing:
 
 def _latent_rows(of: Material, look: Look) -> Drawing:
     watched = latents.some(of.annotated, ROWS)
-    found = latents.distributions(
-        of.model, of.trained_on, watched, crop_px=of.config.model.image_px, device=of.device
-    )
+    found = latents.distributions(of.model, of.trained_on, watched, view=of.view, device=of.device)
     return latent_rows(found, _shown(of, watched), watched.classes, look=look)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from elimctl.loader.view import View
 from elimctl.stages import latents
 from elimctl.stages.dataset import Dataset
 from elimctl.stages.task import Task
@@ -28,7 +29,7 @@ class Flips:
 
 
 def original_first(
-    model: nn.Module, dataset: Dataset, task: Task, config: RunConfig, *, device: torch.device
+    model: nn.Module, dataset: Dataset, task: Task, config: RunConfig, *, view: View, device: torch.device
 ) -> Flips | None:
     """How often the latent distribution finds the class that a flipped sample had.
 
@@ -37,6 +38,7 @@ def original_first(
         dataset: the run's.
         task: what it has learned.
         config: the run's settings.
+        view: what the model sees of an image.
         device: where the model is.
 
     Returns:
@@ -48,9 +50,9 @@ def original_first(
         return None
     everything = latents.annotated(dataset, task, config)
     flipped = everything.take(np.flatnonzero(everything.annotated != everything.original))
-    crop_px, right = config.model.image_px, 0
+    right = 0
     if len(flipped):
-        latent = latents.distributions(model, dataset, flipped, crop_px=crop_px, device=device)
+        latent = latents.distributions(model, dataset, flipped, view=view, device=device)
         right = int((latent.argmax(axis=1) == flipped.original).sum())
     # the annotated class has no share in it
     return Flips(len(flipped), right / max(len(flipped), 1), 1 / (len(task.classes) - 1))

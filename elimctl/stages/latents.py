@@ -15,6 +15,7 @@ from torch import nn
 from elimctl.errors import StoreError
 from elimctl.loader import subset
 from elimctl.loader.batches import Samples
+from elimctl.loader.view import View
 from elimctl.stages.dataset import Dataset
 from elimctl.stages.task import Task, training_samples
 from elimctl.train.config import RunConfig
@@ -95,7 +96,7 @@ def some(everything: Watched, count: int) -> Watched:
 
 
 def distributions(
-    model: nn.Module, dataset: Dataset, watched: Watched, *, crop_px: int, device: torch.device
+    model: nn.Module, dataset: Dataset, watched: Watched, *, view: View, device: torch.device
 ) -> np.ndarray:
     """Latent distributions of samples (She et al. 2021).
 
@@ -103,7 +104,7 @@ def distributions(
         model: in evaluation mode, on `device`; it mines such distributions.
         dataset: of the samples.
         watched: n samples, at least one.
-        crop_px: side of their crops.
+        view: what the model sees of them.
         device: where the model is.
 
     Returns:
@@ -115,7 +116,7 @@ def distributions(
     found = []
     for start in range(0, len(watched), BATCH):
         part = slice(start, start + BATCH)
-        pixels = dataset.pixels(watched.row[part], crop_px)
+        pixels = dataset.pixels(watched.row[part], view)
         with torch.inference_mode():
             classes = torch.from_numpy(watched.annotated[part]).to(device)
             found.append(model.latent(pixels.to(device), classes).cpu().numpy())  # type: ignore[operator]
@@ -123,7 +124,7 @@ def distributions(
 
 
 def probe(
-    path: Path, dataset: Dataset, watched: Watched, *, crop_px: int, device: torch.device
+    path: Path, dataset: Dataset, watched: Watched, *, view: View, device: torch.device
 ) -> Callable[[nn.Module, int], None]:
     """A function that adds the latent distributions of a model at a step to latents.csv.
 
@@ -131,12 +132,12 @@ def probe(
         path: of latents.csv.
         dataset: of the samples.
         watched: samples, at least one.
-        crop_px: side of their crops.
+        view: what the model sees of them.
         device: where the model is.
     """
 
     def observe(model: nn.Module, step: int) -> None:
-        latent = distributions(model, dataset, watched, crop_px=crop_px, device=device)
+        latent = distributions(model, dataset, watched, view=view, device=device)
         classes = watched.classes
         new = not path.exists() or not path.stat().st_size
         with path.open("a", newline="", encoding="utf-8") as file:

@@ -12,7 +12,8 @@ from elimctl.loader import subset
 from elimctl.loader.batches import Batches, Plan, Samples
 from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
-from elimctl.stages import latents
+from elimctl.loader.view import View
+from elimctl.stages import crops, latents
 from elimctl.stages.dataset import Dataset, open_dataset
 from elimctl.stages.matches import require_matches
 from elimctl.stages.task import AnyScores, Task, task_of, trained_task, training_samples
@@ -169,7 +170,7 @@ def _session(
         )
     watched = latents.some(latents.annotated(dataset, task, config), train.latents)
     path, device = made.folder / latents.NAME, hardware.device(train.device, local=ranks.local)
-    probe = latents.probe(path, dataset, watched, crop_px=crop_px, device=device)
+    probe = latents.probe(path, dataset, watched, view=_view(config, dataset), device=device)
     return Session(made, train, model, batches, validate, ranks, probe=probe, logs=(path,))
 
 
@@ -193,7 +194,7 @@ def _require_whole(config: RunConfig, ranks: Ranks) -> None:
 def _validation(config: RunConfig, dataset: Dataset, task: Task, ranks: Ranks) -> Validate:
     """A function that scores a model on the validation split, exactly as `elimctl eval` does."""
     val = task.samples(dataset, "val", fold=config.data.fold)  # an empty split is refused before training
-    crop_px, target = config.model.image_px, task.target(val)
+    view, target = _view(config, dataset), task.target(val)
     device = hardware.device(config.train.device, local=ranks.local)
 
     def validate(model: nn.Module) -> AnyScores:
@@ -202,7 +203,7 @@ def _validation(config: RunConfig, dataset: Dataset, task: Task, ranks: Ranks) -
             dataset.reader,
             val.index,
             target,
-            crop_px=crop_px,
+            view=view,
             batch_size=BATCH,
             device=device,
             width=task.width,
@@ -215,10 +216,16 @@ def _validation(config: RunConfig, dataset: Dataset, task: Task, ranks: Ranks) -
     return validate
 
 
+def _view(config: RunConfig, dataset: Dataset) -> View:
+    """What the network sees of a run's own dataset."""
+    return View(config.model.image_px, dataset.reader.shape[1])
+
+
 def _facts(config: RunConfig, dataset: Dataset, task: Task, samples: Samples) -> Values:
     return {
         "dataset": dataset.name,
         "manifest": dataset.digest,
+        "crop": crops.recipe(dataset.folder),
         "fold": config.data.fold,
         "train_samples": len(samples),
         "train_identities": len(samples.names),

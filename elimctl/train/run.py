@@ -1,11 +1,14 @@
 """A run's folder: what it holds, how it is made, and how its model is loaded again."""
 
 import json
+import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,6 +22,7 @@ from elimctl.train.config import RunConfig, to_values
 from elimctl.train.environment import environment
 
 PACKAGES = ("elimctl", "torch", "torchvision", "timm", "numpy", "zarr", "onnxruntime")
+FOLD = re.compile(r"-fold\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,30 @@ class Run:
     def predictions(self, split: str) -> Path:
         """File of the predictions of a split of the run's own dataset, with the fold that it held out."""
         return self.folder / "eval" / f"{split}.parquet"
+
+    def stem(self, protocol: Mapping[str, Any]) -> str:
+        """Name of the files of an evaluation: the split, and what differs from what the run was trained on.
+
+        Args:
+            protocol: `split`, `dataset`, its `manifest`, and the `fold` that is `val`, None where none
+                counts.
+
+        Returns:
+            `<split>[-<dataset>][-fold<n>]`; no two protocols of a run have the same. The run's own dataset,
+            prepared anew, is another one.
+        """
+        data, own = self.config().data, self.owns(protocol)
+        dataset, fold = protocol["dataset"], protocol["fold"]
+        parts = [protocol["split"]] if own else [protocol["split"], dataset]
+        ambiguous = not own and FOLD.search(f"-{dataset}")  # its end would be taken for a fold
+        if fold not in (None, data.fold) or ambiguous:
+            parts.append(f"fold{data.fold if fold is None else fold}")
+        return "-".join(parts)
+
+    def owns(self, protocol: Mapping[str, Any]) -> bool:
+        """Whether an evaluation is on the dataset that the run was trained on, as it was then."""
+        own = self.config().data.name, self.facts().get("manifest")
+        return (protocol["dataset"], protocol["manifest"]) == own
 
     def config(self) -> RunConfig:
         """The resolved recipe of the run."""

@@ -9,6 +9,7 @@ import torch
 
 from elimctl.errors import ConfigError, DataError
 from elimctl.evaluate.predict import labels, predictions, shared_predictions
+from elimctl.loader.view import View
 from elimctl.store.images import Reader
 
 
@@ -37,11 +38,11 @@ def brightness(images):
     return torch.stack([flat.mean(1), flat.amax(1)], dim=1)
 
 
-def run(predict, indices, *, reader=None, crop_px=8, batch_size=4):
+def run(predict, indices, *, reader=None, view=View(8, 12), batch_size=4):
     target = np.zeros((len(indices), 2))
     return list(
         predictions(
-            predict, reader or Images(), indices, target, crop_px=crop_px, batch_size=batch_size, device="cpu"
+            predict, reader or Images(), indices, target, view=view, batch_size=batch_size, device="cpu"
         )
     )
 
@@ -100,7 +101,7 @@ def test_predicting_is_float32_without_gradients_even_under_an_outer_autocast():
 
 def test_inference_mode_does_not_leak_to_the_consumer():
     stream = predictions(
-        brightness, Images(), np.arange(8), np.zeros((8, 2)), crop_px=8, batch_size=4, device="cpu"
+        brightness, Images(), np.arange(8), np.zeros((8, 2)), view=View(8, None), batch_size=4, device="cpu"
     )
     next(stream)
     assert not torch.is_inference_mode_enabled()
@@ -124,14 +125,14 @@ def test_an_infinite_prediction_is_refused_too():
 
 def test_a_crop_larger_than_the_stored_images_is_an_error():
     with pytest.raises(ConfigError, match="224 px does not fit stored images of 12x12 px"):
-        run(brightness, np.arange(2), crop_px=224)
+        run(brightness, np.arange(2), view=View(224, 12))
 
 
 def test_memory_does_not_depend_on_the_size_of_the_split():
     def peak(count):
         stream = predictions(
-            brightness, Images(64), np.arange(count) % 200, np.zeros((count, 2)), crop_px=64, batch_size=8,
-            device="cpu",
+            brightness, Images(64), np.arange(count) % 200, np.zeros((count, 2)), view=View(64, None),
+            batch_size=8, device="cpu",
         )  # fmt: skip
         tracemalloc.start()
         for _ in stream:
@@ -170,9 +171,9 @@ def share_out(predict, indices, *, ranks, batch_size=4):
             Images(),
             indices,
             np.zeros((len(indices), 2)),
-            crop_px=8,
+            view=View(8, None),
             batch_size=batch_size,
-            device="cpu",
+            batch_size=8, device="cpu",
             width=2,
             rank=rank,
             ranks=ranks,

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from elimctl.errors import StoreError
+from elimctl.loader.view import View
 from elimctl.stages import latents
 from elimctl.stages.dataset import Dataset
 from elimctl.stages.latents import Watched
@@ -47,7 +48,7 @@ def test_half_of_some_samples_are_flipped_and_classes_take_turns():
 def test_what_was_written_is_read_again(tmp_path):
     path, watched = tmp_path / "latents.csv", everything().take(np.array([2, 3]))
     observe = latents.probe(
-        path, Dataset(tmp_path, None, Pictures()), watched, crop_px=2, device=torch.device("cpu")
+        path, Dataset(tmp_path, None, Pictures()), watched, view=View(2, 4), device=torch.device("cpu")
     )
     observe(Stub(), 5)
     observe(Stub(), 10)
