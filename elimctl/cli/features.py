@@ -49,14 +49,15 @@ def extract(
         reserve=True,
         track=lambda batches, count: console.track(batches, "features", total=count),
     )
+    differing = chosen.differences(folder)
     if as_json:
-        differing = {"crop_differences": list(chosen.differences(folder))}
-        console.show_json(asdict(found) | {"path": str(found.path)} | differing)
+        told = {"path": str(found.path), "crop_differences": list(differing)}
+        console.show_json(asdict(found) | told)
         return
     state = "computed" if found.computed else "cached already"
     rows = [(found.key, found.model, found.kept, found.width, state)]
     console.show_table(("key", "model", "images", "width", "state"), rows, title=folder.name)
-    if differing := chosen.differences(folder):
+    if differing:
         console.say(evaluate.differing_crops(differing))
     console.say(f"features in {found.path}")
 

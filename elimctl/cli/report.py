@@ -10,7 +10,7 @@ from elimctl.cli import console, options
 if TYPE_CHECKING:
     from elimctl.workspace import Workspace
 
-NAME = "report.html"  # in a run's folder; in the workspace for several runs
+NAME = "report.html"  # in a run's folder; in the workspace for several runs; of the split val
 
 
 def report(
@@ -21,7 +21,10 @@ def report(
     out: Annotated[
         Path | None,
         Option(
-            "--out", "-o", help="File to write [default: report.html in the run's folder].", dir_okay=False
+            "--out",
+            "-o",
+            help="File to write [default: report.html, or report-SPLIT.html, of the run].",
+            dir_okay=False,
         ),
     ] = None,
     split: Annotated[str, Option(help="Split: train, val, all, or one of the dataset's.")] = "val",
@@ -73,7 +76,7 @@ def write(
     )
     html = render(page)
     folder = place.runs / page.runs[0] if len(page.runs) == 1 else place.root
-    file = out or folder / NAME
+    file = out or folder / (NAME if split == "val" else f"report-{split}.html")
     atomic.write_text(file, html)
     console.say(page.summary)
     for remark in page.remarks:

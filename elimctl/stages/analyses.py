@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -144,9 +145,20 @@ def analyse(
         failed=tuple(failed),
     )
     for name, value in found.values.items():
-        text = json.dumps({"protocol": table.protocol, name: value}, indent=2, allow_nan=False)
-        atomic.write_text(evaluation.predictions.with_suffix(f".{name}.json"), text + "\n")
+        file = evaluation.predictions.with_suffix(f".{name}.json")
+        kept = _kept(file, table.protocol) if name == "slices" else {}  # by other columns, asked for before
+        text = json.dumps({"protocol": table.protocol, name: kept | value}, indent=2, allow_nan=False)
+        atomic.write_text(file, text + "\n")
     return found
+
+
+def _kept(file: Path, protocol: Values) -> Values:
+    """Slices that a file has of the same predictions; none where it is missing or damaged."""
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        return dict(saved["slices"]) if saved["protocol"] == protocol else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _slices(

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from elimctl import atomic
+from elimctl.config import Values
 from elimctl.evaluate.detail import AnyDetail, Resampling
 from elimctl.evaluate.evaluate import Evaluated, conclude, record
 from elimctl.evaluate.predict import BATCH, Predictions, predictions
@@ -112,7 +113,7 @@ def evaluate_run(
         view=view,
         device=on,
     )
-    protocol = {
+    protocol: Values = {
         "run": found.name,
         "step": progress.step,
         "dataset": dataset.name,
@@ -141,7 +142,8 @@ def evaluate_run(
         options=options,
         resampling=resampling,
         reference=reference,
-        remarks={"crop_differences": list(differing)},
+        remarks=({} if task.classes else {"forms": options.model_dump()})
+        | {"crop_differences": list(differing)},
     )
     return Evaluation(
         run=found.name,

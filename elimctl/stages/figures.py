@@ -17,6 +17,7 @@ from elimctl.stages.figures_of_runs import OF_RUNS
 from elimctl.stages.pooled import open_material
 from elimctl.workspace import Workspace
 
+USUAL = "val"  # split whose figures lie in the folder itself
 FOLDER = "figures"  # in a run's folder; in the workspace for figures of several runs
 IN_DARK = "dark"  # in such a folder, for those on a dark ground
 INDEX = "index.json"  # what is in such a folder
@@ -80,8 +81,9 @@ def draw_runs(
         names: of the runs; none for the newest.
         split: that was scored; also the stem of another file in the runs' `eval/`.
         out: where figures go; those of one of several runs into a folder of its name there. None for
-            `figures/` in each run's folder, and in the workspace for figures of several runs. Those on a dark
-            ground go into a folder `dark` in there.
+            `figures/` in each run's folder, and in the workspace for figures of several runs; those of another
+            split than `val` go into a folder of its name in there. Those on a dark ground go into a folder
+            `dark` in there.
         faces: whether faces may be shown; licences of most datasets forbid to pass them on.
         only: names of the figures to draw; none for all.
         pairs: identities to match, as `reference:target`; none for some that are drawn.
@@ -110,15 +112,20 @@ def draw_runs(
     for material in chosen if _wanted(OF_RUN, only) else []:
         where = out if len(chosen) == 1 else out / material.name if out else None
         command = f"elimctl figures {material.name}{flags}"
-        folder = Folder([material.name], _ground(where or material.folder / FOLDER, look), command)
+        folder = Folder([material.name], _ground(where or _default(material.folder, split), look), command)
         _draw(folder, OF_RUN, material, only, look=look)
         yield folder
     if len(chosen) > 1 and _wanted(OF_RUNS, only):
         found = [material.name for material in chosen]
-        together = _ground(out or workspace.root / FOLDER, look)
+        together = _ground(out or _default(workspace.root, split), look)
         folder = Folder(found, together, f"elimctl figures {' '.join(found)}{flags}")
         _draw(folder, OF_RUNS, chosen, only, look=look)
         yield folder
+
+
+def _default(folder: Path, split: str) -> Path:
+    """Where figures of a split go if nothing else is said: each split has a folder of its own."""
+    return folder / FOLDER if split == USUAL else folder / FOLDER / split.replace("/", "-")
 
 
 def _ground(folder: Path, look: Look) -> str:

@@ -160,3 +160,93 @@ def test_runs_that_do_not_exist_are_named_with_a_hint_that_compare_can_follow(ca
 def test_without_any_run_there_is_nothing_to_compare(call, tmp_path, capsys):
     assert call("compare", "one", "two", "--workspace", tmp_path) == 1
     assert "hint: run elimctl train first" in capsys.readouterr().err
+
+
+def protocol_of(workspace, stem):
+    file = workspace / "runs" / "one" / "eval" / f"{stem}.parquet"
+    return json.loads(pq.read_schema(file).metadata[b"protocol"])
+
+
+def test_each_fold_and_dataset_has_files_of_its_own(call, workspace, capsys):
+    there = ["--run", "one", *FEW, "--workspace", workspace]
+    shutil.copytree(workspace / "data" / "others", workspace / "data" / "fold3")
+    for more in (
+        [],
+        ["--fold", 3],
+        ["--data", "others"],
+        ["--data", "others", "--fold", 3],
+        ["--data", "fold3"],
+    ):
+        assert call("eval", *there, *more) == 0
+    found = {
+        stem: tuple(protocol_of(workspace, stem)[key] for key in ("dataset", "fold"))
+        for stem in ("val", "val-fold3", "val-others", "val-others-fold3", "val-fold3-fold0")
+    }
+    assert found == {
+        "val": ("faces", 0),
+        "val-fold3": ("faces", 3),
+        "val-others": ("others", 0),
+        "val-others-fold3": ("others", 3),
+        "val-fold3-fold0": ("fold3", 0),
+    }
+    assert "one on others, val, fold 3" in capsys.readouterr().out
+
+
+def test_where_the_fold_does_not_count_there_is_one_file(call, workspace, capsys):
+    assert call("eval", "--run", "one", "--split", "all", "--fold", 3, *FEW, "--workspace", workspace) == 0
+    assert protocol_of(workspace, "all")["fold"] is None
+    assert not (workspace / "runs" / "one" / "eval" / "all-fold3.parquet").exists()
+    assert "--fold does not count" in capsys.readouterr().err
+
+
+def test_the_own_dataset_that_was_prepared_anew_has_files_of_its_own(call, raw, workspace):
+    there = ["--run", "one", *FEW, "--workspace", workspace]
+    assert call("eval", *there) == 0
+    before = protocol_of(workspace, "val")
+    again = ["--detector", "annotation", "--size", "96", "--name", "faces", "--workspace", workspace]
+    assert call("prepare", "afew-va", raw, *again) == 0
+    assert call("eval", *there, "--data", "faces") == 0
+    assert protocol_of(workspace, "val") == before
+    assert protocol_of(workspace, "val-faces")["manifest"] != before["manifest"]
+
+
+def test_predictions_of_another_fold_are_never_taken_for_the_held_out_one(call, workspace, capsys):
+    there = ["--workspace", workspace]
+    assert call("eval", "--run", "one", "--fold", 3, *FEW, *there) == 0
+    folder = workspace / "runs" / "one" / "eval"
+    # as another program, or an earlier version, may have left it
+    shutil.copy(folder / "val-fold3.parquet", folder / "val.parquet")
+    capsys.readouterr()
+    assert call("figures", "one", "--only", "va_plane", *there) == 1
+    assert "val.parquet is of split 'val', fold 3 of faces" in capsys.readouterr().err
+    assert call("compare", "one", "two", *FEW, *there) == 0  # it predicts anew
+    assert protocol_of(workspace, "val")["fold"] == 0
+    assert "trained on" not in capsys.readouterr().err
+
+
+def test_runs_that_held_out_other_folds_are_not_compared(call, refused, workspace):
+    quick = [*TINY, "--steps", "2", "--batch-size", "8", "--method", "erm", "--data", "faces"]
+    assert call("train", *quick, "--fold", 3, "--run", "three", "--workspace", workspace) == 0
+    assert "fold 0 against 3" in refused("compare", "one", "three", *FEW, "--workspace", workspace)
+
+
+def test_compare_says_how_many_samples_a_run_was_trained_on(call, workspace, capsys):
+    assert call("compare", "one", "two", "--split", "all", *FEW, "--workspace", workspace) == 0
+    said = capsys.readouterr().err
+    assert said.count("was trained on 40 of these 48 samples") == 2
+    assert call("compare", "one", "two", *FEW, "--json", "--workspace", workspace) == 0
+    assert json.loads(capsys.readouterr().out)["remarks"] == []
+
+
+def test_the_same_dataset_under_another_name_was_trained_on(call, workspace, capsys):
+    shutil.copytree(workspace / "data" / "faces", workspace / "data" / "copy")
+    arguments = ["--run", "one", "--data", "copy", "--fold", 3, *FEW, "--workspace", workspace]
+    assert call("eval", *arguments) == 0
+    assert "2 of 2 identities were trained on" in capsys.readouterr().err
+
+
+def test_scores_say_in_which_forms_they_are(call, workspace):
+    there = ["--run", "one", *FEW, "--workspace", workspace]
+    assert call("eval", *there, "--set", "eval.rmse=batch_mean") == 0
+    forms = json.loads((workspace / "runs/one/eval/val.json").read_text())["forms"]
+    assert forms == {"rmse": "batch_mean", "sagr_zero": "equal", "moments": "population"}

@@ -86,7 +86,7 @@ def index(folder):
 
 def test_every_figure_of_valence_and_arousal_is_drawn_and_says_what_it_shows(call, finished, capsys):
     assert call("figures", "few", "--split", "all", "--workspace", finished) == 0
-    folder = finished / "runs" / "few" / "figures"
+    folder = finished / "runs" / "few" / "figures" / "all"
     found = index(folder)
     assert {made["name"] for made in found["made"]} == OF_AXES
     assert found["command"] == "elimctl figures few --split all"
@@ -105,7 +105,7 @@ def test_every_figure_of_valence_and_arousal_is_drawn_and_says_what_it_shows(cal
 
 def test_every_figure_of_classes_is_drawn(call, finished):
     assert call("figures", "with", "--split", "all", "--workspace", finished) == 0
-    found = index(finished / "runs" / "with" / "figures")
+    found = index(finished / "runs" / "with" / "figures" / "all")
     assert {made["name"] for made in found["made"]} == OF_CLASSES
     assert found["skipped"]["va_plane"] == "the run learns classes, not valence and arousal"
 
@@ -120,7 +120,7 @@ def test_several_runs_are_drawn_one_by_one_and_together(call, finished, tmp_path
     assert [made["name"] for made in together["made"]] == ["loss_comparison"]
     assert "learns classes" in together["skipped"]["identity_sweep"]
     call("figures", "few", "many", "--split", "all", "--only", "identity_sweep", "--workspace", finished)
-    [made] = index(finished / "figures")["made"]
+    [made] = index(finished / "figures" / "all")["made"]
     assert made["name"] == "identity_sweep"
     assert "with 4" in made["alt"]
     assert "with 5" in made["alt"]
@@ -238,7 +238,7 @@ def test_what_a_run_lacks_is_said_and_the_rest_is_drawn(call, finished, tmp_path
     shutil.rmtree(run / "checkpoints")
     shutil.rmtree(workspace / "data" / "afew-va" / "features", ignore_errors=True)
     assert call("figures", "few", "--split", "all", "--workspace", workspace) == 0
-    found = index(run / "figures")
+    found = index(run / "figures" / "all")
     assert {made["name"] for made in found["made"]} == OF_AXES - {"tsne", "shift_bars", "plan_map"}
     assert "no checkpoint yet" in found["skipped"]["tsne"]
     table = pq.read_table(run / "eval" / "all.parquet")
@@ -249,7 +249,7 @@ def test_what_a_run_lacks_is_said_and_the_rest_is_drawn(call, finished, tmp_path
         table.set_column(place, table.schema.field(place), pa.array(broken)), run / "eval" / "all.parquet"
     )
     assert call("figures", "few", "--split", "all", "--workspace", workspace) == 0
-    found = index(run / "figures")
+    found = index(run / "figures" / "all")
     assert {made["name"] for made in found["made"]} == {"training_curves"}
     assert "not finite" in found["skipped"]["va_plane"]
 

@@ -77,7 +77,7 @@ def test_predictions_outlive_their_checkpoint_and_the_page_says_so(reported, cal
     shutil.rmtree(copied / "runs" / "first" / "checkpoints")
     where = ["--split", "all", *FIGURES, "--workspace", copied]
     assert call("report", "first", *where) == 0
-    assert "has no checkpoint any more" in (copied / "runs" / "first" / "report.html").read_text()
+    assert "has no checkpoint any more" in (copied / "runs" / "first" / "report-all.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,13 @@ def test_all_that_it_adds_works_from_the_raw_folder_to_the_export(call, capsys, 
     assert call("export", "my-format", *at) == 0
     (run,) = (tmp_path / "work" / "runs").iterdir()
     assert (run / "export" / "model.my-format").is_file()
+    record = run / "export" / "model.my-format.json"
+    before = record.read_text()
+    assert call("export", "onnx", *at) == 0
+    assert sorted(file.name for file in record.parent.iterdir()) == [
+        *("model.my-format", "model.my-format.json", "model.onnx", "model.onnx.json")
+    ]
+    assert record.read_text() == before
     capsys.readouterr()
     assert call("datasets", "my-set") == 0
     assert "Faces of the example" in capsys.readouterr().out

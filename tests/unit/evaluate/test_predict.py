@@ -173,7 +173,7 @@ def share_out(predict, indices, *, ranks, batch_size=4):
             np.zeros((len(indices), 2)),
             view=View(8, None),
             batch_size=batch_size,
-            batch_size=8, device="cpu",
+            device="cpu",
             width=2,
             rank=rank,
             ranks=ranks,

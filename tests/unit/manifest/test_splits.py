@@ -3,6 +3,7 @@ import random
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +155,12 @@ def test_an_empty_split_says_how_many_rows_were_dropped(make_table) -> None:
 def test_an_empty_table_is_an_empty_split(make_table) -> None:
     with pytest.raises(DataError, match="is empty"):
         splits.select(make_table(row=[]), "all")
+
+
+@pytest.mark.parametrize(
+    ("official", "split", "wanted"),
+    [(False, "val", 3), (False, "train", 3), (False, "all", None), (True, "val", None), (True, "all", None)],
+)
+def test_a_fold_counts_where_folds_are_the_splits(official: bool, split: str, wanted: int | None) -> None:
+    table = pa.table({"split": pa.array([None, "val" if official else None], pa.string()), "fold": [0, 1]})
+    assert splits.counting_fold(table, split, 3) == wanted

@@ -67,3 +67,17 @@ def test_one_analysis_that_fails_does_not_keep_the_others(tmp_path, monkeypatch)
 def test_a_column_that_there_is_not_keeps_everything_from_being_made():
     with pytest.raises(ConfigError, match="no column 'zzz'"):
         analyse(None, None, Asked(("zzz",), calibration=True), resampling=Resampling())
+
+
+def test_slices_by_another_column_are_added_to_those_of_the_same_predictions(tmp_path, monkeypatch):
+    protocol = {"step": 1}
+    monkeypatch.setattr(stage, "read", lambda _: SimpleNamespace(protocol=dict(protocol)))
+    monkeypatch.setattr(stage, "_slices", lambda *given: given[3].upper())
+    evaluation = SimpleNamespace(predictions=tmp_path / "val.parquet")
+    for column in ("gender", "score"):
+        analyse(None, evaluation, Asked((column,)), resampling=Resampling())
+    file = tmp_path / "val.slices.json"
+    assert json.loads(file.read_text())["slices"] == {"gender": "GENDER", "score": "SCORE"}
+    protocol["step"] = 2  # what was found before is of other predictions now
+    analyse(None, evaluation, Asked(("age_group",)), resampling=Resampling())
+    assert json.loads(file.read_text())["slices"] == {"age_group": "AGE_GROUP"}

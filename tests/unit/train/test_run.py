@@ -55,3 +55,29 @@ def test_damaged_facts_are_named(tmp_path, config, content):
     (made.folder / "run.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"run\.json is damaged"):
         made.facts()
+
+
+HELD = {"split": "val", "dataset": "a", "manifest": "1", "fold": 2}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, "val"),
+        ({"split": "train"}, "train"),
+        ({"fold": 3}, "val-fold3"),
+        ({"fold": None, "split": "all"}, "all"),
+        ({"manifest": "2"}, "val-a"),  # the run's own dataset, prepared anew
+        ({"manifest": "2", "fold": 3}, "val-a-fold3"),
+        ({"dataset": "b"}, "val-b"),
+        ({"dataset": "b", "fold": 3}, "val-b-fold3"),
+        ({"dataset": "b-fold3"}, "val-b-fold3-fold2"),
+        ({"dataset": "b-fold3", "fold": None}, "val-b-fold3-fold2"),
+        ({"dataset": "fold3"}, "val-fold3-fold2"),
+        ({"dataset": "b-fold3", "fold": 3}, "val-b-fold3-fold3"),
+    ],
+)
+def test_evaluations_of_other_rows_have_other_names(tmp_path, config, given, wanted):
+    data = config.data.model_copy(update={"name": "a", "fold": 2})
+    made = run.create(tmp_path / "one", config.model_copy(update={"data": data}), facts={"manifest": "1"})
+    assert made.stem(HELD | given) == wanted
