@@ -49,16 +49,14 @@ def extract(
         reserve=True,
         track=lambda batches, count: console.track(batches, "features", total=count),
     )
-    differing = chosen.differences(folder)
     if as_json:
-        told = {"path": str(found.path), "crop_differences": list(differing)}
-        console.show_json(asdict(found) | told)
+        console.show_json(asdict(found) | {"path": str(found.path)})
         return
     state = "computed" if found.computed else "cached already"
     rows = [(found.key, found.model, found.kept, found.width, state)]
     console.show_table(("key", "model", "images", "width", "state"), rows, title=folder.name)
-    if differing:
-        console.say(evaluate.differing_crops(differing))
+    if found.crop_differences:
+        console.say(evaluate.differing_crops(found.crop_differences))
     console.say(f"features in {found.path}")
 
 

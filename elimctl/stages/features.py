@@ -62,6 +62,7 @@ class Extraction:
         width: d.
         computed: whether the model had to run.
         path: their array.
+        crop_differences: what the crops show otherwise than those that the model was trained on, a line each.
     """
 
     model: str
@@ -71,6 +72,7 @@ class Extraction:
     width: int
     computed: bool
     path: Path
+    crop_differences: tuple[str, ...] = ()
 
 
 def arcface(folder: Path, *, models: Path | None, device: Device = "auto") -> Model:
@@ -191,7 +193,16 @@ def extract(
             tracked = track(batches, -(-table.num_rows // batch_size))
             cache.write(folder, key, tracked, attributes=attributes)
     found = cache.open(folder, key)
-    return Extraction(model.name, key, table.num_rows, int(kept.sum()), found.shape[1], computed, found.path)
+    return Extraction(
+        model=model.name,
+        key=key,
+        rows=table.num_rows,
+        kept=int(kept.sum()),
+        width=found.shape[1],
+        computed=computed,
+        path=found.path,
+        crop_differences=tuple(model.differences(folder)),
+    )
 
 
 def _is_whole(folder: Path, key: str) -> bool:

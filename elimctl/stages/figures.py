@@ -81,9 +81,9 @@ def draw_runs(
         names: of the runs; none for the newest.
         split: that was scored; also the stem of another file in the runs' `eval/`.
         out: where figures go; those of one of several runs into a folder of its name there. None for
-            `figures/` in each run's folder, and in the workspace for figures of several runs; those of another
-            split than `val` go into a folder of its name in there. Those on a dark ground go into a folder
-            `dark` in there.
+            `figures/` in each run's folder, and in the workspace for figures of several runs; those of
+            another split than `val` go into a folder of its name in there. Those on a dark ground go into a
+            folder `dark` in there.
         faces: whether faces may be shown; licences of most datasets forbid to pass them on.
         only: names of the figures to draw; none for all.
         pairs: identities to match, as `reference:target`; none for some that are drawn.

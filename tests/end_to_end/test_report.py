@@ -63,7 +63,7 @@ def test_the_commands_on_the_page_make_the_run_again(reported, call, tmp_path, m
         words = [str(reported / "raw") if word == "DIR" else word for word in shlex.split(line)]
         if words[0] == "elimctl":
             assert call(*words[1:]) == 0, line
-    assert (tmp_path / "runs" / "first-again" / "report.html").is_file()
+    assert (tmp_path / "runs" / "first-again" / "report-all.html").is_file()
     columns = ["row", "valence_pred", "arousal_pred"]
     files = [
         folder / "runs" / name / "eval" / "all.parquet"
