@@ -27,10 +27,11 @@ def test_of_crops_twice_as_large_the_same_part_is_seen_as_means_of_four_pixels()
     assert seen[0, 0, :, 0].tolist() == [25, 45, 65, 85]  # not 40 50 60 70, the middle of the larger crop
 
 
-def test_a_checkerboard_that_shrinks_is_grey_and_nothing_aliases():
-    board = np.indices((32, 32)).sum(axis=0) % 2 * 254
-    images = np.repeat(board.astype(np.uint8)[None, :, :, None], 3, axis=3)
-    np.testing.assert_array_equal(View(6, 8).apply(images), np.full((1, 6, 6, 3), 127))
+def test_stripes_that_are_finer_than_a_pixel_become_their_mean():
+    # every fourth column is 200: a mean of 50; a sample between the middle columns would be 0
+    stripes = np.where(np.arange(32) % 4 == 0, 200, 0).astype(np.uint8)
+    images = np.broadcast_to(stripes[None, None, :, None], (1, 32, 32, 3)).copy()
+    np.testing.assert_array_equal(View(6, 8).apply(images), np.full((1, 6, 6, 3), 50))
 
 
 def test_the_share_need_not_be_of_whole_pixels():
