@@ -25,6 +25,7 @@ from elimctl.datasets.drawing import Drawing
 from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
 from elimctl.datasets.json_once import DISAGREEMENT, agreed
 from elimctl.errors import LayoutError
+from elimctl.manifest.names import known
 from elimctl.manifest.row import Row
 from elimctl.words import counted
 
@@ -200,8 +201,8 @@ def _read_annotation(file: Path) -> _Annotation:
         return _Annotation(reason=f"broken annotation file: {file.name} has no table `frames`")
     actor = content.get("actor")
     # JSON can spell half of a character (`\ud800`), which nothing can store.
-    actor = actor.encode("utf-8", "backslashreplace").decode().strip() if isinstance(actor, str) else None
-    return _Annotation(actor=actor or None, frames=_by_number(frames))
+    actor = known(actor.encode("utf-8", "backslashreplace").decode()) if isinstance(actor, str) else None
+    return _Annotation(actor=actor, frames=_by_number(frames))
 
 
 def _by_number(frames: Mapping[str, Any]) -> dict[int, Any]:

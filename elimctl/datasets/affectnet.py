@@ -25,6 +25,7 @@ from elimctl.datasets.affectnet_lists import COLUMNS, LISTS
 from elimctl.datasets.ages import GROUPS, Ages, Bins, group, parse
 from elimctl.datasets.csv_rows import Table, inside
 from elimctl.datasets.listed_images import ListedImages
+from elimctl.datasets.lookup import AmbiguousNameError
 from elimctl.errors import ConfigError
 from elimctl.manifest.row import NO_GROUP, Row
 
@@ -84,10 +85,10 @@ def _read_list(name: str, table: Table, images: ListedImages, ages: Ages, option
     for number, (record, given_age) in enumerate(records, start=1):
         shipped, x, y, width, height, landmarks, class_number, valence, arousal, listed_age = record
         path = inside(shipped)
-        found = images.find(path) if path else None
+        found, ambiguous = _find(images, path)
         labels, label_reason = valence_arousal(valence, arousal)
         emotion, class_reason = expression(class_number)
-        reason = _path_reason(shipped, path, found) or label_reason or class_reason
+        reason = ambiguous or _path_reason(shipped, path, found) or label_reason or class_reason
         # What leads nowhere never becomes a path: it is named by its place in the list.
         clip = posixpath.splitext(path)[0] if path else f"{name}.csv, row {number}"
         age = given_age or (ages.of(path, path.rpartition("/")[2]) if path else None) or parse(listed_age)
@@ -107,6 +108,14 @@ def _read_list(name: str, table: Table, images: ListedImages, ages: Ages, option
             split=LISTS[name],
             reason=reason,
         )
+
+
+def _find(images: ListedImages, path: str | None) -> tuple[str | None, str | None]:
+    """The image of a path, None where there is none, and the reason if several are."""
+    try:
+        return images.find(path) if path else None, None
+    except AmbiguousNameError as error:
+        return None, str(error)
 
 
 def _path_reason(shipped: str, path: str | None, found: str | None) -> str | None:

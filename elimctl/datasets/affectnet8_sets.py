@@ -15,7 +15,8 @@ from elimctl.errors import LayoutError, MissingError, Notice
 from elimctl.words import counted
 
 IMAGES, ANNOTATIONS = "images", "annotations"
-SUFFIXES = (".jpg", ".JPG", ".jpeg", ".png")  # of images; where a number has several, the first counts
+# Of images; where a number has several, the first counts.
+SUFFIXES = (".jpg", ".JPG", ".Jpg", ".JpG", ".jpeg", ".JPEG", ".Jpeg", ".png", ".PNG", ".Png")
 NUMBERED = re.compile(r"(0|[1-9][0-9]{0,8})(?:(_(?:exp|val|aro|lnd)\.npy)|(\.\w+))")
 SET = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:[ _-]?set)?", re.IGNORECASE)
 

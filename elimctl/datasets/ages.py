@@ -12,8 +12,9 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator
 
-from elimctl.datasets.csv_rows import Table, inside, open_table
+from elimctl.datasets.csv_rows import Table, inside, number_of, open_table
 from elimctl.errors import ConfigError, MissingError
+from elimctl.manifest.names import canonical, caseless
 
 # Ends of the groups, years: [18, 30), [30, 40), ... [60, 85). Kim & Song 2022, section 4.4; the ends are
 # those of the published code.
@@ -51,11 +52,8 @@ def group(age: float | None, bins: Sequence[int] = GROUPS) -> str | None:
 
 def parse(text: str) -> float | None:
     """An age in years, None where a field of a CSV file holds none: empty, 0, or not in (0, 150]."""
-    try:
-        age = float(text)
-    except ValueError:
-        return None
-    return age if 0 < age <= MAX_AGE else None
+    age = number_of(text)
+    return age if age is not None and 0 < age <= MAX_AGE else None
 
 
 class Ages:
@@ -77,7 +75,9 @@ class Ages:
 
     def __init__(self, where: Sequence[Path], *, lists: Collection[str] = ()) -> None:
         self._database = sqlite3.connect("")  # private, in a temporary file that goes with the connection
-        self._database.execute("CREATE TABLE ages (name BLOB PRIMARY KEY, age REAL) WITHOUT ROWID")
+        schema = "name BLOB PRIMARY KEY, folded BLOB, age REAL"
+        self._database.execute(f"CREATE TABLE ages ({schema}) WITHOUT ROWID")
+        self._database.execute("CREATE INDEX ages_folded ON ages (folded)")
         self._in_order: dict[str, Path] = {}
         self._by_name: list[Path] = []
         self._found = False  # whether any name was asked for that a file has
@@ -107,15 +107,18 @@ class Ages:
         """Age of the image with any of some names, None where it is not known.
 
         Args:
-            names: what a file may call the image; the first that is known counts. Suffixes do not matter.
+            names: what a file may call the image; the first that is known counts. Suffixes do not matter,
+                nor does the case of letters where all names of one spelling have one age.
         """
         if not self._by_name:
             return None
         for name in names:
-            found = self._database.execute("SELECT age FROM ages WHERE name = ?", (_key(name),)).fetchone()
-            if found:
-                self._found = True
-                return found[0]
+            for query, key in (("name", _key(name)), ("folded", _key(caseless(name)))):
+                ages = self._database.execute(f"SELECT DISTINCT age FROM ages WHERE {query} = ?", (key,))
+                found = ages.fetchmany(2)
+                if len(found) == 1:
+                    self._found = True
+                    return found[0][0]
         return None
 
     def beside(self, stem: str, records: Iterable[Record]) -> Iterator[tuple[Record, float | None]]:
@@ -181,13 +184,13 @@ class Ages:
 
     def _take(self, table: Table, name: str) -> None:
         """Put the ages of a file into the database; a name may be there again with the same age."""
-        insert = "INSERT INTO ages VALUES (?, ?) ON CONFLICT DO UPDATE SET age = age RETURNING age"
+        insert = "INSERT INTO ages VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET age = age RETURNING age"
         with self._database:
             for text, written in table.select(name, "age"):
                 age = parse(written)
                 if age is None:
                     continue
-                [known] = self._database.execute(insert, (_key(text), age)).fetchone()
+                [known] = self._database.execute(insert, (_key(text), _key(caseless(text)), age)).fetchone()
                 if known != age:
                     raise ConfigError(
                         f"image {text!a:.200} has two ages: {known:g}, and {age:g} in {table.file}",
@@ -211,4 +214,4 @@ def _files(where: Sequence[Path]) -> Iterator[Path]:
 
 def _key(name: str) -> bytes:
     """What an image is joined by: its path without the suffix, which repacks change."""
-    return os.fsencode(posixpath.splitext(inside(name) or name)[0])
+    return os.fsencode(posixpath.splitext(canonical(inside(name) or name))[0])

@@ -1,18 +1,22 @@
 """CSV files as datasets ship them: columns found by name, records read one at a time."""
 
+import codecs
 import csv
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from elimctl.errors import DataError, LayoutError, MissingError
 
 # A longer field is the rest of a file after a quote that is never closed.
 MAX_FIELD_CHARACTERS = 1 << 24
-DELIMITERS = ",;\t"  # the first that occurs in the first line counts
+DELIMITERS = ",;\t|"  # the first counts of those that fit equally well
+SEPARATOR = re.compile(r"\"?sep=(\\t|.)\"?[,;\t|]*", re.IGNORECASE)  # a first line that Excel reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,10 @@ class Table:
 def open_table(file: Path, known: Collection[str], *, headless: Sequence[str] | None = None) -> Table:
     """Open a CSV file and find its columns by name.
 
-    The text is UTF-8 with or without a byte order mark; bytes that are not UTF-8 come out as `os.fsdecode`
-    gives them, so that they still name a file. Values are separated by commas, or by semicolons or tabs
-    where the first line has no comma.
+    The text is UTF-8 or UTF-16, with or without a byte order mark; bytes that are not UTF-8 come out as
+    `os.fsdecode` gives them, so that they still name a file (`names.canonical` reads them). Values are
+    separated by commas, semicolons, tabs or bars: by what a first line `sep=;` says, else by what separates
+    most of the known names, and without a header most numbers.
 
     Args:
         file: the CSV file.
@@ -61,17 +66,17 @@ def open_table(file: Path, known: Collection[str], *, headless: Sequence[str] | 
 
     Raises:
         MissingError: there is no such file, or it cannot be read.
-        LayoutError: it has no header and needs one, is empty, or is UTF-16.
+        LayoutError: it has no header and needs one, or is empty.
         DataError: a record is broken; the message gives the line. This may come while reading.
     """
-    records = _records(file)
+    records = _records(file, known, len(headless or ()))
     first = next(records, None)
     if first is None:
         raise LayoutError(f"{file} is empty", hint="copy the file again from its source")
     header = tuple(map(column_name, first))
     if not set(header).isdisjoint(known):
         return Table(file, header, records)
-    if headless is None or (headless and not any(map(_is_number, first))):
+    if headless is None or (headless and not any(number_of(field) is not None for field in first)):
         raise LayoutError(
             f"{file} has no header with any of {', '.join(sorted(known))}; its first line is {first!a:.200}",
             hint="name the columns in the first line",
@@ -100,32 +105,93 @@ def inside(text: str) -> str | None:
     return None if leaves or "\0" in path else path
 
 
-def _is_number(text: str) -> bool:
+def number_of(text: str) -> float | None:
+    """A number, with a point or a comma before its decimals; None where it is none."""
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
-
-
-def _records(file: Path) -> Iterator[list[str]]:
-    """All records that are not blank, the header too."""
-    csv.field_size_limit(MAX_FIELD_CHARACTERS)  # of the process; Python's own refuses fields of 131,072
+        pass
     try:
-        stream = file.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        return float(text.replace(",", ".", 1)) if "." not in text else None
+    except ValueError:
+        return None
+
+
+@contextmanager
+def open_text(file: Path) -> Iterator[TextIO]:
+    """Open a text file of unknown code, with its line ends as they are.
+
+    Raises:
+        MissingError: there is no such file, or it cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(4)
+        encoding = _encoding(head)
+        errors = "surrogateescape" if encoding == "utf-8-sig" else "strict"
+        lines = file.open(encoding=encoding, errors=errors, newline="")
     except OSError as error:
         raise MissingError(f"cannot read {file}: {error.strerror}", hint="check the path") from None
-    with stream:
-        line = stream.readline()
-        if re.match("\udcff\udcfe|\udcfe\udcff", line):
-            raise LayoutError(f"{file} is UTF-16, wanted UTF-8", hint="save it as UTF-8")
-        delimiter = next((mark for mark in DELIMITERS if mark in line), ",")
-        reader = csv.reader(chain([line], stream), delimiter=delimiter)
-        try:
+    with lines:
+        yield lines
+
+
+def _encoding(head: bytes) -> str:
+    """The code of a text that begins with some bytes; of a UTF-16 letter of English one byte is 0."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(head) == 4 and head[0] and head[2] and not (head[1] or head[3]):
+        return "utf-16-le"
+    if len(head) == 4 and head[1] and head[3] and not (head[0] or head[2]):
+        return "utf-16-be"
+    return "utf-8-sig"
+
+
+def _records(file: Path, known: Collection[str], most: int) -> Iterator[list[str]]:
+    """All records that are not blank, the header too.
+
+    Args:
+        file: the CSV file.
+        known: names that a header may have.
+        most: number of fields that a record has at most in a file without a header.
+    """
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)  # of the process; Python's own refuses fields of 131,072
+    line_number = 0
+    try:
+        with open_text(file) as stream:
+            lines = enumerate(stream)
+            line_number, line = _first_filled(lines)
+            if match := SEPARATOR.fullmatch(line.rstrip("\r\n")):
+                delimiter = "\t" if match[1] == "\\t" else match[1]
+                line_number, line = _first_filled(lines)
+            else:
+                delimiter = _delimiter(line, known, most)
+            reader = csv.reader(chain([line], stream), delimiter=delimiter)
             for record in reader:
                 if any(map(str.strip, record)) or record == [""]:  # a quoted nothing is a missing value
                     yield record
-        except csv.Error as error:
-            raise DataError(
-                f"{file}, line {reader.line_num}: {error}", hint="look for a quote that is never closed"
-            ) from None
+    except csv.Error as error:
+        raise DataError(
+            f"{file}, line {reader.line_num + line_number}: {error}",
+            hint="look for a quote that is never closed",
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(f"{file} is broken UTF-16", hint="save it as UTF-8") from None
+
+
+def _first_filled(lines: Iterator[tuple[int, str]]) -> tuple[int, str]:
+    """The next line that is not blank, with its number from 0; an empty one where there is none."""
+    return next(((number, line) for number, line in lines if line.strip()), (0, ""))
+
+
+def _delimiter(line: str, known: Collection[str], most: int) -> str:
+    """What separates the values of a file, by its first line."""
+
+    def fits(mark: str) -> tuple[int, int]:
+        fields = next(csv.reader([line], delimiter=mark), [])
+        numbers = sum(number_of(field) is not None for field in fields)
+        return len({column_name(field) for field in fields} & set(known)), numbers * (len(fields) <= most)
+
+    if not any(map(any, map(fits, DELIMITERS))):
+        return next((mark for mark in DELIMITERS if mark in line), DELIMITERS[0])
+    return max(DELIMITERS, key=fits)

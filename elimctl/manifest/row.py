@@ -5,6 +5,8 @@ from typing import Literal
 
 import numpy as np
 
+from elimctl.manifest.names import tidy
+
 # Classes of expression, in the order of AffectNet's numbers 0 to 10 (Mollahosseini et al. 2017, table 2).
 EXPRESSIONS = (
     "neutral",
@@ -25,9 +27,14 @@ NO_GROUP = "none"
 OUT_OF_RANGE = "frame out of range"
 
 
+TIDY = ("identity", "actor", "expression", "gender", "race")  # compared as names, and part of no path
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One sample found in a raw dataset.
+
+    Names of people and groups are brought to one spelling, see `names.tidy`.
 
     Args:
         path: file of the image or video below the raw root, `/` separated, as `os.fsdecode` gives it; for a
@@ -56,6 +63,7 @@ class Row:
         pixel_aspect: width of a stored pixel over its height; the face is sought and cropped in the frame
             stretched to square pixels.
         split: the dataset's official split, `train`, `val` or `test`; None where it has none.
+        identity_from: what tells the identity (`column subject`), for people; None: what `--identity` says.
         reason: why the sample cannot be used, None while it can; a row with a reason is a dropped row. What
             precedes the first colon is the kind of reason, what follows it the detail.
     """
@@ -81,7 +89,14 @@ class Row:
     box: tuple[float, float, float, float] | None = None
     pixel_aspect: float = 1.0
     split: str | None = None
+    identity_from: str | None = None
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in TIDY:
+            value = getattr(self, name)
+            if value is not None and (tidied := tidy(value)) != value:
+                object.__setattr__(self, name, tidied)
 
 
 def printable(text: str) -> str:

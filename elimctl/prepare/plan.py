@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from elimctl import plugins
 from elimctl.config import Config
-from elimctl.errors import DataError
+from elimctl.errors import DataError, Notice
 from elimctl.faces.face import Detector
 from elimctl.manifest import version
 from elimctl.manifest.row import Row, printable
@@ -97,6 +98,7 @@ def arrange(
             splitter=splitter,
             provisional=settings.identities != "dataset",
         )
+    _tell_alike(found)
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
     return Plan(
@@ -108,6 +110,19 @@ def arrange(
         detector=detector,
         fingerprint=_fingerprint(found, root, facts),
     )
+
+
+def _tell_alike(rows: Spool) -> None:
+    """Tell of identities that may be one, written in two ways."""
+    if alike := rows.alike():
+        count, first, second = alike
+        more = f", and {count - 1} more such pairs" * (count > 1)
+        warnings.warn(
+            f"identities {first!r:.80} and {second!r:.80} differ only in the case of letters{more}; "
+            "each is an identity of its own",
+            Notice,
+            stacklevel=2,
+        )
 
 
 @contextmanager

@@ -22,6 +22,7 @@ import numpy as np
 
 from elimctl.errors import Notice
 from elimctl.manifest import splits
+from elimctl.manifest.names import caseless
 from elimctl.manifest.row import Row, printable
 from elimctl.prepare import repeats, video_lengths
 
@@ -107,6 +108,22 @@ class Spool:
                 "SELECT split, count(*) FROM rows WHERE split IS NOT NULL GROUP BY split ORDER BY split"
             )
             return {"rows": self.count, "clips": clips, "identities": identities, **dict(of_splits)}
+
+    def alike(self) -> tuple[int, str, str] | None:
+        """Identities that differ in the case of letters only.
+
+        Returns:
+            The number of such groups and two identities of the first, None where there is none.
+        """
+        query = """
+            SELECT count(*) OVER (), min(identity), max(identity)
+            FROM (SELECT DISTINCT identity FROM rows WHERE reason IS NULL)
+            GROUP BY caseless(identity) HAVING count(*) > 1 ORDER BY 2 LIMIT 1
+        """
+        with closing(_connect(self.file)) as spool:
+            spool.create_function("caseless", 1, lambda name: caseless(_text(name)), deterministic=True)
+            found = spool.execute(query).fetchone()
+            return found and (found[0], _text(found[1]), _text(found[2]))
 
 
 def write(

@@ -304,7 +304,7 @@ def test_half_a_character_in_the_name_of_an_actor_becomes_text(tmp_path: Path, h
     assert {row.actor for row in _read(tmp_path, identity="actor")} == {f"A\\u{half:x}"}
 
 
-@pytest.mark.parametrize("actor", [None, "", "  ", 7, []])
+@pytest.mark.parametrize("actor", [None, "", "  ", 7, [], "NA", "nan", "None", "N/A", "-"])
 def test_a_clip_without_actor_is_dropped_where_identities_are_actors(tmp_path: Path, actor: Any) -> None:
     _clip(tmp_path / "001", actor=actor)
     rows = _read(tmp_path, identity="actor")

@@ -252,6 +252,12 @@ def test_other_suffixes_are_images_and_other_names_are_not(tmp_path: Path) -> No
     assert [row.reason for row in _read(tmp_path)] == [None] * 3
 
 
+@pytest.mark.parametrize("suffix", [".JPEG", ".PNG", ".Jpg", ".JpG"])
+def test_suffixes_in_any_case_are_images(tmp_path: Path, suffix: str) -> None:
+    _sample(tmp_path / "val_set", 4, image=suffix)
+    assert [(row.path, row.reason) for row in _read(tmp_path)] == [(f"val_set/images/4{suffix}", None)]
+
+
 def test_annotations_of_an_image_that_is_missing_are_a_row(tmp_path: Path) -> None:
     _sample(tmp_path / "val_set", 4, image=None)
     _sample(tmp_path / "val_set", 12, exp=None, val=None, aro=None, lnd=None)

@@ -112,6 +112,15 @@ def test_two_ages_for_one_name_are_refused(tmp_path: Path) -> None:
         Ages(files)
 
 
+def test_names_are_joined_in_another_spelling_and_exact_ones_first(tmp_path: Path) -> None:
+    lines = ("e\u0301.jpg;31,5", "Mixed.JPG;40", "a.jpg;50", "A.jpg;60")
+    with Ages([_write(tmp_path / "x.csv", "path;age", *lines)]) as ages:
+        names = ("\xe9.png", "mixed.jpg", "a.jpg", "A.jpg")
+        assert [ages.of(name) for name in names] == [31.5, 40, 50, 60]
+    with Ages([_write(tmp_path / "y.csv", "path,age", "Bb.jpg,50", "bB.jpg,60")]) as ages:
+        assert ages.of("bb.jpg") is None
+
+
 def test_names_that_fit_no_image_are_an_error(tmp_path: Path) -> None:
     with Ages([_write(tmp_path / "x.csv", "path,age", "a.jpg,31")]) as ages:
         ages.of("b.jpg")

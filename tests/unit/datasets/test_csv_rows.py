@@ -86,12 +86,52 @@ def test_a_header_without_any_known_name_is_refused(tmp_path: Path) -> None:
         assert "picture" in caught.value.message
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_utf16_is_named(tmp_path: Path, encoding: str) -> None:
-    bom = "\ufeff" if encoding == "utf-16-be" else ""
-    with pytest.raises(LayoutError, match="is UTF-16") as caught:
-        open_table(_write(tmp_path, f"{bom}path,valence\n".encode(encoding)), {"path"})
-    assert "UTF-8" in caught.value.hint
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_utf16_is_read(tmp_path: Path, encoding: str, mark: str) -> None:
+    content = f"{mark if encoding != 'utf-16' else ''}path\tvalence\r\n\xe9.jpg\t0,5\r\n".encode(encoding)
+    assert list(open_table(_write(tmp_path, content), {"path"}).records) == [["\xe9.jpg", "0,5"]]
+
+
+@pytest.mark.parametrize("mark", [";", ",", "\t", "|"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_header_that_holds_other_delimiters_is_parted_by_its_own(
+    tmp_path: Path, mark: str, quoted: bool
+) -> None:
+    other = ";" if mark == "," else ","
+    note = f'"notes{other} x{mark}\ny{other}"' if quoted else f"notes{other} x{other}y{other}z"
+    table = open_table(
+        _write(tmp_path, f"path{mark}valence{mark}{note}\na.jpg{mark}0.5{mark}1{other}2\n"),
+        {"path", "valence"},
+    )
+    assert table.columns[:2] == ("path", "valence")
+    assert list(table.records) == [["a.jpg", "0.5", f"1{other}2"]]
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_line_that_tells_excel_the_delimiter_is_obeyed(
+    tmp_path: Path, first: str, end: str, mark: str
+) -> None:
+    text = f"{mark}{first}{end}path;valence,x{end}a,b.jpg;0,5{end}"
+    assert list(open_table(_write(tmp_path, text), {"path"}).records) == [["a,b.jpg", "0,5"]]
+
+
+def test_any_mark_may_be_named_as_the_delimiter(tmp_path: Path) -> None:
+    for line, mark in (("sep=~", "~"), ("sep=\t", "\t"), (r"sep=\t", "\t"), ("sep=|", "|")):
+        file = _write(tmp_path, f"{line}\npath{mark}x\na,b;c.jpg{mark}1\n")
+        assert list(open_table(file, {"path"}).records) == [["a,b;c.jpg", "1"]]
+
+
+def test_lines_before_the_header_that_are_blank_do_not_choose_the_delimiter(tmp_path: Path) -> None:
+    assert open_table(_write(tmp_path, "\n\r\npath;x\n"), {"path"}).columns == ("path", "x")
+
+
+def test_decimal_commas_of_a_file_without_a_header_do_not_separate(tmp_path: Path) -> None:
+    file = _write(tmp_path, "a.jpg;0,5;-0,25\n")
+    records = open_table(file, {"path"}, headless=("path", "valence", "arousal")).records
+    assert list(records) == [["a.jpg", "0,5", "-0,25"]]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

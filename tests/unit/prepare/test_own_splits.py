@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from elimctl.errors import DataError, LayoutError, MissingError
+from elimctl.errors import DataError, LayoutError, MissingError, Notice
 from elimctl.manifest.row import Row
 from elimctl.prepare.own_splits import OwnSplits, digest
 
@@ -67,7 +67,8 @@ def test_a_file_that_names_one_row_of_many_is_good(tmp_path: Path) -> None:
     own = OwnSplits(file)
     for row in (*ROWS, ROWS[0]):
         own([row])
-    own.check()
+    with pytest.warns(Notice, match="splits.csv: 1 of 2 names in column path were not found"):
+        own.check()
 
 
 def test_columns_are_found_whatever_their_order_case_and_separator(splits) -> None:
@@ -110,6 +111,27 @@ def test_names_that_are_not_utf_8_are_matched(tmp_path: Path) -> None:
     (tmp_path / "splits.csv").write_bytes(b"path,split\nna\xefve.png,val\nna\xefve.png,test\n")
     with pytest.raises(DataError, match=r"puts 'na\\\\xefve\.png' into val and into test"):
         OwnSplits(tmp_path / "splits.csv")
+
+
+def test_names_are_matched_in_another_spelling_and_exact_ones_first(tmp_path: Path) -> None:
+    file = tmp_path / "splits.csv"
+    lines = ["e\u0301.png,val", "Mixed.jpg,test", "a.png,val", "A.png,test", "cafe\u0301.png,val"]
+    file.write_text("\n".join(["path,split", *lines, ""]), encoding="utf-8")
+    own = OwnSplits(file)
+    paths = ["\xe9.png", "mixed.JPG", "a.png", "A.png", "A.PNG", "caf\udce9.png", "\ufb01.png"]
+    rows = [Row(path=path, identity=path, clip=path, frame=0) for path in paths]
+    assert own(rows) == ["val", "test", "val", "test", None, "val", None]
+    own.check()
+
+
+@pytest.mark.parametrize(("written", "named"), [("Jose\u0301", "Jos\xe9"), ("Jos\xe9", "Jose\u0301 ")])
+def test_identities_of_splits_are_matched_in_either_form_but_not_in_another_case(
+    tmp_path: Path, written: str, named: str
+) -> None:
+    file = tmp_path / "splits.csv"
+    file.write_text(f"identity,split\n{written},val\n", encoding="utf-8")
+    rows = [Row(path="a", identity=name, clip="a", frame=0) for name in (named, named.upper())]
+    assert OwnSplits(file)(rows) == ["val", None]
 
 
 def test_many_records_are_all_found(tmp_path: Path) -> None:

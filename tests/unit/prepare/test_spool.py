@@ -24,6 +24,7 @@ from elimctl.prepare.spool import Spool
 # Names as `os.fsdecode` gives them: of any bytes but those that no file has.
 names = st.binary(max_size=6).map(lambda content: os.fsdecode(content.replace(b"\0", b"0")))
 few = st.sampled_from(["", "a", "b", "B", "é", "\udce9", "\uffff", "𝒜", "ab", "a b"])
+people = few.map(lambda name: name.replace("\udce9", "x"))  # names of people are kept as text
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -95,7 +96,7 @@ def test_a_reason_is_kept_as_it_can_be_shown() -> None:
     assert numbered.row.reason == r"no image: \xff.png"
 
 
-@given(st.lists(st.tuples(few, few, st.integers(0, 2), few), max_size=30), st.randoms())
+@given(st.lists(st.tuples(people, few, st.integers(0, 2), few), max_size=30), st.randoms())
 def test_the_order_is_that_of_python_on_the_bytes_of_names(places: list[tuple], order: random.Random) -> None:
     keys = [
         (os.fsencode(identity), os.fsencode(clip), frame, os.fsencode(path))
@@ -133,7 +134,7 @@ def test_a_row_that_is_dropped_already_keeps_its_reason() -> None:
     assert reasons == [None, "no label", "no label", "listed twice"]
 
 
-@given(st.lists(few, min_size=1, max_size=40), st.integers(2, 7), st.integers(0, 9))
+@given(st.lists(people, min_size=1, max_size=40), st.integers(2, 7), st.integers(0, 9))
 def test_folds_are_those_of_k_fold(groups: list[str], folds: int, seed: int) -> None:
     found = [_row(number, identity=name) for number, name in enumerate(groups)]
     if len(set(groups)) == 1:
