@@ -161,8 +161,11 @@ def _track(batches: "Iterable[np.ndarray]", count: int) -> "Iterable[np.ndarray]
 
 def show_summary(found: "Summary", *, title: str) -> None:
     """The table of what was found, kept and dropped; it adds up."""
-    rows = [("found", found.found), ("kept", found.kept)]
+    rows: list[tuple[str, Any]] = [("found", found.found), ("kept", found.kept)]
     rows += [(f"dropped: {reason}", number) for reason, number in found.dropped.items()]
+    if not found.identities:
+        source = f" ({found.identity_source})" * bool(found.identity_source)
+        rows.append(("identities", f"{found.identity_count:,}{source}"))
     rows += [
         (f"identities: {name}", _words(value)) for name, value in found.identities.items() if name in SHOWN
     ]

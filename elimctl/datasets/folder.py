@@ -9,18 +9,20 @@ any length.
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from elimctl.config import Config
-from elimctl.datasets import ages, csv_rows
+from elimctl.datasets import ages
 from elimctl.datasets.folder_columns import ColumnNames
+from elimctl.datasets.folder_identity import Mode, Pattern, choose
 from elimctl.datasets.folder_imitation import ImitateOptions as ImitateOptions
 from elimctl.datasets.folder_imitation import imitate as imitate
 from elimctl.datasets.folder_range import LabelRange
 from elimctl.datasets.folder_record import Record, parse
 from elimctl.datasets.folder_segments import labelled_frames
-from elimctl.datasets.folder_source import Source, is_video, locate, open_source, shared_folders
-from elimctl.errors import LayoutError
+from elimctl.datasets.folder_source import Source, is_video, locate, open_source
 from elimctl.manifest.row import NO_GROUP, OUT_OF_RANGE, Row
 
 LABEL_SCALE = 1  # of labels in [-1, 1]; `label_range` rescales others
@@ -29,11 +31,14 @@ LABEL_SCALE = 1  # of labels in [-1, 1]; `label_range` rescales others
 class Options(Config):
     """How a user's own folder is read."""
 
-    # auto: the column `identity`; without one the first folder in which the paths differ; without folders
-    # each file is its own. column: as named in the column `identity`. folder: the first folder of the path,
-    # as the published code of ELIM has it. clip: the column `clip`, without one the file. image: the file.
-    # age-group: the group of ages that the column `age` tells.
-    identity: Literal["auto", "column", "folder", "clip", "image", "age-group"] = "auto"
+    # auto: the column `identity`, unless it differs in every line; else the first folder in which the paths
+    # differ and that names no classes, splits or parts; else each file is its own. column: as named in the
+    # column `identity`. folder: the first folder of the path, as the published code of ELIM has it. clip:
+    # the column `clip`, without one the file. image: the file. age-group: the group of ages that the column
+    # `age` tells.
+    identity: Mode = "auto"
+    # Searched in the path of each line; its group, or the one named `identity`, is the identity.
+    identity_pattern: Pattern | None = None
     csv: Path | None = None  # below the folder or anywhere; None: the only one that has the columns
     columns: ColumnNames = ColumnNames()  # names of its columns that are not known ones
     label_range: LabelRange = (
@@ -41,6 +46,12 @@ class Options(Config):
     )  # lowest and highest label: [1, 9] of both axes, or a table by axis
     frame_base: Literal[0, 1] = 0  # number that the CSV gives to the first frame of a video
     bins: ages.Bins = ages.GROUPS  # ascending ends of the groups of ages, years
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.identity_pattern is not None and self.identity != "auto":
+            raise ValueError(f"identity_pattern and identity {self.identity} exclude each other")
+        return self
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -60,41 +71,31 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         DataError: a record is broken.
     """
     source = open_source(root, options.csv, options.columns)
-    _refuse_identity(source, options)
-    by_folder = options.identity == "auto" and "identity" not in source.columns.places
-    depth = shared_folders(source) if by_folder else None
+    source, identities = choose(source, options.identity, options.identity_pattern)
     for number, fields in enumerate(source.records(), start=1):
         record = parse(fields, source.columns, options.label_range)
         path, reason = locate(record.path, source) if record.path else (source.file.name, None)
         clip, frame = _place(path, record, number)
-        identity = _identity(path, clip, record, options, depth=depth)
+        age_group = ages.group(record.age, options.bins)
+        identity = identities.of(record, path, clip, age_group=age_group or NO_GROUP)
         row = Row(
             path=path,
             identity=clip if identity is None else identity,
             clip=clip,
             frame=frame,
             turned=True,
-            actor=record.identity,
+            actor=record.identity if identities.actor else None,
             valence=record.valence,
             arousal=record.arousal,
             expression=record.expression,
             age=record.age,
-            age_group=ages.group(record.age, options.bins),
+            age_group=age_group,
             box=record.box,
             split=record.split,
+            identity_from=identities.title,
             reason=record.reason or reason or ("no identity" if identity is None else None),
         )
         yield from _frames(row, record, source, options)
-
-
-def _refuse_identity(source: Source, options: Options) -> None:
-    """Refuse an identity that needs a column which is not there."""
-    needed = {"column": "identity", "age-group": "age"}.get(options.identity)
-    if needed and needed not in source.columns.places:
-        raise LayoutError(
-            f"{source.file} has no column {needed}, which --identity {options.identity} needs",
-            hint=f"add a column {needed}, or choose another --identity",
-        )
 
 
 def _place(path: str, record: Record, number: int) -> tuple[str, int]:
@@ -104,35 +105,6 @@ def _place(path: str, record: Record, number: int) -> tuple[str, int]:
     if record.reason is not None:  # it may not even say what it is about: no other takes its place
         return f"{path} record {number}", 0
     return (record.clip, number) if record.clip else (path, 0)
-
-
-def _identity(path: str, clip: str, record: Record, options: Options, *, depth: int | None) -> str | None:
-    """Whom a record shows, None where it does not say.
-
-    Args:
-        path: of its file, below the root.
-        clip: its clip.
-        record: all that it says.
-        options: what an identity is.
-        depth: of the folder that is an identity where the CSV has no column for it; None where it has one.
-    """
-    match options.identity:
-        case "auto" | "column":
-            return record.identity if depth is None else _folder(record, depth) or path
-        case "folder":
-            return _folder(record, 0)
-        case "age-group":
-            return ages.group(record.age, options.bins) or NO_GROUP
-        case "clip":
-            return clip
-        case "image":
-            return path
-
-
-def _folder(record: Record, depth: int) -> str | None:
-    """The folder at a depth of a path, None where there is none."""
-    folders = (csv_rows.inside(record.path) or "").split("/")[:-1]
-    return folders[depth] if depth < len(folders) else None
 
 
 def _frames(row: Row, record: Record, source: Source, options: Options) -> Iterator[Row]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from elimctl.datasets import ages
+from elimctl.datasets.csv_rows import number_of
 from elimctl.datasets.folder_columns import Columns
 from elimctl.datasets.folder_range import LabelRange
+from elimctl.manifest.names import known
 from elimctl.manifest.row import EXPRESSIONS
 
 INTEGER = re.compile(r"([0-9]{1,15})(\.0*)?")  # a column that has gaps is often written as `12.0`
@@ -41,7 +43,7 @@ class Record:
 
     Args:
         path: as written, empty where there is none.
-        identity: as written, None where there is none; `clip` likewise.
+        identity: tidied, None where there is none; `clip` likewise.
         frame: number of the frame as shipped, None where there is none.
         reason: why the record cannot be used, None while it can.
         valence: in [-1, 1]; `arousal` likewise.
@@ -79,7 +81,7 @@ def parse(fields: Sequence[str], columns: Columns, label_range: LabelRange) -> R
     def text(name: str) -> str:
         return at(columns.places.get(name))
 
-    path, identity, clip = text("path"), text("identity") or None, text("clip") or None
+    path, identity, clip = text("path"), known(text("identity")), known(text("clip"))
     frame = None
     try:
         _refuse_malformed(path, fields, columns)
@@ -143,7 +145,7 @@ def _split(text: str) -> str:
 
 def _expression(text: str) -> str | None:
     """A name of `EXPRESSIONS` where the word means one, else the word; -1 means that there is none."""
-    return None if number_of(text) == -1 else EXPRESSION_WORDS.get(text.lower(), text) or None
+    return None if number_of(text) == -1 else EXPRESSION_WORDS.get(text.lower()) or known(text)
 
 
 def _box(fields: Sequence[str], columns: Columns) -> Box | None:
@@ -160,15 +162,3 @@ def _box(fields: Sequence[str], columns: Columns) -> Box | None:
     if columns.sized:
         x1, y1 = x0 + x1, y0 + y1
     return (x0, y0, x1, y1) if x0 < x1 < math.inf and y0 < y1 < math.inf else None
-
-
-def number_of(text: str) -> float | None:
-    """A number, with a point or a comma before its decimals; None where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return float(text.replace(",", ".", 1)) if "." not in text else None
-    except ValueError:
-        return None

@@ -5,12 +5,12 @@ import os
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, takewhile
 from pathlib import Path
 from typing import NoReturn
 
 from elimctl.datasets import csv_rows, files, video
 from elimctl.datasets.folder_columns import KNOWN, ColumnNames, Columns, find_columns
+from elimctl.datasets.lookup import AmbiguousNameError, Lookup
 from elimctl.errors import LayoutError
 from elimctl.words import counted
 
@@ -32,6 +32,7 @@ class Source:
         columns: where it has what.
         bases: folders below the root, `/` separated, that its paths are tried from in turn.
         named: names that the configuration gives to its columns.
+        lookup: finds files below the root.
     """
 
     root: Path
@@ -39,17 +40,15 @@ class Source:
     columns: Columns
     bases: tuple[str, ...]
     named: ColumnNames
+    lookup: Lookup
+
+    def table(self) -> csv_rows.Table:
+        """The CSV, open for one pass."""
+        return csv_rows.open_table(self.file, _known(self.named))
 
     def records(self) -> Iterator[list[str]]:
         """The fields of each record, one record at a time."""
-        return csv_rows.open_table(self.file, _known(self.named)).records
-
-    def paths(self) -> Iterator[str]:
-        """The paths below the CSV, without those that lead elsewhere."""
-        place = self.columns.places["path"]
-        for fields in self.records():
-            if place < len(fields) and (path := csv_rows.inside(fields[place].strip())):
-                yield path
+        return self.table().records
 
 
 def open_source(root: Path, csv: Path | None, named: ColumnNames = ColumnNames()) -> Source:
@@ -77,7 +76,8 @@ def open_source(root: Path, csv: Path | None, named: ColumnNames = ColumnNames()
         )
     [(file, columns)] = usable.items()
     below = file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else "."
-    return Source(root, file, columns, ("",) if below == "." else (below, ""), named)
+    lookup = Lookup(os.fspath(root), (IMAGES, video.SUFFIXES))
+    return Source(root, file, columns, ("",) if below == "." else (below, ""), named, lookup)
 
 
 def locate(text: str, source: Source) -> tuple[str, str | None]:
@@ -89,7 +89,7 @@ def locate(text: str, source: Source) -> tuple[str, str | None]:
 
     Returns:
         The path below the root, and why there is no such file, None where there is. A file that is not there
-        may have been converted: another with the same stem is taken for it. A file that is not there, and one
+        may be there in another spelling, or converted, see `lookup`. A file that is not there, and one
         outside the root, keeps its path.
     """
     path = text.replace("\\", "/")
@@ -98,36 +98,26 @@ def locate(text: str, source: Source) -> tuple[str, str | None]:
     places = [place for place in joined if place]
     if not places:
         return text, f"path leaves the root: {text:.200}"
-    for candidate in chain(places, chain.from_iterable(map(_converted, places))):
-        if os.path.isfile(f"{source.root}/{candidate}"):  # noqa: PTH113  a path object takes longer
-            return candidate, None
+    exact = next((place for place in places if os.path.isfile(f"{source.root}/{place}")), None)  # noqa: PTH113
+    try:
+        found = exact or next(filter(None, map(source.lookup.find, places)), None)
+    except AmbiguousNameError as error:
+        return places[0], str(error)
+    if found:
+        return found, None
     return places[0], f"no {'video' if is_video(path) else 'image'}"
+
+
+def named_parts(text: str) -> list[str]:
+    """The folders and the file that a record's path names, without those that climb (`../images/a.jpg`)."""
+    return [
+        part for part in posixpath.normpath(text.replace("\\", "/")).split("/") if part not in ("", ".", "..")
+    ]
 
 
 def is_video(path: str) -> bool:
     """Whether a path names a video, by its suffix."""
     return posixpath.splitext(path)[1].lower() in video.SUFFIXES
-
-
-def shared_folders(source: Source) -> int:
-    """Number of folders that all paths of a CSV begin with."""
-    paths = source.paths()
-    shared = next(paths, "").split("/")[:-1]
-    for path in paths:
-        if not shared:
-            break
-        pairs = zip(shared, path.split("/")[:-1], strict=False)
-        shared = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
-    return len(shared)
-
-
-def _converted(path: str) -> Iterator[str]:
-    """Paths that the file may have after it was converted, or copied to a disk that ignores case."""
-    stem, suffix = posixpath.splitext(path)
-    kinds = [kind for kind in (IMAGES, video.SUFFIXES) if suffix.lower() in kind]
-    for other in chain.from_iterable(kinds or (IMAGES, video.SUFFIXES)):
-        for written in (other, other.upper()):
-            yield (stem if kinds else path) + written
 
 
 def _known(named: ColumnNames) -> frozenset[str]:

@@ -93,12 +93,19 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         "inputs": plan.fingerprint,
         "imitation": (plan.root / IMITATION).exists(),
         "totals": plan.rows.totals(),
+        "identity_source": _identity_source(plan),
         "counts": counts,
         "manifest_sha256": parquet.digest(staging / parquet.NAME),
         "versions": _versions(),
     }
     atomic.write_text(staging / RECORD, json.dumps(record, indent=2) + "\n")
     exchange(staging, store, out)
+
+
+def _identity_source(plan: Plan) -> str:
+    """What tells the identities: as the reader says, else the mode that was asked for; empty: nobody says."""
+    said = next(iter(plan.rows)).row.identity_from
+    return said or str(getattr(plan.options, "identity", ""))
 
 
 def tidy(out: Path, units: Path) -> None:

@@ -48,6 +48,8 @@ class Summary:
         kept: number of rows that can be used.
         dropped: number of rows by kind of reason, the most frequent first.
         identities: how a model found them, empty where they are the dataset's own.
+        identity_source: what tells the identities (`column subject`), empty where nobody says.
+        identity_count: number of identities that have a kept row.
         totals: numbers of rows, clips, identities, and rows of each split, as the card counts them.
         own_splits: whether the splits are those of a user's files.
     """
@@ -58,6 +60,8 @@ class Summary:
     totals: dict[str, int] = field(default_factory=dict)
     identities: dict[str, Any] = field(default_factory=dict)
     own_splits: bool = False
+    identity_source: str = ""
+    identity_count: int = 0
 
 
 Share = Part | Literal["merge"] | None  # of the work; None: all of it
@@ -214,9 +218,17 @@ def summary(out: Path) -> Summary:
             totals=record["totals"],
             identities=record.get("identities") or {},
             own_splits=record["settings"]["splits"] not in ("official", "folds"),
+            identity_source=record.get("identity_source") or "",
+            identity_count=_count_identities(out),
         )
     except (KeyError, TypeError):
         raise MissingError(f"no prepared dataset in {out}", hint="run elimctl prepare") from None
+
+
+def _count_identities(out: Path) -> int:
+    """Number of identities that have a kept row."""
+    table = parquet.read(out, only=["identity", "status"])
+    return int(pc.count_distinct(table["identity"].filter(pc.equal(table["status"], "kept"))).as_py())
 
 
 def read_record(out: Path) -> dict[str, Any]:

@@ -58,7 +58,14 @@ def test_path_valence_and_arousal_are_enough(tmp_path: Path) -> None:
     _table(tmp_path, "path,valence,arousal", "a.jpg,0.5,-0.25", "b.png,-1,1.0")
     first, second = _read(tmp_path)
     assert first == Row(
-        path="a.jpg", identity="a.jpg", clip="a.jpg", frame=0, turned=True, valence=0.5, arousal=-0.25
+        path="a.jpg",
+        identity="a.jpg",
+        clip="a.jpg",
+        frame=0,
+        turned=True,
+        valence=0.5,
+        arousal=-0.25,
+        identity_from="file",
     )
     assert (second.path, second.valence, second.arousal) == ("b.png", -1, 1)
 
@@ -84,6 +91,7 @@ def test_all_columns_become_the_fields_of_a_row(tmp_path: Path) -> None:
         age_group="30-39",
         box=(10, 20, 40.5, 60),
         split="val",
+        identity_from="column identity",
     )
 
 
@@ -582,7 +590,7 @@ def test_a_csv_without_the_columns_says_which_it_lacks(tmp_path: Path, header: s
     ("content", "error", "message"),
     [
         (b"", LayoutError, "is empty"),
-        ("path,valence,arousal\n".encode("utf-16"), LayoutError, "is UTF-16"),
+        ("path,valence,arousal\n".encode("utf-16")[:-1], DataError, "is broken UTF-16"),
         (b'path,valence,arousal\n"a.jpg,0,0\n' + b"x\n" * (1 << 23), DataError, "line"),
     ],
 )

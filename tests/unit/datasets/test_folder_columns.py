@@ -54,6 +54,7 @@ def test_columns_are_called_as_the_configuration_says(tmp_path: Path) -> None:
         age_group="30-39",
         box=(10, 20, 40.5, 60),
         split="val",
+        identity_from="column wer",
     )
 
 

@@ -35,7 +35,9 @@ def test_what_is_found_is_kept_or_dropped_with_a_reason(make_plan: MakePlan, tmp
     outcomes = list(build(make_plan(), tmp_path / "out"))
     found = summary(tmp_path / "out")
     totals = {"rows": 28, "clips": 7, "identities": 7}
-    assert found == Summary(found=28, kept=23, dropped=DROPPED, totals=totals)
+    assert found == Summary(
+        found=28, kept=23, dropped=DROPPED, totals=totals, identity_source="clip", identity_count=7
+    )
     assert found.found == found.kept + sum(found.dropped.values()) == len(outcomes)
     table = parquet.read(tmp_path / "out")
     assert Counter(table["status"].to_pylist()) == {"kept": 23, "dropped": 5}

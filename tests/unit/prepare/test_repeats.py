@@ -39,7 +39,7 @@ def _reasons(folder: Path, *found: Row) -> list[str | None]:
         ({"expression": "anger"}, {"expression": "fear"}, "expression"),
         (
             {"valence": 0.0, "arousal": 0.1, "expression": "\udce9"},
-            {"valence": 0.1, "arousal": 0.0, "expression": "é"},
+            {"valence": 0.1, "arousal": 0.0, "expression": "ä"},
             "valence, arousal, expression",
         ),
         ({"valence": 0.5}, {"valence": 0.50001}, "valence"),
@@ -75,7 +75,7 @@ def test_a_face_stays_with_the_identity_that_is_named_first(tmp_path: Path) -> N
         "identities disagree: listed before as id0",
         "listed twice",
     ]
-    assert _reasons(tmp_path, *rows[::-1])[:2] == [None, r"identities disagree: listed before as \xe9"]
+    assert _reasons(tmp_path, *rows[::-1])[:2] == [None, "identities disagree: listed before as \xe9"]
 
 
 def test_rows_that_cannot_be_used_contradict_nobody(tmp_path: Path) -> None:

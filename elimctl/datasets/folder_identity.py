@@ -1,0 +1,262 @@
+"""Whom a line of a user's own CSV shows: by a column, a folder or a pattern of its path, or by its file."""
+
+import re
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from elimctl.datasets.folder_columns import NAMES, written
+from elimctl.datasets.folder_levels import level_kind, listed
+from elimctl.datasets.folder_record import Record
+from elimctl.datasets.folder_source import Source, named_parts
+from elimctl.datasets.folder_survey import Level, Survey, Values, survey
+from elimctl.errors import ConfigError, LayoutError, Notice
+from elimctl.manifest.names import canonical, known
+
+Mode = Literal["auto", "column", "folder", "clip", "image", "age-group"]
+
+GROUP = "identity"  # name of the group of a pattern
+SEARCH_LIMIT_S = 2.0  # for one path; a pattern that takes longer would take years for others
+NUMBER = "id"  # the one name of a column that more often counts lines than it names people
+MOSTLY = 0.75  # share of values that one picture has, from which a column may count lines
+FEW = 8  # of fewer values the share says nothing
+EXPLAIN = "--set dataset.identity_pattern=REGEX, or a column identity, tells who is shown"
+
+
+def _usable(pattern: str) -> str:
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{pattern!r:.80} is no regular expression: {error}") from None
+    if GROUP not in compiled.groupindex and compiled.groups != 1:
+        raise ValueError(
+            f"{pattern!r:.80} has {compiled.groups} groups; "
+            f"wanted one, (...), or one that is named, (?P<{GROUP}>...)"
+        )
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_usable)]  # of a path; its group is the identity
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """How identities are told.
+
+    Args:
+        by: a column, a folder, a pattern, the file, the clip, or the group of ages.
+        title: the same for people (`folder 1 of the path`).
+        depth: of the folder, from 0.
+        optional: whether a file without such a folder is an identity of its own.
+        pattern: searched in the path.
+        actor: whether the column names people.
+    """
+
+    by: Literal["column", "folder", "pattern", "image", "clip", "age-group"]
+    title: str
+    depth: int = 0
+    optional: bool = False
+    pattern: re.Pattern[str] | None = None
+    actor: bool = True
+
+    def of(self, record: Record, path: str, clip: str, *, age_group: str) -> str | None:
+        """Whom a record shows, None where it does not say.
+
+        Args:
+            record: all that it says.
+            path: of its file below the root, as the disk spells it.
+            clip: its clip.
+            age_group: its group of ages.
+        """
+        match self.by:
+            case "column":
+                return record.identity
+            case "folder":
+                return self._folder(record, path) or (path if self.optional else None)
+            case "pattern":
+                return self._match(_below(record, path))
+            case "age-group":
+                return age_group
+            case "clip":
+                return clip
+            case "image":
+                return path
+
+    def _folder(self, record: Record, path: str) -> str | None:
+        folders = _below(record, path).split("/")[:-1]
+        return folders[self.depth] if self.depth < len(folders) else None
+
+    def _match(self, path: str) -> str | None:
+        assert self.pattern is not None, "`by` is pattern"
+        with _limited(self.pattern):
+            match = self.pattern.search(canonical(path))
+        return known(match[GROUP if GROUP in self.pattern.groupindex else 1]) if match else None
+
+
+def _below(record: Record, path: str) -> str:
+    """The path of a record from where the CSV's paths begin, as the disk spells it."""
+    parts = named_parts(record.path)
+    return "/".join(path.split("/")[-len(parts) :]) if parts else ""
+
+
+def choose(source: Source, identity: Mode, pattern: str | None) -> tuple[Source, Identities]:
+    """Choose what tells the identities of a CSV, and say where that is a guess.
+
+    Args:
+        source: the CSV.
+        identity: what was asked for.
+        pattern: what to search in the paths; it goes before columns and folders.
+
+    Returns:
+        The source, with the column that names the identities, and how they are told.
+
+    Raises:
+        LayoutError: a column is lacking, or seems to count lines where folders say otherwise.
+    """
+    named = source.columns.places.get("identity")
+    if pattern is not None:
+        return source, Identities("pattern", "dataset.identity_pattern", pattern=re.compile(pattern))
+    needed = {"column": "identity", "age-group": "age"}.get(identity)
+    if needed and needed not in source.columns.places:
+        raise LayoutError(
+            f"{source.file} has no column {needed}, which --identity {identity} needs",
+            hint=f"add a column {needed}, or choose another --identity",
+        )
+    match identity:
+        case "auto" if not source.named.identity:
+            return _guess(source)
+        case "auto" | "column":
+            assert named is not None, "it was looked for"
+            return source, Identities("column", f"column {_header(source)[named]}")
+        case "folder":
+            return source, Identities("folder", "folder 1 of the path")
+        case "clip":
+            return source, Identities("clip", "clip")
+        case "image":
+            return source, Identities("image", "file")
+        case "age-group":
+            return source, Identities("age-group", "age group")
+
+
+def _header(source: Source) -> list[str]:
+    return [written(name) for name in source.table().columns]
+
+
+def _guess(source: Source) -> tuple[Source, Identities]:
+    """What tells the identities where nobody said it: a column of people, else folders, else files."""
+    header = _header(source)
+    taken = {place for key, place in source.columns.places.items() if key != "identity"}
+    named = [name for name in NAMES["identity"] if name in header] if source.named.identity is None else []
+    columns = [name for name in named if header.index(name) not in taken]
+    found = survey(source, [header.index(name) for name in columns])
+    level, refused = _level(found)
+    counting = ""
+    for name, values in zip(columns, found.values, strict=True):
+        if not _counts_lines(name, values, found):
+            _refuse_doubtful(source, name, values, level)
+            if counting:
+                _note(f"{counting}; identities come from column {name}")
+            places = {**source.columns.places, "identity": header.index(name)}
+            chosen = replace(source, columns=replace(source.columns, places=places))
+            return chosen, Identities("column", f"column {name}")
+        counting = counting or f"column {name} differs in every line, so it names nobody"
+    if columns and (level is None or level.count >= found.files) and _one_each(columns[0], found):
+        if found.files >= FEW:
+            _note(f"column {columns[0]} differs in every line, so no identity has a second image")
+        return source, Identities("column", f"column {columns[0]}")
+    return source, replace(_by_path(level, refused, counting), actor=not columns)
+
+
+def _counts_lines(name: str, values: Values, found: Survey) -> bool:
+    """Whether a column differs in every line; a column of people may do so where each has one video."""
+    one_video_each = found.videos and values.distinct == found.files and name != NUMBER
+    return values.distinct > 1 and not values.repeated and not one_video_each
+
+
+def _one_each(name: str, found: Survey) -> bool:
+    """Whether a column that differs in every line parts no file; several people may be in one image."""
+    return found.values[0].distinct == found.files or (found.images and name != NUMBER)
+
+
+def _refuse_doubtful(source: Source, name: str, values: Values, level: Level | None) -> None:
+    """Refuse a column of which nearly all values differ where folders hold several of them."""
+    single = values.distinct - values.repeated
+    if (
+        values.distinct >= FEW
+        and single >= MOSTLY * values.distinct
+        and level is not None
+        and level_kind(level.names) is None
+        and level.count < values.distinct
+    ):
+        raise LayoutError(
+            f"{source.file}: {single} of {values.distinct} values of column {name} occur once, "
+            f"although there are {level.count} folders ({listed(level.names)}): it may count lines",
+            hint="if it names people use --identity column, if the folders do --identity folder",
+        )
+
+
+def _level(found: Survey) -> tuple[Level | None, list[Level]]:
+    """The folders that may be people, None where there are none, and those before that are not."""
+    refused = []
+    for level in found.levels:
+        if level_kind(level.names) in ("splits", "classes", "parts"):
+            refused.append(level)
+        elif level.count > 1 or not refused:
+            return level, refused
+    return None, refused
+
+
+def _by_path(level: Level | None, refused: list[Level], counting: str) -> Identities:
+    """Identities by folder, or by file where the folders are no people."""
+    told = [counting] if counting else []
+    told += [
+        f"folder {other.depth + 1} of the path ({listed(other.names)}) names {level_kind(other.names)}, "
+        "not people"
+        for other in refused
+    ]
+    if level is None:
+        if told:
+            _note("; ".join([*told, f"each file is an identity. {EXPLAIN}"]))
+        return Identities("image", "file")
+    title = f"folder {level.depth + 1} of the path"
+    if level_kind(level.names) == "numbers":
+        told.append(f"folders {listed(level.names)} may number parts or classes")
+        told.append(f"each is an identity here. {EXPLAIN}")
+    elif told:
+        told.append(f"identities come from {title}")
+    if told:
+        _note("; ".join(told))
+    return Identities("folder", title, depth=level.depth, optional=True)
+
+
+def _note(text: str) -> None:
+    warnings.warn(text, Notice, stacklevel=2)
+
+
+@contextmanager
+def _limited(pattern: re.Pattern[str]) -> Iterator[None]:
+    """Stop a search that does not end, where this is the thread that signals go to."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise ConfigError(
+            f"dataset.identity_pattern {pattern.pattern!r:.80} takes over {SEARCH_LIMIT_S:g} s for a path",
+            hint="avoid a repeat within a repeat, such as (a+)+",
+        )
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SEARCH_LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
