@@ -12,7 +12,6 @@ import os
 import posixpath
 import re
 import sqlite3
-import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from typing import Any
 from elimctl.datasets.csv_rows import Table, inside, open_table
 from elimctl.errors import ConfigError, DataError, LayoutError, Notice
 from elimctl.manifest import splits
+from elimctl.manifest.names import caseless
 from elimctl.manifest.row import Row, printable
 from elimctl.prepare import own_splits
 from elimctl.prepare import partition_labels as labels
@@ -242,8 +242,7 @@ def _said(file: Path) -> str | None:
 
 def _key(path: str) -> tuple[list[str], str]:
     """The folders and the stem that a path is known by."""
-    plain = unicodedata.normalize("NFC", path).lower()
-    *folders, name = plain.split("/")
+    *folders, name = caseless(path).split("/")
     stem = posixpath.splitext(name)[0].removesuffix("_aligned")
     return list(map(_folder, folders)), stem
 
