@@ -189,7 +189,8 @@ def _refuse_doubtful(source: Source, name: str, values: Values, level: Level | N
     """Refuse a column of which nearly all values differ where folders hold several of them."""
     single = values.distinct - values.repeated
     if (
-        values.distinct >= FEW
+        values.repeated
+        and values.distinct >= FEW
         and single >= MOSTLY * values.distinct
         and level is not None
         and level_kind(level.names) is None

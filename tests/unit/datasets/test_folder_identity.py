@@ -94,6 +94,17 @@ def test_frames_that_are_numbered_are_those_of_their_video(tmp_path: Path) -> No
     assert "column id differs in every line, so it names nobody; each file is an identity." in told
 
 
+@pytest.mark.parametrize(("name", "source"), [("subject", "column subject"), ("id", "folder 1 of the path")])
+def test_people_with_one_video_each_keep_their_names(tmp_path: Path, name: str, source: str) -> None:
+    lines = [
+        f"session{number // 4}/{number}.mp4,x,0,s{number}" for number in range(8)
+    ]  # no label: not opened
+    (tmp_path / "l.csv").write_text("\n".join([f"path,valence,arousal,{name}", *lines, ""]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Notice)
+        assert {row.identity_from for row in read(tmp_path, Options())} == {source}
+
+
 @pytest.mark.parametrize("word", ["", "NA", "nan", "NULL", "None", "-", "n/a"])
 def test_missing_names_are_nobody(tmp_path: Path, word: str) -> None:
     lines = [f"{number}.jpg,0,0,{['a', 'b', word][number % 3]}" for number in range(6)]
@@ -151,7 +162,14 @@ def test_levels_of_folders_are_told_by_their_names(names: list[str], kind: str |
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"^(\d+)_", r"(?P<identity>\d+)_(.)", r"^(?:[^/]+/)*(\d+)_", r"(?P<x>.*/)?(?P<identity>\d+)_"]
+    "pattern",
+    [
+        r"^(\d+)_",
+        r"(?P<identity>\d+)_(.)",
+        r"^(?:[^/]+/)*(\d+)_",
+        r"(?P<x>.*/)?(?P<identity>\d+)_",
+        r"_?(\d)(?=_[ab]\.jpg)",
+    ],
 )
 def test_a_pattern_of_the_path_tells_the_identity(tmp_path: Path, pattern: str) -> None:
     lines = ["7_a.jpg,0,0,x", "7_b.jpg,0,0,y", "8_a.jpg,0,0,x", "other.jpg,0,0,x"]
@@ -160,6 +178,12 @@ def test_a_pattern_of_the_path_tells_the_identity(tmp_path: Path, pattern: str) 
         {"dataset.identity_pattern"},
         "",
     )
+
+
+def test_a_pattern_may_match_anywhere_in_the_path(tmp_path: Path) -> None:
+    lines = ["take1/by_ann.jpg,0,0", "take2/by_bob.jpg,0,0"]
+    identities, _, _ = _read(tmp_path, "path,valence,arousal", lines, identity_pattern=r"by_(\w+)\.")
+    assert identities == ["ann", "bob"]
 
 
 @pytest.mark.parametrize(
