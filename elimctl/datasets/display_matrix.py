@@ -4,6 +4,8 @@ Source: ISO/IEC 14496-12, 8.3.2 (tkhd); FFmpeg, libavutil/display.h.
 """
 
 import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
 from jaxtyping import Int32, UInt8
 
 SKEW = 0.0175  # about one degree; players take less for none
@@ -11,6 +13,23 @@ SKEW = 0.0175  # about one degree; players take less for none
 
 class MatrixError(ValueError):
     """A matrix that is neither a turn by quarters nor a mirror image."""
+
+
+def matrix_of(frame: VideoFrame, before: np.ndarray | None) -> np.ndarray | None:
+    """The display matrix of a frame.
+
+    Args:
+        frame: as decoded. A container gives all frames the matrix, H.264 the first of a sequence only.
+        before: the matrix of the frame shown before it, None where it has none.
+
+    Returns:
+        (9,) int32, as `shown` takes it; None where players show the frame as it is stored.
+    """
+    # The container's comes before the codec's: where there are both, the same one holds for all frames.
+    found = next((data for data in frame.side_data if data.type is Type.DISPLAYMATRIX), None)
+    if found is not None:
+        return np.frombuffer(bytes(found), np.int32)
+    return None if frame.key_frame else before
 
 
 def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -32,9 +51,9 @@ def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> 
         raise MatrixError("its display matrix is a perspective, which cannot be undone")
     if not (a or b or c or d):  # no picture at all: players take it for none
         return image
-    if max(abs(b), abs(c)) <= SKEW * min(abs(a), abs(d)):
+    if max(abs(b), abs(c)) < SKEW * min(abs(a), abs(d)):
         along, down, turned = a, d, image
-    elif max(abs(a), abs(d)) <= SKEW * min(abs(b), abs(c)):
+    elif max(abs(a), abs(d)) < SKEW * min(abs(b), abs(c)):
         along, down, turned = c, b, image.transpose(1, 0, 2)
     else:
         angle = np.degrees(np.arctan2(b, a))

@@ -19,22 +19,21 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from elimctl.datasets.display_matrix import MatrixError, shown
+from elimctl.datasets.display_matrix import MatrixError, matrix_of, shown
+from elimctl.datasets.video_stream import is_cover, is_hidden, moving, packets_of
 from elimctl.errors import DataError
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".wmv", ".flv", ".mpg", ".mpeg", ".ts")
 # What a file may be, whatever its name: else FFmpeg reads a playlist, a subtitle or a text as a video.
-FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg"
+FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg,mp3"
 TIMED = ("mov", "matroska")  # store when each frame is shown, and where the key frames are
 # Of what AVI holds: frames that depend on no later one, or, in MPEG-4 part 2, a header that says so.
 ORDERED_CODECS = ("mjpeg", "mpeg4", "rawvideo")
-# Streams of single pictures: cover art, and thumbnails of chapters.
-STILL = Disposition.attached_pic | Disposition.timed_thumbnails
 MAX_PIXELS = 100_000_000  # of a frame; as for images
+NO_STREAM = "no video stream"
 
 
 class VideoError(DataError):
@@ -140,11 +139,12 @@ def frames(path: Path, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray
     timeline = _timeline(path)
     for run in _runs(numbers, timeline.keys):
         shown = _shown(path, timeline, first=run[0])
-        at, frame = -1, None
+        at, frame, matrix = -1, None, None
         for number in run:
             while at < number:
                 at, frame = next(shown, (timeline.count + number, None))
-            yield number, None if frame is None or at != number else _pixels(path, frame)
+                matrix = matrix if frame is None else matrix_of(frame, matrix)
+            yield number, None if frame is None or at != number else _pixels(path, frame, matrix)
 
 
 def _error(path: Path, detail: str) -> VideoError:
@@ -176,12 +176,14 @@ def _scan(path: Path, *state: int) -> _Timeline:  # noqa: ARG001  (it is part of
     with _open(path) as (container, stream):
         packets = [
             (packet.pts, packet.dts, packet.is_keyframe)
-            for packet in _packets(container, stream)
-            if not _hidden(packet, stream)
+            for packet in packets_of(container, stream)
+            if not is_hidden(packet, stream)
         ]
         timed = any(name in TIMED for name in container.format.name.split(","))
         timed |= stream.codec_context.name in ORDERED_CODECS and all(pts == dts for pts, dts, _ in packets)
         unit, rate = stream.time_base, stream.average_rate
+        if is_cover(container, stream, packets=len(packets)):
+            raise _error(path, NO_STREAM)
     if not packets:
         raise _error(path, "holds no frame")
     count = len(packets)
@@ -228,7 +230,7 @@ def _shown(path: Path, timeline: _Timeline, *, first: int) -> Iterator[_Numbered
         yield from decoded
     else:
         with _open(path) as (container, stream):
-            yield from _number(_frames(_packets(container, stream), stream), timeline)
+            yield from _number(_frames(packets_of(container, stream), stream), timeline)
 
 
 def _from_key(path: Path, timeline: _Timeline, key: int) -> Iterator[_Numbered]:
@@ -238,7 +240,7 @@ def _from_key(path: Path, timeline: _Timeline, key: int) -> Iterator[_Numbered]:
     begins at what is marked as a key frame, but what it shows is right only some frames later.
     """
     with _open(path) as (container, stream):
-        packets = _packets(container, stream)
+        packets = packets_of(container, stream)
         try:
             container.seek(int(timeline.times[key]), stream=stream)
         except av.FFmpegError:
@@ -284,24 +286,6 @@ def _frames(packets: Iterable[Packet], stream: VideoStream) -> Iterator[VideoFra
             yield None if lost else frame
 
 
-def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
-    """Packets of a stream that hold something, up to where the file ends or cannot be read on."""
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                yield packet
-    except av.FFmpegError:
-        return
-
-
-def _hidden(packet: Packet, stream: VideoStream) -> bool:
-    """Whether a packet's frame is decoded for the sake of others and not shown."""
-    if packet.is_discard:  # an edit list cuts it away
-        return True
-    # VP8 keeps reference frames in packets of their own; the fifth bit says whether to show (RFC 6386, 9.1).
-    return stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
-
-
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a video and the one of its streams that players show."""
@@ -311,9 +295,9 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except av.FFmpegError as error:
         raise _error(path, f"is no readable video: {error.strerror}") from None
     with container:
-        stream = _moving(container)
+        stream = moving(container)
         if stream is None:
-            raise _error(path, "no video stream")
+            raise _error(path, NO_STREAM)
         if stream.codec_context is None:
             raise _error(path, "has no video stream that can be decoded")
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
@@ -321,22 +305,10 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
-def _moving(container: InputContainer) -> VideoStream | None:
-    """The stream of moving pictures that players show; cover art of a sound file is none of them."""
-    moving = [stream for stream in container.streams.video if not stream.disposition & STILL]
-    best = container.streams.best("video")
-    if best in moving:
-        return best  # type: ignore[return-value]
-    return max(moving, key=lambda stream: stream.width * stream.height, default=None)
-
-
-def _pixels(path: Path, frame: VideoFrame) -> np.ndarray:
+def _pixels(path: Path, frame: VideoFrame, matrix: np.ndarray | None) -> np.ndarray:
     """A frame as players show it: some cameras store it lying, or mirrored."""
     image = frame.to_ndarray(format="rgb24")
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return image
     try:
-        return shown(image, np.frombuffer(matrix, np.int32))  # type: ignore[call-overload]
+        return image if matrix is None else shown(image, matrix)
     except MatrixError as error:
         raise _error(path, str(error)) from None
