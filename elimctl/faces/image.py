@@ -4,13 +4,24 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from elimctl.errors import ImageError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 MAX_PIXELS = 100_000_000  # decoding takes up to 12 bytes of memory for each
 MAX_SIDE_PX = 32_766  # OpenCV's warps address pixels with 16 bits
+ORIENTATION = ExifTags.Base.Orientation
+# What gives the stored image from the one that is shown, by EXIF orientation.
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
 def decode(content: bytes, *, where: str, turn: bool = False) -> np.ndarray:
@@ -40,7 +51,7 @@ def decode(content: bytes, *, where: str, turn: bool = False) -> np.ndarray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 _check_size(image, where=where)
-                return _to_rgb(ImageOps.exif_transpose(image) if turn else image, where=where)
+                return _to_rgb(ImageOps.exif_transpose(image) if turn else _stored(image), where=where)
     except UnidentifiedImageError:
         raise ImageError(
             f"{where} is no readable {', '.join(FORMATS)} image, it starts with {content[:8]!r}",
@@ -67,6 +78,14 @@ def _check_size(image: Image.Image, *, where: str) -> None:
             f"{where} is {image.width} x {image.height} px, the longest side allowed is {MAX_SIDE_PX}",
             hint="scale the image down",
         )
+
+
+def _stored(image: Image.Image) -> Image.Image:
+    """An opened image as it is stored; of TIFF files Pillow gives the one that is shown."""
+    if image.format != "TIFF":
+        return image
+    way = STORED.get(image.getexif().get(ORIENTATION, 1))
+    return image if way is None else image.transpose(way)
 
 
 def _to_rgb(image: Image.Image, *, where: str) -> np.ndarray:

@@ -159,6 +159,38 @@ def test_a_photograph_is_turned_only_where_that_is_asked_for():
     np.testing.assert_array_equal(turned, np.rot90(RGB, -1))
 
 
+# The stored picture is R G above B W; what is shown of it, row by row, for each EXIF orientation.
+SHOWN = {1: "RG BW", 2: "GR WB", 3: "WB GR", 4: "BW RG", 5: "RB GW", 6: "BR WG", 7: "WG BR", 8: "GW RB"}
+COLOURS = {"R": (255, 0, 0), "G": (0, 255, 0), "B": (0, 0, 255), "W": (255, 255, 255)}
+
+
+def letters(image):
+    """The colour of each quarter of a picture."""
+    height, width = image.shape[:2]
+
+    def letter(y, x):
+        pixel = image[height * y // 4, width * x // 4].astype(int)
+        return min(COLOURS, key=lambda name: np.abs(pixel - COLOURS[name]).sum())
+
+    return f"{letter(1, 1)}{letter(1, 3)} {letter(3, 1)}{letter(3, 3)}"
+
+
+@pytest.mark.parametrize("orientation", SHOWN)
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_photograph_is_turned_and_mirrored_as_its_orientation_says(file_format, orientation):
+    rows = [[COLOURS[name] for name in row] for row in ("RG", "BW")]
+    stored = np.repeat(np.repeat(np.array(rows, np.uint8), 24, axis=0), 32, axis=1)
+    tag, file = Image.Exif(), io.BytesIO()
+    tag[0x0112] = orientation
+    Image.fromarray(stored).save(file, file_format, exif=tag)
+    shown = decode(file.getvalue(), where="a", turn=True)
+    assert letters(shown) == SHOWN[orientation]
+    assert shown.shape == ((64, 48, 3) if orientation >= 5 else (48, 64, 3))
+    as_stored = read(file.getvalue())
+    assert letters(as_stored) == "RG BW"
+    assert as_stored.shape == (48, 64, 3)
+
+
 def test_webp_is_read():
     file = io.BytesIO()
     Image.fromarray(RGB).save(file, "WEBP", lossless=True)
