@@ -20,6 +20,7 @@ from pydantic import Field
 from elimctl.config import Config
 from elimctl.datasets import files, json_once
 from elimctl.datasets.afew_va_defects import spoil
+from elimctl.datasets.alignment import shifted
 from elimctl.datasets.anamorphic import pixel_aspect
 from elimctl.datasets.drawing import Drawing
 from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
@@ -158,6 +159,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
     """Rows of one clip, by number of the frame."""
     annotation = _read_annotation(clip.folder / f"{clip.name}.json")
     by_actor = options.identity == "actor"
+    doubt = shifted(clip.images, annotation.frames)
     for number in sorted(clip.images.keys() | annotation.frames.keys()):
         file = clip.folder / clip.images.get(number, f"{number:05d}.png")
         entry = annotation.frames.get(number)
@@ -168,6 +170,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
             annotation.reason,
             None if number in clip.images else "no image",
             None if number in annotation.frames else "no annotation",
+            doubt,
             disagreement,
             label_reason,
             "no actor: identities are actors" if by_actor and annotation.actor is None else None,

@@ -19,15 +19,12 @@ from elimctl.config import Config
 from elimctl.datasets.aff_wild_imitation import ImitateOptions as ImitateOptions
 from elimctl.datasets.aff_wild_imitation import imitate as imitate
 from elimctl.datasets.aff_wild_layout import Clip, find
+from elimctl.datasets.alignment import TOLERATED, require_fit
 from elimctl.datasets.pts import read_box, read_points
 from elimctl.datasets.video import VideoError, count_frames
-from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
-from elimctl.words import counted
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
-TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
-LISTED = 20  # clips that a message names
 MISSING = ("no label: valence", "no label: arousal")
 POINTS_FILE = re.compile(r"0*([1-9][0-9]{0,8})\.pts", re.IGNORECASE)
 
@@ -82,12 +79,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
     # All are measured before the first is read, so that one message tells of all that do not fit.
     fits = [_fit(clip, options.align) for clip in clips]
     misfits = [f"{clip.name} has {fit.misfit}" for clip, fit in zip(clips, fits, strict=True) if fit.misfit]
-    if misfits:
-        shown = "; ".join(misfits[:LISTED]) + ("; ..." if len(misfits) > LISTED else "")
-        raise LayoutError(
-            f"labels and frames of {counted(len(misfits), 'clip')} under {root} do not fit: {shown}",
-            hint="get these videos again, or add --set dataset.align=truncate to use what fits",
-        )
+    require_fit(misfits, root, what="clip", pictures="frames", files="videos")
     for clip, fit in zip(clips, fits, strict=True):
         yield from _read_clip(clip, fit, root)
 
@@ -109,10 +101,11 @@ def _fit(clip: Clip, align: Align) -> _Fit:
     found = f"{n_lines} lines, {n_frames} frames"
     if TOLERATED < (alone := _unpaired(labels)) < n_lines:
         return _Fit(n_frames, misfit=f"{found}; the last {alone} lines are of one of the two labels only")
-    files = _points_files(clip.boxes)
+    files, landmarks = _points_files(clip.boxes), _points_files(clip.landmarks)
     # A box of a frame that the video has not got: frames are missing, and nobody knows which.
-    if (last := max(files, default=-1)) >= n_frames:
-        return _Fit(n_frames, misfit=f"{found} and {len(files)} face boxes, the last for frame {last + 1}")
+    for name, points in (("face boxes", files), ("files of landmarks", landmarks)):
+        if (last := max(points, default=-1)) >= n_frames:
+            return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, the last for frame {last + 1}")
     if abs(n_lines - n_frames) <= TOLERATED:
         return _Fit(n_frames)
     boxed = tuple(number for number, file in sorted(files.items()) if read_box(file) is not None)
@@ -185,8 +178,9 @@ def _read_labels(clip: Clip) -> tuple[list[Label], str | None]:
 
 
 def _lines(file: Path) -> list[str]:
-    """Lines of a text file, without the blank ones at its end."""
-    return file.read_text(encoding="utf-8-sig", errors="replace").rstrip().splitlines()
+    """Lines of a text file, without the blank ones at its end, and without a header: it is no frame's."""
+    lines = file.read_text(encoding="utf-8-sig", errors="replace").rstrip().splitlines()
+    return lines[1:] if lines and lines[0].strip().lower() in ("valence", "arousal") else lines
 
 
 def _label(valence: str, arousal: str) -> Label:

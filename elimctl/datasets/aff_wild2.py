@@ -22,10 +22,10 @@ from elimctl.datasets.aff_wild2_imitation import ImitateOptions as ImitateOption
 from elimctl.datasets.aff_wild2_imitation import imitate as imitate
 from elimctl.datasets.aff_wild2_layout import HEADER, Labels, Layout, find, is_header
 from elimctl.datasets.aff_wild2_names import Side, base_of, side_of, video_of
+from elimctl.datasets.alignment import TOLERATED, require_fit
 from elimctl.datasets.video import VideoError, count_frames
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
-from elimctl.words import counted
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
 NOTE = (
@@ -33,8 +33,6 @@ NOTE = (
     "--set dataset.labels=mtl"
 )
 UNLABELLED = -5  # in place of a label
-TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
-LISTED = 20  # trials that a message names
 IMAGES = ("jpg", "jpeg", "png")  # as shipped, and as repacked; where a crop has several, the first counts
 CROP = re.compile(r"([0-9]{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 HIDDEN = "no label: test labels are hidden"  # what a folder of test labels holds are placeholders of users
@@ -121,13 +119,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         if reason is None and options.align == "auto" and (misfit := _misfit(len(labels), pictures)):
             misfits.append(f"{trial} has {misfit}")
         yield from _rows(trial, pictures, labels, reason, layout, identity=options.identity)
-    if misfits:
-        raise LayoutError(
-            f"labels and {source} of {counted(len(misfits), 'trial')} under {root} do not fit: "
-            + "; ".join(misfits[:LISTED])
-            + ("; ..." if len(misfits) > LISTED else ""),
-            hint=f"get these {source} again, or add --set dataset.align=truncate to use what fits",
-        )
+    require_fit(misfits, root, what="trial", pictures=source, files=source)
 
 
 def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
@@ -251,8 +243,7 @@ def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
         return [], "no annotation"
     try:
         with file.open(encoding="utf-8-sig", errors="replace") as lines:
-            header = lines.readline().strip()
-            shipped = [line.strip() for line in lines]
+            header, *shipped = _undoubled([line.strip() for line in lines]) or [""]
     except OSError as error:
         return [], f"unreadable annotation file: {file.name}: {error.strerror}"
     while shipped and not shipped[-1]:
@@ -264,6 +255,11 @@ def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
             f"broken annotation file: {file.name} starts with {header!r:.40}, wanted {HEADER!r}",
         )
     return list(map(_parse, shipped)), None
+
+
+def _undoubled(lines: list[str]) -> list[str]:
+    """Lines without the blank one after each that a conversion of line ends leaves: it is no frame's."""
+    return lines if any(lines[1::2]) or len(lines) < 4 else lines[::2]
 
 
 def _parse(line: str) -> Label:

@@ -36,5 +36,6 @@ def settle(spool: sqlite3.Connection, root: Path) -> None:
         elif last >= count:
             reason = (
                 f"frames do not fit: number {last} is labelled, counted from 0, and the video has {count}"
+                + (" (option frame_base)" if last == count else "")  # the first may be number 1
             )
             spool.execute(DROP, (reason, path))

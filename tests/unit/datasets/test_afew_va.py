@@ -157,6 +157,20 @@ def test_images_and_annotations_without_each_other_are_dropped(tmp_path: Path) -
     assert rows[2].valence == 0.3
 
 
+@pytest.mark.parametrize("first", [1, 101])
+def test_images_that_are_counted_from_elsewhere_than_the_labels_keep_none(tmp_path: Path, first: int) -> None:
+    names = [f"{number:05d}.png" for number in range(5)]
+    annotated = {f"{number:05d}": _entry(valence=number % 10) for number in range(first, first + 5)}
+    del annotated[f"{first + 2:05d}"]
+    _clip(tmp_path / "001", annotated, images=names)
+    _clip(tmp_path / "002")
+    rows = _read(tmp_path)
+    said = f"frames do not fit: labels of numbers {first} to {first + 4}, images of 0 to 4"
+    both = {row.reason for row in rows if row.clip == "001"}
+    assert both == {"no image", "no annotation"} | ({said} if first == 1 else set())
+    assert [row.reason for row in rows if row.clip == "002"] == [None, None]
+
+
 def test_a_gap_is_no_frame(tmp_path: Path) -> None:
     _clip(tmp_path / "001", {"00001": _entry(), "00003": _entry()}, images=["00001.png", "00003.png"])
     assert _reasons(_read(tmp_path)) == {1: None, 3: None}

@@ -214,6 +214,29 @@ def test_a_box_beyond_the_video_proves_that_frames_are_missing(
     assert kept == list(range(min(n_frames, lines)))
 
 
+def test_landmarks_beyond_the_video_prove_it_as_well(tmp_path: Path) -> None:
+    _clip(tmp_path, n_frames=4, lines=4, boxed=range(1, 5))
+    write_points(tmp_path / "landmarks/train/102/9.pts", LANDMARKS)
+    with pytest.raises(LayoutError) as caught:
+        _read(tmp_path)
+    said = "102 has 4 lines, 4 frames and 5 files of landmarks, the last for frame 9"
+    assert caught.value.message.endswith(said)
+
+
+@pytest.mark.parametrize("headed", [("valence",), ("valence", "arousal")])
+def test_a_header_is_no_frames_line(tmp_path: Path, headed: tuple[str, ...]) -> None:
+    _clip(tmp_path, lines="0.1\n0.2\n0.3\n0.4\n", arousal="-0.1\n-0.2\n-0.3\n-0.4\n")
+    for name in headed:
+        file = tmp_path / f"annotations/train/{name}/102.txt"
+        file.write_text(f" {name.title()}\n{file.read_text()}")
+    assert [(row.valence, row.arousal) for row in _read(tmp_path)] == [
+        (0.1, -0.1),
+        (0.2, -0.2),
+        (0.3, -0.3),
+        (0.4, -0.4),
+    ]
+
+
 def test_lines_that_one_of_the_two_labels_lacks_are_refused(tmp_path: Path) -> None:
     _clip(tmp_path, n_frames=9, lines="0.5\n" * 9, arousal="0.5\n" * 6, boxed=[])
     with pytest.raises(LayoutError, match="the last 3 lines are of one of the two labels only"):

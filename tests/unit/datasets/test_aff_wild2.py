@@ -413,6 +413,17 @@ def test_a_line_without_two_labels_is_dropped_and_moves_no_other(
     assert [(row.valence, row.arousal) for row in rows] == [(0.1, 0.1), (None, None), (0.3, 0.3)]
 
 
+def test_blank_lines_that_a_conversion_of_line_ends_leaves_move_no_label(tmp_path: Path) -> None:
+    _labels(tmp_path / TRAIN / "102.txt", 4, end="\r\r\n")
+    _labels(tmp_path / TRAIN / "103.txt", ["", "0.2,-0.2"])  # the first frame has no label
+    for trial in ("102", "103"):
+        _crops(tmp_path / CROPS / trial, 4 if trial == "102" else 2)
+    assert [(row.clip, row.frame, row.valence) for row in _read(tmp_path)] == [
+        *(("102", number, number / 10) for number in (1, 2, 3, 4)),
+        *(("103", 1, None), ("103", 2, 0.2)),
+    ]
+
+
 def test_line_ends_spaces_blank_lines_at_the_end_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
     _crops(tmp_path / CROPS / "102")
     lines = [" 0.125 , -0.5 ", "1,-1", "-1.0,1.0", "", "  "]

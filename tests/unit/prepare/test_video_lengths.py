@@ -30,7 +30,7 @@ def reasons(root: Path, rows: list[Row]) -> dict[tuple[str, int], str | None]:
 
 def test_all_labels_of_a_video_are_dropped_where_one_names_a_frame_that_it_has_not(root: Path) -> None:
     rows = [row("a.mp4", number) for number in (0, 3, 5)] + [row("b.mp4", number) for number in (0, 4)]
-    said = "frames do not fit: number 5 is labelled, counted from 0, and the video has 5"
+    said = "frames do not fit: number 5 is labelled, counted from 0, and the video has 5 (option frame_base)"
     assert reasons(root, rows) == {
         ("a.mp4", 0): said,
         ("a.mp4", 3): said,
@@ -38,6 +38,11 @@ def test_all_labels_of_a_video_are_dropped_where_one_names_a_frame_that_it_has_n
         ("b.mp4", 0): None,
         ("b.mp4", 4): None,
     }
+
+
+def test_a_number_far_beyond_is_no_matter_of_the_first_number(root: Path) -> None:
+    said = "frames do not fit: number 6 is labelled, counted from 0, and the video has 5"
+    assert reasons(root, [row("a.mp4", 1), row("a.mp4", 6)]) == {("a.mp4", 1): said, ("a.mp4", 6): said}
 
 
 def test_a_number_before_the_first_frame_makes_the_others_doubtful(root: Path) -> None:

@@ -1,0 +1,50 @@
+"""Labels against the pictures that they belong to by their place or number."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from elimctl.errors import LayoutError
+from elimctl.words import counted
+
+TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
+LISTED = 20  # clips that a message names
+
+
+def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str, files: str) -> None:
+    """Refuse a dataset of which lines of labels and pictures do not fit.
+
+    Args:
+        misfits: of each clip that does not fit, its name and its numbers of lines and pictures.
+        root: the raw root.
+        what: what a clip is called.
+        pictures: what the labels belong to.
+        files: what holds these.
+
+    Raises:
+        LayoutError: there are any.
+    """
+    if misfits:
+        shown = "; ".join(misfits[:LISTED]) + ("; ..." if len(misfits) > LISTED else "")
+        raise LayoutError(
+            f"labels and {pictures} of {counted(len(misfits), what)} under {root} do not fit: {shown}",
+            # Where frames are missing before the end, a label that is cut to them is another frame's.
+            hint=f"get these {files} again; if only their end is missing, add --set dataset.align=truncate",
+        )
+
+
+def shifted(images: Collection[int], annotated: Collection[int]) -> str | None:
+    """Why the numbers of a clip's images and labels cannot be the same ones, None where they may be.
+
+    Those that begin apart and end as far apart are counted from different numbers: by them each label would
+    be another image's.
+
+    Args:
+        images: numbers of the images.
+        annotated: numbers of the labels.
+    """
+    if not (images and annotated):
+        return None
+    (first, last), (start, end) = ((min(those), max(those)) for those in (images, annotated))
+    if start == first or end - start != last - first:
+        return None
+    return f"frames do not fit: labels of numbers {start} to {end}, images of {first} to {last}"
