@@ -134,7 +134,7 @@ def _read_clip(clip: Clip, fit: _Fit, root: Path) -> Iterator[Row]:
     for number in sorted(labelled.keys() | set(range(fit.n_frames))):
         valence, arousal, reason = labelled.get(number, (None, None, f"no annotation: {len(labels)} lines"))
         if number >= fit.n_frames:
-            reason = reason or f"no frame: the video has {fit.n_frames}"
+            reason = f"no frame: the video has {fit.n_frames}"
         reason = fit.reason or reason
         usable = reason is None
         yield Row(

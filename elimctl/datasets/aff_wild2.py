@@ -215,6 +215,7 @@ def _rows(
     """Rows of one trial, by number."""
     for number in sorted({*range(1, len(labels) + 1), *pictures.numbers}):
         valence, arousal, unlabelled = _label_of(number, labels)
+        missing = None if number in pictures.numbers else pictures.missing
         yield Row(
             path=pictures.path(number),
             identity=base_of(trial) if identity == "base" else trial,
@@ -226,7 +227,7 @@ def _rows(
             valence=valence,
             arousal=arousal,
             split=layout.splits.get(trial),
-            reason=reason or unlabelled or (None if number in pictures.numbers else pictures.missing),
+            reason=reason or (unlabelled or missing if pictures.crops is not None else missing or unlabelled),
         )
 
 

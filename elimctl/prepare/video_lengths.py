@@ -9,11 +9,14 @@ import os
 import sqlite3
 from pathlib import Path
 
+from elimctl.datasets.alignment import TOLERATED
 from elimctl.datasets.video import VideoError, count_frames
 from elimctl.manifest.row import OUT_OF_RANGE
 
+# A reader that says `no frame` has held the two against each other itself.
 LABELLED = """
-SELECT path, max(video_frame) FILTER (WHERE reason IS NULL), max(reason) FILTER (WHERE reason GLOB ?)
+SELECT path, max(video_frame) FILTER (WHERE reason IS NULL),
+       max(video_frame) FILTER (WHERE reason NOT GLOB 'no frame*'), max(reason) FILTER (WHERE reason GLOB ?)
 FROM found GROUP BY path HAVING max(video_frame) FILTER (WHERE reason IS NULL) >= 0
 """
 DROP = "UPDATE found SET reason = ? WHERE path = ? AND reason IS NULL"
@@ -26,16 +29,18 @@ def settle(spool: sqlite3.Connection, root: Path) -> None:
         spool: a database with the table `found` of rows.
         root: the raw root that the rows' paths are below.
     """
-    for path, last, early in spool.execute(LABELLED, (f"{OUT_OF_RANGE}:*",)).fetchall():
+    for path, labelled, others, early in spool.execute(LABELLED, (f"{OUT_OF_RANGE}:*",)).fetchall():
         try:
             count = count_frames(root / os.fsdecode(path))
         except VideoError:  # said of each of its rows when they are read
             continue
+        # Of frames without a usable label, a few beyond the end tell only where a player saw the end.
+        last = labelled if labelled >= count else others
         if early:
             spool.execute(DROP, (early.replace(OUT_OF_RANGE, "frames do not fit", 1), path))
-        elif last >= count:
+        elif labelled >= count or (others is not None and others >= count + TOLERATED):
             reason = (
-                f"frames do not fit: number {last} is labelled, counted from 0, and the video has {count}"
+                f"frames do not fit: number {last} is listed, counted from 0, and the video has {count}"
                 + (" (option frame_base)" if last == count else "")  # the first may be number 1
             )
             spool.execute(DROP, (reason, path))

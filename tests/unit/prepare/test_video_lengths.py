@@ -30,7 +30,7 @@ def reasons(root: Path, rows: list[Row]) -> dict[tuple[str, int], str | None]:
 
 def test_all_labels_of_a_video_are_dropped_where_one_names_a_frame_that_it_has_not(root: Path) -> None:
     rows = [row("a.mp4", number) for number in (0, 3, 5)] + [row("b.mp4", number) for number in (0, 4)]
-    said = "frames do not fit: number 5 is labelled, counted from 0, and the video has 5 (option frame_base)"
+    said = "frames do not fit: number 5 is listed, counted from 0, and the video has 5 (option frame_base)"
     assert reasons(root, rows) == {
         ("a.mp4", 0): said,
         ("a.mp4", 3): said,
@@ -41,7 +41,7 @@ def test_all_labels_of_a_video_are_dropped_where_one_names_a_frame_that_it_has_n
 
 
 def test_a_number_far_beyond_is_no_matter_of_the_first_number(root: Path) -> None:
-    said = "frames do not fit: number 6 is labelled, counted from 0, and the video has 5"
+    said = "frames do not fit: number 6 is listed, counted from 0, and the video has 5"
     assert reasons(root, [row("a.mp4", 1), row("a.mp4", 6)]) == {("a.mp4", 1): said, ("a.mp4", 6): said}
 
 
@@ -59,6 +59,13 @@ def test_a_number_before_the_first_frame_makes_the_others_doubtful(root: Path) -
 def test_a_row_that_is_dropped_already_proves_nothing(root: Path) -> None:
     rows = [row("a.mp4", 0), row("a.mp4", 9, reason="no frame: the video has 5")]
     assert reasons(root, rows) == {("a.mp4", 0): None, ("a.mp4", 9): "no frame: the video has 5"}
+
+
+@pytest.mark.parametrize(("number", "fits"), [(5, True), (6, True), (7, False), (40, False)])
+def test_a_frame_that_is_listed_without_a_label_counts_as_well(root: Path, number: int, fits: bool) -> None:
+    rows = [row("a.mp4", 0), row("a.mp4", number, reason="no label: valence")]
+    said = f"frames do not fit: number {number} is listed, counted from 0, and the video has 5"
+    assert reasons(root, rows)["a.mp4", 0] == (None if fits else said)
 
 
 def test_a_video_that_cannot_be_read_is_left_to_those_who_read_it(root: Path) -> None:
