@@ -3,6 +3,8 @@
 Source: ISO/IEC 14496-12, 8.3.2 (tkhd); FFmpeg, libavutil/display.h.
 """
 
+from typing import Any
+
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
@@ -26,9 +28,10 @@ def matrix_of(frame: VideoFrame, before: np.ndarray | None) -> np.ndarray | None
         (9,) int32, as `shown` takes it; None where players show the frame as it is stored.
     """
     # The container's comes before the codec's: where there are both, the same one holds for all frames.
-    found = next((data for data in frame.side_data if data.type is Type.DISPLAYMATRIX), None)
+    given: Any = frame.side_data  # PyAV's types say that it yields names
+    found = next((data for data in given if data.type is Type.DISPLAYMATRIX), None)
     if found is not None:
-        return np.frombuffer(bytes(found), np.int32)
+        return np.frombuffer(found, np.int32)
     return None if frame.key_frame else before
 
 
