@@ -95,7 +95,7 @@ def _fit(clip: Clip, align: Align) -> _Fit:
     try:
         n_frames = count_frames(clip.video)
     except VideoError as error:
-        return _Fit(reason=f"unreadable video: {error.detail}")
+        return _Fit(reason=error.reason())
     if align == "truncate":
         return _Fit(n_frames)
     found = f"{n_lines} lines, {n_frames} frames"

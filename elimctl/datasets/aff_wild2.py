@@ -186,7 +186,7 @@ def _frames(trial: str, layout: Layout, root: Path) -> _Pictures:
     try:
         count = count_frames(video)
     except VideoError as error:
-        return _Pictures(_relative(video, root), (), f"unreadable video: {error.detail}", side=side)
+        return _Pictures(_relative(video, root), (), error.reason(), side=side)
     missing = f"no frame: the video has {count}"
     return _Pictures(_relative(video, root), range(1, count + 1), missing, side=side)
 

@@ -53,7 +53,7 @@ def labelled_frames(
         yield replace(row, reason=str(error))
         return
     except video.VideoError as error:
-        yield replace(row, reason=f"unreadable video: {error.detail}")
+        yield replace(row, reason=error.reason())
         return
     for number in numbers:
         yield replace(row, frame=number + base, video_frame=number)

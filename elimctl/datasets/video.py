@@ -32,8 +32,8 @@ FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg,mp3"
 TIMED = ("mov", "matroska")  # store when each frame is shown, and where the key frames are
 # Of what AVI holds: frames that depend on no later one, or, in MPEG-4 part 2, a header that says so.
 ORDERED_CODECS = ("mjpeg", "mpeg4", "rawvideo")
-MAX_PIXELS = 100_000_000  # of a frame; as for images
 NO_STREAM = "no video stream"
+MAX_PIXELS = 100_000_000  # of a frame; as for images
 
 
 class VideoError(DataError):
@@ -47,6 +47,15 @@ class VideoError(DataError):
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message, hint="copy the file again from its source")
         self.detail = detail
+
+    def reason(self, where: str = "") -> str:
+        """Why a row of the video is dropped.
+
+        Args:
+            where: path of the video, where the row's own does not tell.
+        """
+        kind, detail = (NO_STREAM, "") if self.detail == NO_STREAM else ("unreadable video", self.detail)
+        return ": ".join(part for part in (kind, where, detail) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _frames(rows: Sequence[Row], file: Path) -> Iterator[np.ndarray | str]:
             done += 1
     except video.VideoError as error:
         for _ in rows[done:]:
-            yield f"unreadable video: {where}: {error.detail}"
+            yield error.reason(where)
 
 
 def _stretches(rows: Sequence[Row]) -> Iterator[list[Row]]:

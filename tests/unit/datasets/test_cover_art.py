@@ -57,6 +57,8 @@ def test_a_sound_file_with_a_cover_has_no_video_stream(suffix: str, tmp_path: Pa
         with pytest.raises(VideoError) as caught:
             read(path)
         assert caught.value.detail == "no video stream"
+        assert caught.value.reason() == "no video stream"
+        assert caught.value.reason("a/talk.mp4") == "no video stream: a/talk.mp4"
 
 
 @pytest.mark.parametrize("cover_first", [True, False])

@@ -75,9 +75,7 @@ def test_a_compound_list_cut_to_the_basic_classes_is_known_by_its_names(tmp_path
 def test_compound_images_beside_a_basic_list_are_refused(tmp_path: Path) -> None:
     _write(tmp_path / LIST, BASIC)
     _write(tmp_path / "Image/aligned/train_0001_aligned.jpg")
-    with pytest.raises(
-        LayoutError, match=r"image under .* it has train_0001 with four digits"
-    ):
+    with pytest.raises(LayoutError, match=r"image under .* it has train_0001 with four digits"):
         _read(tmp_path)
 
 
