@@ -56,7 +56,7 @@ def pass_over(others: Mapping[str, Sequence[Path]], *, alone: bool) -> None:
         if found and alone:
             raise LayoutError(
                 f"{found[0]} is of RAF-DB's {part} part; elimctl reads the basic part, with 7 classes",
-                hint="name the folder basic/",
+                hint="name the folder of the basic part, such as RAF-DB/basic",
             )
         if found:
             text = f"{len(found):,} files of RAF-DB's {part} part are not read, such as {found[0]}"
@@ -89,7 +89,7 @@ def _refusal(where: str, sign: str) -> LayoutError:
     return LayoutError(
         f"{where} is of RAF-DB's compound part: it has {sign}; wanted the basic part, with classes 1 to 7 "
         "and names such as train_00001",
-        hint="name the folder basic/, or correct that list",
+        hint="name the folder of the basic part, such as RAF-DB/basic, or correct that list",
     )
 
 
