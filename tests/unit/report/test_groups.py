@@ -46,7 +46,7 @@ def test_of_very_many_identities_those_with_the_largest_errors_are_shown(make_ru
     monkeypatch.setattr(groups, "LONGEST", 3)
     (table,) = groups.identity_tables([subject(make_run())])
     assert len(table.rows) == 3
-    assert any("5 identities with smaller errors are left out" in note for note in table.notes)
+    assert any("5 identities with smaller errors left out" in note for note in table.notes)
 
 
 def test_the_worst_clip_is_the_one_with_the_largest_error(make_run, subject):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from elimctl.errors import StoreError
+from elimctl.loader.view import View
 from elimctl.stages.dataset import open_dataset
 from elimctl.stages.task import class_names
 
@@ -48,7 +49,7 @@ def test_samples_keep_their_own_labels_identities_and_pixels(prepared, patterns)
     assert opened.samples("all", fold=0).identity.tolist() == [1, 0, 1]
     assert opened.samples("all", fold=0).names == ("a", "b")
     assert found.age.tolist() == [31, 70]
-    pixels = opened.pixels(found.index, 32)  # the middle, red, green and blue
+    pixels = opened.pixels(found.index, View(32, 64))  # the middle, red, green and blue
     np.testing.assert_array_equal(pixels, images[[0, 3], 16:48, 16:48].transpose(0, 3, 1, 2))
 
 
