@@ -25,6 +25,11 @@ class View:
         """What tells views apart, for the keys of what is made through them."""
         return f"centre-{self.image_px}-of-{self.stored_px or 'unknown'}-1"
 
+    @property
+    def share(self) -> float | None:
+        """Side of what the network sees over the side of the crop, in (0, 1]; None where nobody knows."""
+        return None if self.stored_px is None else self.image_px / self.stored_px
+
     def apply(self, images: UInt8[np.ndarray, "B H W 3"]) -> UInt8[np.ndarray, "B S S 3"]:
         """What the network sees of each image.
 

@@ -70,6 +70,11 @@ def _remarks(
     for other, recipe in others:
         if recipe is not None and (differing := crops.differences(one, recipe)):
             yield f"{other} was trained on other crops than {first}: {'; '.join(differing)}"
+    seen_by = {name: crops.view(found, crops.recipe_of_run(found)) for name, found in runs.items()}
+    if len({view.share for view in seen_by.values()}) > 1:
+        yield "; ".join(
+            f"{name} sees {view.image_px} of {view.stored_px} px of a crop" for name, view in seen_by.items()
+        )
 
 
 def predicted(

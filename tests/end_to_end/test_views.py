@@ -174,3 +174,21 @@ def test_a_run_is_not_resumed_on_other_crops(call, workspace, raw, capsys):
 def test_crops_too_small_to_train_on_are_refused(call, workspace, capsys):
     assert call("train", *TINY, "--steps", "2", "--data", "small", "--workspace", workspace) == 1
     assert "64 px does not fit stored images of 56x56 px" in capsys.readouterr().err
+
+
+def test_compare_says_which_share_of_a_crop_each_run_sees(call, workspace, capsys):
+    there = ["--workspace", workspace]
+    sizes = {"same": ("usual", 64), "whole": ("usual", 72)}
+    for name, (data, image_px) in sizes.items():
+        quick = ["--steps", "1", "--batch-size", "16", "--method", "erm"]
+        small = ["--set", "model.neck=gap", "--set", f"model.image_px={image_px}"]
+        assert call("train", *quick, *small, "--data", data, "--run", name, *there) == 0
+    said = {}
+    for name in sizes:
+        capsys.readouterr()
+        assert call("compare", "one", name, "--json", *FEW, *there) == 0
+        said[name] = json.loads(capsys.readouterr().out)["remarks"]
+    assert said == {
+        "same": [],
+        "whole": ["one sees 64 of 72 px of a crop; whole sees 72 of 72 px of a crop"],
+    }
