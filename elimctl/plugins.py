@@ -17,25 +17,23 @@ from types import ModuleType
 
 from elimctl.errors import ConfigError
 
-# What a file defines at top level to be a plug-in of its room; `{file}` is the file's own name.
+# What a file defines at top level to be a plug-in of its room.
 CONTRACTS: dict[str, tuple[str, ...]] = {
     "datasets": ("Options", "read"),
+    "synthetic": ("Options", "write"),
     "faces": ("build",),
     "backbones": ("build",),
     "methods": ("Config", "SAMPLER", "build"),
     "export": ("export", "load"),
-    "losses": ("{file}",),
-    "metrics": ("{file}",),
 }
 # What one plug-in of each room is called in messages.
 WORDS = {
     "datasets": "dataset",
+    "synthetic": "synthetic dataset",
     "faces": "detector",
     "backbones": "backbone",
     "methods": "method",
     "export": "exporter",
-    "losses": "loss",
-    "metrics": "metric",
 }
 
 
@@ -46,9 +44,7 @@ def names(room: str) -> tuple[str, ...]:
     Args:
         room: a key of `CONTRACTS`.
     """
-    own = (
-        file.stem for file in _folder(room).glob("*.py") if not _lacking(room, file.stem, _top_level(file))
-    )
+    own = (file.stem for file in _folder(room).glob("*.py") if not _lacking(room, _top_level(file)))
     return tuple(sorted({_written(stem) for stem in own} | set(_third_party(room))))
 
 
@@ -101,11 +97,11 @@ def _load(room: str, name: str) -> ModuleType:
     stem = name.replace("-", "_")
     if name in _third_party(room):
         plugin: ModuleType = _third_party(room)[name].load()
-        _require(room, stem, set(dir(plugin)), where=plugin.__name__)
+        _require(room, set(dir(plugin)), where=plugin.__name__)
         return plugin
     file = _folder(room) / f"{stem}.py"
     if file.is_file():
-        _require(room, stem, _top_level(file), where=f"elimctl/{room}/{file.name}")
+        _require(room, _top_level(file), where=f"elimctl/{room}/{file.name}")
         return import_module(f"elimctl.{room}.{stem}")
     known = names(room)
     near = get_close_matches(name, known, n=1)
@@ -115,13 +111,13 @@ def _load(room: str, name: str) -> ModuleType:
     )
 
 
-def _require(room: str, stem: str, defined: set[str], *, where: str) -> None:
+def _require(room: str, defined: set[str], *, where: str) -> None:
     """Refuse a module that is no plug-in of its room.
 
     Raises:
         ConfigError: the module lacks names of the contract; the message lists them.
     """
-    if lacking := _lacking(room, stem, defined):
+    if lacking := _lacking(room, defined):
         raise ConfigError(
             f"{where} is no {WORDS[room]}: it does not define {', '.join(lacking)}",
             hint=f"define {'it' if len(lacking) == 1 else 'them'} at its top level, "
@@ -129,10 +125,9 @@ def _require(room: str, stem: str, defined: set[str], *, where: str) -> None:
         )
 
 
-def _lacking(room: str, stem: str, defined: set[str]) -> list[str]:
-    """Names of a room's contract that a module called `stem` does not define, in the contract's order."""
-    wanted = (name.format(file=stem) for name in CONTRACTS[room])
-    return [name for name in wanted if name not in defined]
+def _lacking(room: str, defined: set[str]) -> list[str]:
+    """Names of a room's contract that a module does not define, in the contract's order."""
+    return [name for name in CONTRACTS[room] if name not in defined]
 
 
 def _top_level(file: Path) -> set[str]:

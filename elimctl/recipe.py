@@ -11,13 +11,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from elimctl import plugins, resources
+from elimctl import package_data, plugins
 from elimctl.config import Values, merge, parse_set, read_toml, validate
 from elimctl.errors import ConfigError, MissingError
 from elimctl.train.config import RunConfig
 
 TABLES = {
-    "imitate": "settings of `elimctl imitate`",
+    "synth": "settings of `elimctl synth`",
     "dataset": "settings of the dataset's reader",
     "prepare": "settings of `elimctl prepare`: detector, crop, store, folds",
     "data": "which prepared dataset, which fold",
@@ -120,7 +120,7 @@ def path(recipe: str) -> Path:
     Raises:
         MissingError: there is neither; the message has the nearest of the packaged ones, and their folder.
     """
-    packaged = resources.folder("pipelines") / f"{recipe}.toml"
+    packaged = package_data.folder("pipelines") / f"{recipe}.toml"
     if packaged.is_file() and Path(recipe).name == recipe:
         return packaged
     if not Path(recipe).exists():
@@ -135,4 +135,4 @@ def path(recipe: str) -> Path:
 
 def names() -> list[str]:
     """Names of the packaged recipes."""
-    return sorted(file.stem for file in resources.folder("pipelines").glob("*.toml"))
+    return sorted(file.stem for file in package_data.folder("pipelines").glob("*.toml"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from elimctl.datasets.drawing import draw_face, draw_identity, draw_view
+from elimctl.synthetic.face.drawing import draw_face, draw_identity, draw_view
 
 DRAWN = 200  # faces
 SHIFT_PX, LIGHT = 12, 12  # most that an image differs from its drawing by, px and levels

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.evaluate import conclude, record
-from elimctl.evaluate.intervals import intervals
-from elimctl.evaluate.predict import BATCH, Predictions
-from elimctl.evaluate.score import MetricOptions
-from elimctl.evaluate.sums import sums
+from elimctl.commands.conclude import conclude, record
+from elimctl.loader.dataset import SCORED, Dataset
 from elimctl.manifest import columns, parquet
-from elimctl.stages.dataset import SCORED, Dataset
+from elimctl.metrics.detail import Resampling
+from elimctl.metrics.intervals import intervals
+from elimctl.metrics.predictions import Predictions
+from elimctl.metrics.score import MetricOptions
+from elimctl.metrics.sums import sums
+from elimctl.predict.split import BATCH
 from elimctl.store.layout import Shape
 
 INTERVAL_ROWS = 100_000

@@ -30,8 +30,8 @@ from torchvision import transforms
 
 from elimctl.backbones.normalise import MEAN, STD
 from elimctl.bench import drawn
-from elimctl.loader.augment import cut, draw_crops
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.loader.crop import cut, draw_crops
 from elimctl.store import images as stores
 from elimctl.store.coding import Coding
 from elimctl.store.images import Images, Kind, open_images

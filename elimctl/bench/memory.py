@@ -1,8 +1,8 @@
 """How much memory a preparation takes: by the process that plans for each row, and by its workers.
 
-`prepare` is run on imitations of AffectNet of two sizes, with annotated boxes and tiny images, and the peaks
+`prepare` is run on a synthetic AffectNet of two sizes, with annotated boxes and tiny images, and the peaks
 of its processes are read from `/proc` (Linux). The first process has caches of fixed sizes, which both
-imitations fill; what it grows by from the smaller to the larger is due to the rows.
+synthetic datasets fill; what it grows by from the smaller to the larger is due to the rows.
 """
 
 import re
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from elimctl.commands.prepare import write_synthetic
 from elimctl.errors import ConfigError
-from elimctl.stages.prepare import imitate_dataset
 
 TINY_PX = 32
 SAMPLE_S = (
     0.05  # how often the peaks are read; they are the kernel's own, so only the last ones can be missed
 )
-OF_CLIP = 100  # images in a clip of the imitation
+OF_CLIP = 100  # images in a clip of the synthetic dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Memory:
     """What was measured.
 
     Args:
-        rows: rows of the larger imitation.
+        rows: rows of the larger synthetic dataset.
         bytes_per_row: growth of the coordinating process's peak for each further row.
-        coordinator_mb: peak of the coordinating process with the larger imitation, 10^6 bytes.
+        coordinator_mb: peak of the coordinating process with the larger synthetic dataset, 10^6 bytes.
         worker_mb: peak of the largest worker.
-        seconds: for the larger imitation.
+        seconds: for the larger synthetic dataset.
     """
 
     rows: int
@@ -53,8 +53,8 @@ def measure(scratch: Path, *, rows: int, workers: int) -> Iterator[str | Memory]
     """Measure the memory of a preparation.
 
     Args:
-        scratch: an empty folder for the imitations and what is made of them.
-        rows: rows of the larger imitation; the smaller has half of them.
+        scratch: an empty folder for the synthetic datasets and what is made of them.
+        rows: rows of the larger synthetic dataset; the smaller has half of them.
         workers: number of processes.
 
     Yields:
@@ -68,9 +68,9 @@ def measure(scratch: Path, *, rows: int, workers: int) -> Iterator[str | Memory]
     peaks = {}
     for count in (rows // 2, rows):
         yield f"drawing and preparing {count:,} rows"
-        drawn = {"identities": 12, "clips": max(12, count // OF_CLIP), "frames": OF_CLIP, "tiny": True}
+        drawn = {"people": 12, "clips": max(12, count // OF_CLIP), "frames": OF_CLIP, "tiny": True}
         size = {"width_px": TINY_PX, "height_px": TINY_PX}
-        imitate_dataset("affectnet", scratch / f"raw{count}", {**drawn, **size}, seed=0)
+        write_synthetic("affectnet", scratch / f"raw{count}", {**drawn, **size}, seed=0)
         peaks[count] = _prepare(scratch / f"raw{count}", scratch / f"made{count}", workers=workers)
     small, large = peaks.values()
     yield Memory(

@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 
 from elimctl import plugins
+from elimctl.commands.prepare import open_raw, planned, write_synthetic
 from elimctl.faces.face import Detector
 from elimctl.faces.image import decode
 from elimctl.faces.options import DetectorOptions
 from elimctl.prepare import build
-from elimctl.stages.prepare import imitate_dataset, open_raw, planned
 
 ROUNDS = 2  # of ours and the limit in turn; the fastest of each counts
 CROPS_PX = 112
@@ -67,11 +67,11 @@ def measure(scratch: Path, *, frames: int, crops: int, workers: int) -> Iterator
     """
     yield f"drawing {frames:,} frames and {crops:,} crops"
     of_clip = max(1, frames // IDENTITIES)
-    drawn = {"identities": IDENTITIES, "clips": IDENTITIES, "frames": of_clip}
-    imitate_dataset("afew-va", scratch / "frames", drawn, seed=0)
+    drawn = {"people": IDENTITIES, "clips": IDENTITIES, "frames": of_clip}
+    write_synthetic("afew-va", scratch / "frames", drawn, seed=0)
     size = {"width_px": CROPS_PX, "height_px": CROPS_PX, "tiny": True}
-    drawn = {"identities": IDENTITIES, "clips": IDENTITIES, "frames": max(1, crops // IDENTITIES)}
-    imitate_dataset("affectnet", scratch / "crops", {**drawn, **size}, seed=0)
+    drawn = {"people": IDENTITIES, "clips": IDENTITIES, "frames": max(1, crops // IDENTITIES)}
+    write_synthetic("affectnet", scratch / "crops", {**drawn, **size}, seed=0)
 
     cv2.setNumThreads(1)  # one process is one core
     shard = max(1, of_clip * IDENTITIES // (SHARES * workers))

@@ -20,16 +20,16 @@ import pyarrow as pa
 import torch
 
 from elimctl.bench import drawn, machine
+from elimctl.commands.train import start
 from elimctl.config import Values
 from elimctl.loader.batch import Batch
 from elimctl.manifest import columns, parquet
-from elimctl.manifest.version import FORMAT
+from elimctl.manifest.parquet import FORMAT
 from elimctl.methods.elim import Elim
-from elimctl.stages.train import start
 from elimctl.store.images import encode_unit, write_images
 from elimctl.train import hardware
 from elimctl.train.config import RunConfig
-from elimctl.train.environment import device_name
+from elimctl.train.hardware import device_name
 from elimctl.train.session import Session
 from elimctl.train.step import take_step
 from elimctl.workspace import Workspace

@@ -4,16 +4,16 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from elimctl.cli import console
-from elimctl.cli.evaluate import ends, within
-from elimctl.words import METRIC_NAMES, counted
+from elimctl.cli.tables import ends, within
+from elimctl.text import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
-    from elimctl.evaluate.calibration import Reliability
-    from elimctl.evaluate.invariance import Measured
-    from elimctl.evaluate.slices import Gap, Slice, Slices
-    from elimctl.evaluate.smoothing import Smoothing, Stage
-    from elimctl.evaluate.spread import Deviation
-    from elimctl.stages.analyses import Analyses
+    from elimctl.commands.analyses import Analyses
+    from elimctl.metrics.calibration import Reliability
+    from elimctl.metrics.invariance import Measured
+    from elimctl.metrics.slices import Gap, Slice, Slices
+    from elimctl.metrics.smoothing import Smoothing, Stage
+    from elimctl.metrics.spread import Deviation
 
 SHOWN = 10  # slices at either end of the order of their scores; the file has all
 NEEDED = 5  # columns of a table of slices that are shown whatever room there is
@@ -113,7 +113,7 @@ def _shown(part: "Slice", of_axes: bool) -> list[Any]:
 
 def _gap(gap: "Gap | None", found: "Slices") -> str:
     """The widest gap in words."""
-    from elimctl.evaluate.binning import UNKNOWN
+    from elimctl.metrics.binning import UNKNOWN
 
     if gap is None and all(part.name == UNKNOWN for part in found.slices):
         return f"no gap, no sample has a value of {found.column}"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from elimctl.cli import console, options
-from elimctl.words import counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
-    from elimctl.stages.audit import Audit
+    from elimctl.commands.audit import Audit
 
 LABEL_FAULTS = {"missing": ("row without", "rows without"), "outside": ("OUTSIDE [-1, 1]",) * 2}
 
@@ -35,8 +35,8 @@ def audit(
     The exit code is 1 when something leaks.
     """
     from elimctl import workspace as workspaces
-    from elimctl.stages import audit as stage
-    from elimctl.stages import data
+    from elimctl.commands import audit as stage
+    from elimctl.commands import data
 
     folder = data.locate(workspaces.locate(workspace), name)
     found = stage.audit_dataset(

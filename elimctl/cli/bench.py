@@ -49,7 +49,7 @@ def prepare(
 
 @app.command()
 def memory(
-    rows: Annotated[int, Option(min=50_000, help="Rows of the larger imitation.")] = 200_000,
+    rows: Annotated[int, Option(min=50_000, help="Rows of the larger synthetic dataset.")] = 200_000,
     workers: Annotated[int, Option(min=2, help="Processes.")] = 2,
     as_json: options.Json = False,
 ) -> None:
@@ -106,7 +106,7 @@ def transport(
 
     from elimctl.bench import transport as measuring
     from elimctl.train import hardware
-    from elimctl.train.environment import device_name
+    from elimctl.train.hardware import device_name
 
     chosen = hardware.device(device)
     cases = _last(lambda _: measuring.measure(chosen, rounds=rounds))

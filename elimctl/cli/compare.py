@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from elimctl.cli import console, evaluate, options
-from elimctl.words import METRIC_NAMES, counted
+from elimctl.cli import console, evaluate, options, tables
+from elimctl.text import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
-    from elimctl.evaluate.compare import Change, Comparison
+    from elimctl.metrics.compare import Change, Comparison
 
 
 def compare(
@@ -25,7 +25,7 @@ def compare(
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces
-    from elimctl.stages.compare import compare_runs
+    from elimctl.commands.compare import compare_runs
 
     found = compare_runs(
         workspaces.locate(workspace),
@@ -62,7 +62,7 @@ def _row(change: "Change") -> tuple[str | float | None, ...]:
         a,
         b,
         None if change.undefined else change.difference,
-        evaluate.ends(change.low, change.high),
+        tables.ends(change.low, change.high),
         None if change.low is None else change.real,
     )
 

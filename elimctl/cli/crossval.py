@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Exit, Option
 
-from elimctl.cli import console, evaluate, launch, options, train
+from elimctl.cli import console, evaluate, launch, options, tables, train
 from elimctl.errors import ConfigError
-from elimctl.words import counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
+    from elimctl.commands.crossval import CrossValidation
     from elimctl.config import Values
-    from elimctl.reproduce.jobs import Job
-    from elimctl.stages.crossval import CrossValidation
+    from elimctl.experiments.jobs import Job
     from elimctl.workspace import Workspace
 
 ALL = "all"
@@ -51,9 +51,9 @@ def crossval(
     """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
+    from elimctl.commands import crossval as stage
     from elimctl.config import validate
-    from elimctl.evaluate.score import MetricOptions
-    from elimctl.stages import crossval as stage
+    from elimctl.metrics.score import MetricOptions
 
     if "WORLD_SIZE" in os.environ:
         raise ConfigError(
@@ -129,9 +129,9 @@ def _numbers(folds: str) -> list[int] | None:
 
 def _job(name: str, tables: "Values", dataset: str, fold: int, seed: int) -> "Job":
     """The run that holds a fold out."""
+    from elimctl.commands.crossval import SPLIT
     from elimctl.config import merge
-    from elimctl.reproduce.jobs import Job
-    from elimctl.stages.crossval import SPLIT
+    from elimctl.experiments.jobs import Job
 
     own = {"data": {"name": dataset, "fold": fold}, "run": {"split": SPLIT}}
     return Job(f"{name}-f{fold}", "", seed, fold, merge(tables, own))
@@ -143,7 +143,7 @@ def _finish(place: "Workspace", job: "Job", *, nproc: int, left_s: Callable[[], 
     Raises:
         Exit: the time is up, or the run was stopped.
     """
-    from elimctl.reproduce import runs
+    from elimctl.experiments import runs
 
     if runs.result(place, job) is not None:
         console.say(f"run {job.name} is finished already")
@@ -156,7 +156,7 @@ def _finish(place: "Workspace", job: "Job", *, nproc: int, left_s: Callable[[], 
 def _train_on_ranks(place: "Workspace", job: "Job", nproc: int, limit_s: float | None) -> None:
     """Train a run in several processes, as `elimctl train --nproc` does."""
     from elimctl.config import write_toml
-    from elimctl.reproduce import runs
+    from elimctl.experiments import runs
     from elimctl.train.config import RunConfig
     from elimctl.train.run import Run
 
@@ -178,7 +178,7 @@ def _train_on_ranks(place: "Workspace", job: "Job", nproc: int, limit_s: float |
 
 def _show(found: "CrossValidation") -> None:
     """Scores fold by fold, pooled, and their mean over the folds; what is not defined is a dash."""
-    from elimctl.stages.crossval import at
+    from elimctl.commands.crossval import at
 
     of_axes = "mean" in found.over_folds
     names: list[tuple[str, ...]] = [(axis, "ccc") for axis in ("mean", "valence", "arousal")]
@@ -193,7 +193,7 @@ def _show(found: "CrossValidation") -> None:
         between = at(part.values["intervals"], names[0])
         scores = [None if ".".join(name) in undefined else at(part.values, name) for name in names]
         identities = part.values["identities"]
-        rows.append((title, identities, scores[0], evaluate.within(between), *scores[1:]))
+        rows.append((title, identities, scores[0], tables.within(between), *scores[1:]))
     for key in ("mean", "spread"):
         first, *others = (at(found.over_folds, name)[key] for name in names)
         rows.append((key, None, first, None, *others))
@@ -212,7 +212,7 @@ def _counted(found: "CrossValidation") -> str:
 
 def _remarks(found: "CrossValidation", names: list[tuple[str, ...]]) -> Iterator[str]:
     """What the table cannot say."""
-    from elimctl.stages.crossval import at
+    from elimctl.commands.crossval import at
 
     left_out = {" ".join(name): at(found.over_folds, name)["left_out"] for name in names}
     lacking = [f"{name} of {counted(count, 'fold')}" for name, count in left_out.items() if count]

@@ -13,7 +13,7 @@ from typer import Argument, Exit, Option
 
 from elimctl.cli import console, options, tables
 from elimctl.errors import ConfigError
-from elimctl.words import counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
     from elimctl.prepare.gc import Garbage
@@ -31,8 +31,8 @@ Name = Annotated[str | None, Argument(help="Prepared dataset [default: the only 
 def list_datasets(as_json: options.Json = False, workspace: options.Workspace = None) -> None:
     """List the prepared datasets of the workspace."""
     from elimctl import workspace as workspaces
+    from elimctl.commands import data
     from elimctl.prepare import describe
-    from elimctl.stages import data
 
     place = workspaces.locate(workspace)
     found = [describe.line(folder) for folder in data.prepared(place)]
@@ -52,8 +52,8 @@ def list_datasets(as_json: options.Json = False, workspace: options.Workspace = 
 def show(name: Name = None, as_json: options.Json = False, workspace: options.Workspace = None) -> None:
     """Show what a dataset holds: counts, identities, splits, labels, settings."""
     from elimctl import workspace as workspaces
+    from elimctl.commands import data
     from elimctl.prepare.describe import describe
-    from elimctl.stages import data
 
     found = describe(data.locate(workspaces.locate(workspace), name))
     if as_json:
@@ -72,8 +72,8 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
     The exit code is 1 if one is.
     """
     from elimctl import workspace as workspaces
+    from elimctl.commands import data
     from elimctl.prepare import build, verify
-    from elimctl.stages import data
     from elimctl.store import features
 
     folder = data.locate(workspaces.locate(workspace), name)
@@ -118,9 +118,9 @@ def convert(
 ) -> None:
     """Write a dataset's images to another store, or code them otherwise."""
     from elimctl import workspace as workspaces
+    from elimctl.commands import data
     from elimctl.config import merge, validate
     from elimctl.prepare import describe
-    from elimctl.stages import data
 
     wanted = validate(data.Target, merge({"to": to, "coding": coding}))
     place = workspaces.locate(workspace)
@@ -155,8 +155,8 @@ def gc(
     Without a terminal it only lists, unless told --yes.
     """
     from elimctl import workspace as workspaces
+    from elimctl.commands import data
     from elimctl.prepare.gc import remove
-    from elimctl.stages import data
 
     place = workspaces.locate(workspace)
     with data.garbage(place, name) as found:
@@ -195,10 +195,10 @@ def export_csv(
 ) -> None:
     """Write the kept rows of a dataset as CSV, and its crops as files."""
     from elimctl import workspace as workspaces
+    from elimctl.commands import data
     from elimctl.config import merge, validate
     from elimctl.prepare.build import read_record
     from elimctl.prepare.export_csv import ExportOptions, export
-    from elimctl.stages import data
 
     if as_json and out is None:
         raise ConfigError("stdout cannot take both CSV and JSON", hint="name a file with --out FILE")

@@ -33,10 +33,10 @@ def demo(
     from elimctl import workspace as workspaces
     from elimctl.cli import evaluate, export, prepare, train
     from elimctl.cli import report as reporting
-    from elimctl.stages import evaluate as evaluating
-    from elimctl.stages import export as exporting
-    from elimctl.stages import prepare as preparing
-    from elimctl.stages import train as training
+    from elimctl.commands import evaluate as evaluating
+    from elimctl.commands import export as exporting
+    from elimctl.commands import prepare as preparing
+    from elimctl.commands import train as training
 
     started = time.perf_counter()
     place = workspaces.locate(workspace)
@@ -48,7 +48,7 @@ def demo(
     steps = 6 if report else 5
 
     console.say(f"1/{steps} drawing faces in the layout of AFEW-VA")
-    preparing.imitate_dataset(DATASET, raw, tables["imitate"], seed=SEED)
+    preparing.write_synthetic(DATASET, raw, tables["synth"], seed=SEED)
     console.say(f"2/{steps} finding and cropping them")
     prepared = prepare.run(DATASET, raw, tables, place, name=DATASET)
     assert prepared is not None, "only a share of the work has no summary"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer import Option
 
 from elimctl.cli import console, options
-from elimctl.words import METRIC_NAMES, counted
+from elimctl.cli.tables import within
+from elimctl.text import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
-    from elimctl.evaluate.classes import ClassScores
-    from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling
-    from elimctl.evaluate.score import MetricOptions, Scores
-    from elimctl.stages.evaluate import Evaluation
+    from elimctl.commands.evaluate import Evaluation
+    from elimctl.metrics.classes import ClassScores
+    from elimctl.metrics.detail import AnyDetail, ClassDetail, Detail, Resampling
+    from elimctl.metrics.score import MetricOptions, Scores
 
 Resamples = Annotated[
     int | None,
@@ -59,11 +60,10 @@ def evaluate(
     from elimctl import workspace as workspaces
     from elimctl.cli.analyses import end as end_analyses  # it uses this file
     from elimctl.cli.analyses import show as show_analyses
+    from elimctl.commands import analyses
+    from elimctl.commands.evaluate import evaluate_run, trained_on
     from elimctl.config import validate
-    from elimctl.evaluate.score import MetricOptions
-    from elimctl.stages import analyses
-    from elimctl.stages.evaluate import evaluate_run
-    from elimctl.stages.seen import trained_on
+    from elimctl.metrics.score import MetricOptions
 
     asked = analyses.Asked(tuple(slices or ()), calibration, invariance, smooth)
     analyses.require_columns(asked.slices)
@@ -131,15 +131,15 @@ def _track(batches: Iterable[Any], what: str, count: int) -> Iterator[Any]:
 
 def resampling(resamples: int | None, seed: int) -> "Resampling":
     """How intervals are made, as options say."""
-    from elimctl.evaluate.detail import Resampling
+    from elimctl.metrics.detail import Resampling
 
     return Resampling(seed=seed) if resamples is None else Resampling(resamples, seed)
 
 
 def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = None, *, title: str) -> None:
     """The table of a split's scores, with intervals and means where there are details."""
-    from elimctl.evaluate.classes import ClassScores
-    from elimctl.evaluate.detail import ClassDetail, Detail
+    from elimctl.metrics.classes import ClassScores
+    from elimctl.metrics.detail import ClassDetail, Detail
 
     said = counted(scores.count, "sample")
     if isinstance(scores, ClassScores):
@@ -158,8 +158,8 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
 
 def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
     """How far the identities of a split carry its intervals."""
-    from elimctl.evaluate.detail import few
     from elimctl.manifest.row import NO_GROUP
+    from elimctl.metrics.detail import few
 
     if detail.unidentified:
         samples = counted(detail.unidentified, "sample")
@@ -169,19 +169,6 @@ def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
         return
     if said := few(detail):
         yield said
-
-
-def ends(low: float | None, high: float | None) -> str | None:
-    """An interval as tables have it."""
-    if low is None or high is None:
-        return None
-    low, high = (round(end, 3) + 0.0 for end in (low, high))  # + 0.0: no "-0.000"
-    return f"{low:.3f} to {high:.3f}"
-
-
-def within(interval: Sequence[float] | None) -> str | None:
-    """The same of an interval as files have it, None where there is none."""
-    return None if interval is None else ends(*interval)
 
 
 def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
@@ -238,8 +225,8 @@ def _without_interval(detail: "Detail") -> Iterator[str]:
 
 def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
     """Why scores of some metrics have neither intervals nor means over identities and clips."""
-    from elimctl.evaluate.detail import has_intervals
-    from elimctl.evaluate.sums import METRICS
+    from elimctl.metrics.detail import has_intervals
+    from elimctl.metrics.sums import METRICS
 
     lacking = [
         METRIC_NAMES[name] for name, has in zip(METRICS, has_intervals(metric), strict=True) if not has

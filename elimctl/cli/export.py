@@ -7,7 +7,7 @@ from typer import Argument
 from elimctl.cli import console, options
 
 if TYPE_CHECKING:
-    from elimctl.stages.export import Export
+    from elimctl.commands.export import Export
 
 
 def export(
@@ -20,7 +20,7 @@ def export(
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces
-    from elimctl.stages.export import export_run
+    from elimctl.commands.export import export_run
 
     found = export_run(workspaces.locate(workspace), exporter, name=run)
     if as_json:

@@ -34,7 +34,7 @@ def extract(
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces
-    from elimctl.stages import features as stage
+    from elimctl.commands import features as stage
 
     place = workspaces.locate(workspace)
     folder = place.dataset(data)
@@ -66,7 +66,7 @@ def list_features(
 ) -> None:
     """List the cached features of a dataset."""
     from elimctl import workspace as workspaces
-    from elimctl.stages import features as stage
+    from elimctl.commands import features as stage
 
     folder = workspaces.locate(workspace).dataset(data)
     found = stage.listing(folder)

@@ -44,9 +44,9 @@ def figures(
 
     from elimctl import workspace as workspaces
     from elimctl.errors import DataError
+    from elimctl.figures.draw_runs import draw_runs
     from elimctl.figures.style import DARK, LIGHT
-    from elimctl.stages.figures import draw_runs
-    from elimctl.words import counted, printable, shortened
+    from elimctl.text import counted, printable, shortened
 
     drawn = list(
         draw_runs(

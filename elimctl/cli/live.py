@@ -11,7 +11,7 @@ from elimctl.cli import console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from elimctl.prepare.outcome import Outcome
+    from elimctl.prepare.extract import Outcome
 
 REFRESHES_PER_S = 4
 SHOWN_REASONS = 8  # the most frequent; a terminal has 24 lines

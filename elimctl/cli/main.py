@@ -21,12 +21,12 @@ from elimctl.cli import (
     export,
     features,
     figures,
-    imitate,
     models,
     prepare,
     report,
     reproduce,
     run,
+    synth,
     temporal,
     train,
 )
@@ -66,7 +66,7 @@ app.command("run", cls=ListedHelp)(run.run)
 app.command("reproduce", cls=ListedHelp)(reproduce.reproduce)
 app.command("demo", cls=ListedHelp)(demo.demo)
 app.command("datasets", cls=ListedHelp)(datasets.datasets)
-app.command("imitate", cls=ListedHelp)(imitate.imitate)
+app.command("synth", cls=ListedHelp)(synth.synth)
 app.command("models", cls=ListedHelp)(models.models)
 app.command("doctor", cls=ListedHelp)(doctor.doctor)
 data.app.command("audit", cls=ListedHelp)(audit.audit)

@@ -123,8 +123,8 @@ def run(
     Returns:
         What became of the rows; None after a share of the work.
     """
+    from elimctl.commands import prepare as stage
     from elimctl.prepare import build
-    from elimctl.stages import prepare as stage
 
     tables = stage.settle(tables)
     out = place.new_dataset(name)

@@ -8,9 +8,9 @@ from elimctl.cli import console, options
 from elimctl.errors import ConfigError, DataError, ElimctlError
 
 if TYPE_CHECKING:
-    from elimctl.evaluate.intervals import Interval
-    from elimctl.reproduce.drawn import Report
-    from elimctl.reproduce.tables import Line
+    from elimctl.experiments.identity_shift import Report
+    from elimctl.experiments.paper_tables import Line
+    from elimctl.metrics.intervals import Interval
     from elimctl.workspace import Workspace
 
 DRAWN = "drawn"
@@ -63,11 +63,11 @@ def reproduce(
 
 def _list(place: "Workspace", *, as_json: bool) -> None:
     """List the tables, their recipes, and the datasets that are missing."""
-    from elimctl.reproduce import jobs, tables
+    from elimctl.experiments import jobs, paper_tables
 
     found = []
-    for name, source in tables.TABLES.items():
-        states = [tables.state(place, recipe, labels=False) for recipe in tables.recipes_of(name)]
+    for name, source in paper_tables.TABLES.items():
+        states = [paper_tables.state(place, recipe, labels=False) for recipe in paper_tables.recipes_of(name)]
         wanted = sorted({jobs.dataset_name(entry.recipe.tables) or "" for entry in states})
         found.append(
             {
@@ -75,7 +75,7 @@ def _list(place: "Workspace", *, as_json: bool) -> None:
                 "source": source,
                 "recipes": [entry.recipe.name for entry in states],
                 "datasets": wanted,
-                "missing": tables.missing(states),
+                "missing": paper_tables.missing(states),
             }
         )
     if as_json:
@@ -101,13 +101,14 @@ def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, 
 
     from elimctl.cli import run
     from elimctl.config import merge
-    from elimctl.reproduce import tables
+    from elimctl.experiments import paper_tables
 
-    if table not in tables.TABLES:
+    if table not in paper_tables.TABLES:
         raise ConfigError(
-            f"no table {table!r}; there are: {', '.join([*tables.TABLES, DRAWN])}", hint="choose one of these"
+            f"no table {table!r}; there are: {', '.join([*paper_tables.TABLES, DRAWN])}",
+            hint="choose one of these",
         )
-    states = [tables.state(place, recipe) for recipe in tables.recipes_of(table)]
+    states = [paper_tables.state(place, recipe) for recipe in paper_tables.recipes_of(table)]
     failed: dict[str, str] = {}
     if not no_run:
         for entry in states:
@@ -117,16 +118,20 @@ def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, 
             except ElimctlError as error:  # the other recipes may do
                 failed[entry.recipe.name] = error.message
                 console.say(f"{entry.recipe.name} failed: {error.message}")
-        states = [tables.state(place, entry.recipe) for entry in states]
-    found, absent, others = tables.lines(table, states), tables.missing(states), tables.others(table)
-    obstacles = tables.obstacles(states) | failed
+        states = [paper_tables.state(place, entry.recipe) for entry in states]
+    found, absent, others = (
+        paper_tables.lines(table, states),
+        paper_tables.missing(states),
+        paper_tables.others(table),
+    )
+    obstacles = paper_tables.obstacles(states) | failed
     notes = dict.fromkeys(entry.recipe.protocol.note for entry in states if entry.recipe.protocol.note)
     notes |= dict.fromkeys(line.note for line in found if line.note)
     if as_json:
         console.show_json(
             {
                 "table": table,
-                "source": tables.TABLES[table],
+                "source": paper_tables.TABLES[table],
                 "lines": [asdict(line) for line in found],
                 "missing": absent,
                 "obstacles": obstacles,
@@ -135,7 +140,7 @@ def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, 
             }
         )
     else:
-        _show(found, title=tables.TABLES[table])
+        _show(found, title=paper_tables.TABLES[table])
         for note in notes:
             console.say(note)
         if others:
@@ -187,34 +192,35 @@ def _drawn(
 
     from elimctl import atomic
     from elimctl import recipe as recipes
-    from elimctl.reproduce import drawn, jobs
-    from elimctl.reproduce.side_by_side import complete_all
+    from elimctl.experiments import identity_shift, jobs
+    from elimctl.experiments.parallel import complete_all
 
     started = time.perf_counter()
     recipe = "drawn-quick" if quick else DRAWN
-    tables = recipes.read(recipe, {"train": {"device": device}})
-    ready, skipped = drawn.available(tables, methods)
+    paper_tables = recipes.read(recipe, {"train": {"device": device}})
+    ready, skipped = identity_shift.available(paper_tables, methods)
     for name, reason in skipped.items():
         console.say(f"skipped {name}: {reason}")
-    seeds = jobs.protocol(tables).seeds
+    seeds = jobs.protocol(paper_tables).seeds
     planned: dict[float, dict[str, list[jobs.Job]]] = {}
-    for shift in shifts or (drawn.QUICK_SHIFTS if quick else drawn.SHIFTS):
+    for shift in shifts or (identity_shift.QUICK_SHIFTS if quick else identity_shift.SHIFTS):
         data = f"{recipe}-shift{shift:g}"
         planned[shift] = {
-            method: drawn.jobs(data, recipe, shift, method, values, seeds) for method, values in ready.items()
+            method: identity_shift.jobs(data, recipe, shift, method, values, seeds)
+            for method, values in ready.items()
         }
         if not no_run:
-            for step in drawn.prepare(place, data, tables, shift):
+            for step in identity_shift.prepare(place, data, paper_tables, shift):
                 console.say(step)
     if not no_run:
         # seed by seed, so that what is stopped early has every method
         everything = [job for methods in planned.values() for found in methods.values() for job in found]
         everything.sort(key=lambda job: job.seed)
-        left = [job for job in everything if not drawn.is_done(place, job)]
-        done = complete_all(drawn.complete, place, left, workers=workers or _workers(device))
+        left = [job for job in everything if not identity_shift.is_done(place, job)]
+        done = complete_all(identity_shift.complete, place, left, workers=workers or _workers(device))
         for number, job in enumerate(done, start=1):
             console.say(f"{number}/{len(left)}  {job.name}  {time.perf_counter() - started:.0f} s")
-    found = drawn.report(place, planned, tables, skipped)
+    found = identity_shift.report(place, planned, paper_tables, skipped)
     values = {**asdict(found), "seconds": time.perf_counter() - started}
     file = place.runs / f"{recipe}.json"
     written = bool(found.scores) and not (no_run or methods or shifts)  # of a part: shown, not kept

@@ -10,7 +10,7 @@ from elimctl.cli import console, options
 
 if TYPE_CHECKING:
     from elimctl.config import Values
-    from elimctl.reproduce.jobs import Job
+    from elimctl.experiments.jobs import Job
     from elimctl.workspace import Workspace
 
 
@@ -31,7 +31,7 @@ def run(
     """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
-    from elimctl.reproduce import jobs
+    from elimctl.experiments import jobs
 
     place = workspaces.locate(workspace)
     tables = recipes.read(recipe, {"data": {"name": data}, "train": {"device": device}}, sets=sets)
@@ -61,7 +61,7 @@ def prepare_raw(raw: Path, tables: "Values", place: "Workspace") -> None:
     """Prepare the dataset of a recipe from a raw folder, unless it is prepared from it already."""
     from elimctl.cli import prepare
     from elimctl.errors import ConfigError
-    from elimctl.reproduce import jobs
+    from elimctl.experiments import jobs
 
     dataset = jobs.protocol(tables).dataset
     if dataset is None:
@@ -78,7 +78,7 @@ def prepare_raw(raw: Path, tables: "Values", place: "Workspace") -> None:
 def finish(place: "Workspace", job: "Job") -> "Values":
     """Bring one run to its end, and show how it goes."""
     from elimctl.cli import train
-    from elimctl.reproduce import runs
+    from elimctl.experiments import runs
 
     before = runs.result(place, job)
     if before is not None:
@@ -89,7 +89,7 @@ def finish(place: "Workspace", job: "Job") -> "Values":
 
 def summarise(found: "list[tuple[Job, Values]]") -> "list[Values]":
     """Mean and spread of every metric, for each variant of the recipe."""
-    from elimctl.reproduce import runs
+    from elimctl.experiments import runs
 
     summaries = []
     for variant in dict.fromkeys(job.variant for job, _ in found):
@@ -111,7 +111,7 @@ def summarise(found: "list[tuple[Job, Values]]") -> "list[Values]":
 
 def _names(scores: "Values") -> list[str]:
     """Dotted names of the scores: `valence.ccc`, or `accuracy`."""
-    from elimctl.evaluate.sums import AXES, METRICS
+    from elimctl.metrics.sums import AXES, METRICS
 
     names = [f"{axis}.{metric}" for axis in AXES for metric in METRICS if metric in scores.get(axis, {})]
     return names or [name for name, value in scores.items() if isinstance(value, float)]

@@ -1,7 +1,7 @@
 """Numbers about prepared datasets, as people read them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -53,3 +53,16 @@ def in_bytes(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def ends(low: float | None, high: float | None) -> str | None:
+    """An interval as tables have it."""
+    if low is None or high is None:
+        return None
+    low, high = (round(end, 3) + 0.0 for end in (low, high))  # + 0.0: no "-0.000"
+    return f"{low:.3f} to {high:.3f}"
+
+
+def within(interval: Sequence[float] | None) -> str | None:
+    """The same of an interval as files have it, None where there is none."""
+    return None if interval is None else ends(*interval)

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from elimctl.cli import console, evaluate, options
-from elimctl.words import METRIC_NAMES, counted
+from elimctl.cli import console, evaluate, options, tables
+from elimctl.text import METRIC_NAMES, counted
 
 if TYPE_CHECKING:
-    from elimctl.stages.temporal import Comparison
+    from elimctl.commands.temporal import Comparison
 
 
 def temporal(
@@ -27,9 +27,9 @@ def temporal(
 
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
+    from elimctl.commands.temporal import temporal_run
     from elimctl.config import validate
-    from elimctl.evaluate.score import MetricOptions
-    from elimctl.stages.temporal import temporal_run
+    from elimctl.metrics.score import MetricOptions
     from elimctl.train.temporal import TemporalSettings
 
     values = recipes.read(recipe, sets=sets)
@@ -67,7 +67,7 @@ def _show(found: "Comparison", *, title: str) -> None:
         metric, axis = change.metric, change.axis or ""
         scores = [head.cells[axis][metric] for head in heads]
         difference = None if change.undefined else change.difference
-        interval = evaluate.ends(change.low, change.high)
+        interval = tables.ends(change.low, change.high)
         rows.append((METRIC_NAMES[metric], axis, *scores, difference, interval))
     columns = ("", "", "static", "alone", "temporal", "by time", "95 % interval")
     console.show_table(columns, rows, title=title)

@@ -13,10 +13,10 @@ from typer import Exit, Option
 
 from elimctl.cli import console, launch, options
 from elimctl.errors import ConfigError
-from elimctl.words import counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
-    from elimctl.train.loop import Report
+    from elimctl.train.progress import Report
     from elimctl.train.session import Session
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
@@ -54,7 +54,7 @@ def train(
     launch.watch_launcher()
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
-    from elimctl.stages import train as stage  # torch loads here, not on --help
+    from elimctl.commands import train as stage
     from elimctl.train.ranks import joined
 
     place = workspaces.locate(workspace)

@@ -1,1 +1,1 @@
-"""Datasets: one reader per file, each with an imitation that draws its own tree."""
+"""Datasets: one reader per file, each with a synthetic dataset that draws its own tree."""

@@ -6,8 +6,8 @@
 does not matter. A frame belongs to the key of the same number, however either is padded.
 """
 
-import json
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,20 +15,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from PIL import Image
 
 from elimctl.config import Config
-from elimctl.datasets import files, json_once
-from elimctl.datasets.afew_va_defects import spoil
 from elimctl.datasets.alignment import shifted
-from elimctl.datasets.anamorphic import pixel_aspect
-from elimctl.datasets.drawing import Drawing
-from elimctl.datasets.imitation import draw_clip, draw_people, require_clips, trajectory, write_image
-from elimctl.datasets.json_once import DISAGREEMENT, agreed
+from elimctl.datasets.raw import files, json_once
+from elimctl.datasets.raw.json_once import DISAGREEMENT, agreed
 from elimctl.errors import LayoutError
 from elimctl.manifest.names import known
 from elimctl.manifest.row import Row
-from elimctl.words import counted
+from elimctl.text import counted
 
 LABEL_SCALE = 10  # shipped as whole numbers in [-10, 10]
 IMAGES = (".png", ".jpg", ".jpeg")  # as shipped, and as repacked; where a frame has several, the first counts
@@ -45,19 +41,6 @@ class Options(Config):
     identity: Literal["clip", "actor"] = "clip"
     # Stretch frames of 720 x 576 px, and their landmarks, to 960 x 576.
     anamorphic: bool = False
-
-
-class ImitateOptions(Config):
-    """What an imitation holds."""
-
-    identities: int = Field(default=12, ge=1)  # actors
-    clips: int = Field(default=12, ge=1, le=999)  # in all, dealt to the actors in turn; three digits
-    frames: int = Field(default=10, ge=1, le=100_000)  # in each clip; five digits
-    identity_shift: float = Field(default=0.5, ge=0, le=1)  # how much resting faces and expressiveness differ
-    width_px: int = Field(default=360, ge=72)  # half the size of the real frames
-    height_px: int = Field(default=288, ge=58)
-    layout: Literal["parts", "flat", "doubled"] = "parts"  # 01/001/, 001/ or AFEW-VA/AFEW-VA/01/001/
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see afew_va_defects.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,54 +228,23 @@ def _landmarks(entry: Mapping[str, Any]) -> np.ndarray | None:
     return points.astype(np.float32) if usable else None
 
 
-def imitate(root: Path, rng: np.random.Generator, options: ImitateOptions) -> None:
-    """Write a small tree in the layout of AFEW-VA, with drawn faces.
+STORED_PX = (720, 576)  # width and height of a PAL frame
+SHOWN_WIDTH_PX = 960  # width of such a frame with square pixels; EMOCA (Danecek et al. 2022) does the same
+
+
+def pixel_aspect(file: Path) -> float:
+    """Width of a pixel over its height, told by the size in an image's header.
 
     Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places and labels.
-        options: size and layout of the tree.
+        file: an image.
 
-    Raises:
-        ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.
+    Returns:
+        4/3 for an image of 720 x 576 px, 1 for all others and for what cannot be read.
     """
-    require_clips(options.clips, identities=options.identities)
-    # Streams of their own: a face does not change with the number of clips or frames.
-    faces, clips = rng.spawn(2)
-    identities = draw_people(faces, identities=options.identities, identity_shift=options.identity_shift)
-    folders = [root / _place(number, options.layout) for number in range(options.clips)]
-    for number, clip in enumerate(clips.spawn(options.clips)):
-        actor = number % options.identities
-        labels = np.rint(LABEL_SCALE * trajectory(clip, frames=options.frames)).astype(int)
-        drawings = draw_clip(
-            identities[actor],
-            labels / LABEL_SCALE,
-            clip,
-            width_px=options.width_px,
-            height_px=options.height_px,
-        )
-        _write_clip(folders[number], f"Actor {actor + 1:02d}", labels, drawings)
-    if options.defects:
-        spoil(folders)
-
-
-def _place(number: int, layout: str) -> str:
-    """Path of a clip below the root; a part holds 50 clips."""
-    clip = f"{number + 1:03d}"
-    part = f"{number // 50 + 1:02d}"
-    return {"parts": f"{part}/{clip}", "flat": clip, "doubled": f"AFEW-VA/AFEW-VA/{part}/{clip}"}[layout]
-
-
-def _write_clip(folder: Path, actor: str, labels: np.ndarray, drawings: Iterator[Drawing]) -> None:
-    """Write the frames and the JSON file of one clip."""
-    folder.mkdir(parents=True)
-    frames = {}
-    for number, ((valence, arousal), drawing) in enumerate(zip(labels.tolist(), drawings, strict=True)):
-        write_image(folder / f"{number:05d}.png", drawing.image)
-        frames[f"{number:05d}"] = {
-            "valence": valence,
-            "arousal": arousal,
-            "landmarks": drawing.landmarks.astype(float).round(2).tolist(),
-        }
-    content = {"actor": actor, "video_id": folder.name, "frames": frames}
-    (folder / f"{folder.name}.json").write_text(json.dumps(content), encoding="utf-8")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # too large to be such a frame
+            with Image.open(file) as image:
+                return SHOWN_WIDTH_PX / STORED_PX[0] if image.size == STORED_PX else 1.0
+    except (OSError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError):
+        return 1.0  # of what cannot be read prepare tells the reason, and drops it

@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from elimctl.config import Config
-from elimctl.datasets.aff_wild_imitation import ImitateOptions as ImitateOptions
-from elimctl.datasets.aff_wild_imitation import imitate as imitate
 from elimctl.datasets.aff_wild_layout import Clip, find
 from elimctl.datasets.alignment import TOLERATED, require_fit
-from elimctl.datasets.pts import read_box, read_points
-from elimctl.datasets.video import VideoError, count_frames
+from elimctl.datasets.raw.pts import read_box, read_points
+from elimctl.datasets.raw.video import VideoError, count_frames
 from elimctl.manifest.row import Row
 
 LABEL_SCALE = 1  # shipped in [-1, 1]

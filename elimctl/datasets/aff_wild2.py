@@ -18,12 +18,10 @@ from typing import Literal
 
 from elimctl.config import Config
 from elimctl.datasets import aff_wild2_multi_task as multi_task
-from elimctl.datasets.aff_wild2_imitation import ImitateOptions as ImitateOptions
-from elimctl.datasets.aff_wild2_imitation import imitate as imitate
 from elimctl.datasets.aff_wild2_layout import HEADER, Labels, Layout, find, is_header
 from elimctl.datasets.aff_wild2_names import Side, base_of, side_of, video_of
 from elimctl.datasets.alignment import TOLERATED, require_fit
-from elimctl.datasets.video import VideoError, count_frames
+from elimctl.datasets.raw.video import VideoError, count_frames
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import Row
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from elimctl.datasets import aff_wild2_multi_task as multi_task
-from elimctl.datasets import files
 from elimctl.datasets.aff_wild2_names import (
     SPLITS,
     TEST_LIST,
@@ -22,8 +21,9 @@ from elimctl.datasets.aff_wild2_names import (
     task_of,
     video_of,
 )
+from elimctl.datasets.raw import files
 from elimctl.errors import LayoutError, Notice
-from elimctl.words import counted
+from elimctl.text import counted
 
 Labels = Literal["auto", "va", "mtl"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from elimctl.datasets.aff_wild2_names import Side, Split, base_of
-from elimctl.datasets.csv_rows import inside, open_table
+from elimctl.datasets.raw.csv_rows import inside, open_table
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import OUT_OF_RANGE, Row
 

@@ -3,7 +3,7 @@
 import re
 from typing import Literal
 
-from elimctl.datasets import files
+from elimctl.datasets.raw import files
 
 Split = Literal["train", "val", "test"]
 Side = Literal["left", "right"]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from elimctl.datasets import files, video
+from elimctl.datasets.raw import files, video
 from elimctl.errors import LayoutError
-from elimctl.words import counted
+from elimctl.text import counted
 
 NAME = re.compile(r"[0-9]{3}")  # of a clip
 # What a folder holds, told by its name; of two names on a path the inner one counts.

@@ -19,17 +19,14 @@ import numpy as np
 
 from elimctl.config import Config
 from elimctl.datasets import affectnet_lists
-from elimctl.datasets.affectnet_imitation import ImitateOptions, imitate
 from elimctl.datasets.affectnet_labels import expression, points, valence_arousal
 from elimctl.datasets.affectnet_lists import COLUMNS, LISTS
 from elimctl.datasets.ages import GROUPS, Ages, Bins, group, parse
-from elimctl.datasets.csv_rows import Table, inside
-from elimctl.datasets.listed_images import ListedImages
-from elimctl.datasets.lookup import AmbiguousNameError
+from elimctl.datasets.raw.csv_rows import Table, inside
+from elimctl.datasets.raw.listed_images import ListedImages
+from elimctl.datasets.raw.lookup import AmbiguousNameError
 from elimctl.errors import ConfigError
 from elimctl.manifest.row import NO_GROUP, Row
-
-__all__ = ["LABEL_SCALE", "ImitateOptions", "Options", "imitate", "read"]
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
 

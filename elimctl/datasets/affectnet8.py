@@ -18,16 +18,13 @@ import numpy as np
 
 from elimctl.config import Config
 from elimctl.datasets import affectnet8_sets
-from elimctl.datasets.affectnet8_imitation import ImitateOptions, imitate
 from elimctl.datasets.affectnet8_lists import Lists
 from elimctl.datasets.affectnet8_sets import NumberedSet
 from elimctl.datasets.affectnet_labels import expression, points, valence_arousal
 from elimctl.datasets.ages import GROUPS, Ages, Bins, group
-from elimctl.datasets.npy import read_npy
+from elimctl.datasets.raw.npy import read_npy
 from elimctl.errors import ConfigError
 from elimctl.manifest.row import NO_GROUP, Row
-
-__all__ = ["LABEL_SCALE", "NOTE", "ImitateOptions", "Options", "imitate", "read"]
 
 # Valence and arousal, the class, and the reason why there are none.
 Parsed = tuple[tuple[float | None, float | None], str | None, str | None]

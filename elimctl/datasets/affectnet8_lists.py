@@ -17,7 +17,7 @@ from typing import Self
 
 import numpy as np
 
-from elimctl.datasets.csv_rows import open_table
+from elimctl.datasets.raw.csv_rows import open_table
 from elimctl.errors import LayoutError
 from elimctl.manifest import splits
 from elimctl.manifest.row import EXPRESSIONS

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from elimctl.datasets import files
 from elimctl.datasets.affectnet8_lists import is_list
+from elimctl.datasets.raw import files
 from elimctl.errors import LayoutError, MissingError, Notice
-from elimctl.words import counted
+from elimctl.text import counted
 
 IMAGES, ANNOTATIONS = "images", "annotations"
 # Of images; where a number has several, the first counts.

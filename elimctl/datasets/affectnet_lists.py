@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from elimctl.datasets import files
-from elimctl.datasets.csv_rows import Table, open_table
+from elimctl.datasets.raw import files
+from elimctl.datasets.raw.csv_rows import Table, open_table
 from elimctl.errors import LayoutError
-from elimctl.words import counted
+from elimctl.text import counted
 
 LISTS = {"training": "train", "validation": "val", "automatically_annotated": "train"}  # and their splits
 # Columns of a list without a header, in order; `age` is added by some copies.

@@ -12,7 +12,7 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import AfterValidator
 
-from elimctl.datasets.csv_rows import Table, inside, number_of, open_table
+from elimctl.datasets.raw.csv_rows import Table, inside, number_of, open_table
 from elimctl.errors import ConfigError, MissingError
 from elimctl.manifest.names import canonical, caseless
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from elimctl.errors import LayoutError
-from elimctl.words import counted
+from elimctl.text import counted
 
 TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
 LISTED = 20  # clips that a message names

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from elimctl import plugins, resources
+from elimctl import package_data, plugins
 from elimctl.config import Config, read_toml, validate
 from elimctl.errors import MissingError
 
@@ -157,7 +157,7 @@ def _places(name: str) -> list[Path]:
     """Where a card may be: with the cards of this package, or beside the plug-in's own file."""
     beside = plugins.file("datasets", name)
     return [
-        resources.folder("data_manifest") / f"{name}.toml",
+        package_data.folder("data_manifest") / f"{name}.toml",
         *([] if beside is None else [beside.with_name(f"{name}.toml"), beside.with_suffix(".toml")]),
     ]
 

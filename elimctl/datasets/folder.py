@@ -17,8 +17,6 @@ from elimctl.config import Config
 from elimctl.datasets import ages
 from elimctl.datasets.folder_columns import ColumnNames
 from elimctl.datasets.folder_identity import Mode, Pattern, choose
-from elimctl.datasets.folder_imitation import ImitateOptions as ImitateOptions
-from elimctl.datasets.folder_imitation import imitate as imitate
 from elimctl.datasets.folder_range import LabelRange
 from elimctl.datasets.folder_record import Record, parse
 from elimctl.datasets.folder_segments import labelled_frames

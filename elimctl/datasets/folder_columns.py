@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import ConfigDict, model_validator
 
 from elimctl.config import Config
-from elimctl.datasets.csv_rows import column_name
+from elimctl.datasets.raw.csv_rows import column_name
 from elimctl.errors import LayoutError
 
 # What each column may be called, in any case; the first name that the file has counts.

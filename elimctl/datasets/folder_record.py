@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from elimctl.datasets import ages
-from elimctl.datasets.csv_rows import number_of
 from elimctl.datasets.folder_columns import Columns
 from elimctl.datasets.folder_range import LabelRange
+from elimctl.datasets.raw.csv_rows import number_of
 from elimctl.manifest.names import known
 from elimctl.manifest.row import EXPRESSIONS
 

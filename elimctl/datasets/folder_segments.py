@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from elimctl.datasets import video
-from elimctl.datasets.csv_rows import number_of
 from elimctl.datasets.folder_columns import TIMES
 from elimctl.datasets.folder_record import FieldError
+from elimctl.datasets.raw import video
+from elimctl.datasets.raw.csv_rows import number_of
 from elimctl.manifest.row import Row
 
 Segment = tuple[float, float]  # start and end, seconds

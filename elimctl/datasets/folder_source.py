@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from elimctl.datasets import csv_rows, files, video
 from elimctl.datasets.folder_columns import KNOWN, ColumnNames, Columns, find_columns
-from elimctl.datasets.lookup import AmbiguousNameError, Lookup
+from elimctl.datasets.raw import csv_rows, files, video
+from elimctl.datasets.raw.lookup import AmbiguousNameError, Lookup
 from elimctl.errors import LayoutError
-from elimctl.words import counted
+from elimctl.text import counted
 
 TABLES = (".csv", ".tsv")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")

@@ -19,14 +19,12 @@ from typing import Literal
 import numpy as np
 
 from elimctl.config import Config
-from elimctl.datasets import files
-from elimctl.datasets.raf_db_imitation import ImitateOptions as ImitateOptions
-from elimctl.datasets.raf_db_imitation import imitate as imitate
 from elimctl.datasets.raf_db_names import AGE_GROUPS, EXPRESSIONS, GENDERS, RACES, SPLITS, stem
 from elimctl.datasets.raf_db_parts import other_part, pass_over, refuse_compound, refuse_distribution
+from elimctl.datasets.raw import files
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import NO_GROUP, Row
-from elimctl.words import counted
+from elimctl.text import counted
 
 LABEL_SCALE = 1  # there are no labels of valence and arousal
 NOTE = (

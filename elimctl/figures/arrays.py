@@ -3,7 +3,7 @@
 import numpy as np
 
 from elimctl.errors import DataError
-from elimctl.evaluate.studentised import draws
+from elimctl.metrics.bootstrap import draws
 
 
 def labelled(preds: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

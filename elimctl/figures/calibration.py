@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from elimctl.errors import DataError
-from elimctl.evaluate.calibration import Reliability
 from elimctl.figures.arrays import finite
 from elimctl.figures.plane import REACH, outside, signed
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, legend, note, plain, styled
-from elimctl.words import counted
+from elimctl.metrics.calibration import Reliability
+from elimctl.text import counted
 
 BARS = 40  # of a histogram
 

@@ -7,7 +7,7 @@ from elimctl.errors import DataError
 from elimctl.figures.arrays import labelled
 from elimctl.figures.plane import REACH, outside
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, plain, styled, whole_numbers
-from elimctl.words import counted
+from elimctl.text import counted
 
 
 @styled

@@ -17,7 +17,7 @@ from elimctl.figures.style import (
     styled,
     written_on,
 )
-from elimctl.words import counted
+from elimctl.text import counted
 
 
 @styled

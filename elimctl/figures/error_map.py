@@ -8,11 +8,11 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
-from elimctl.evaluate import cells as of_plane
 from elimctl.figures.arrays import labelled
 from elimctl.figures.plane import plane, signed
 from elimctl.figures.style import LIGHT, MAP, Drawing, Look, colour_bar, figure, note, styled
-from elimctl.words import counted
+from elimctl.metrics import spread as of_plane
+from elimctl.text import counted
 
 LARGEST = 1.0  # end of the scale of errors, the same in all figures so that these can be compared
 FEW = 10  # samples in the fullest cell, below which a logarithmic scale has no second tick by itself

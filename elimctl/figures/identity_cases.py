@@ -13,7 +13,7 @@ from elimctl.figures.arrays import labelled
 from elimctl.figures.pairs import SAME
 from elimctl.figures.plane import outside, plane, signed
 from elimctl.figures.style import LIGHT, MARKERS, Drawing, Look, figure, note, plain, styled
-from elimctl.words import counted
+from elimctl.text import counted
 
 
 @styled

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from elimctl.errors import DataError
-from elimctl.evaluate.groups import FEWEST
 from elimctl.figures.arrays import finite
 from elimctl.figures.style import LIGHT, WIDTH_IN, Drawing, Look, figure, legend, note, plain, styled
-from elimctl.words import counted
+from elimctl.metrics.groups import FEWEST
+from elimctl.text import counted
 
 LOWEST = -0.5  # where the axis begins; at -1 where something is below
 NAMED = 40  # identities whose names have room

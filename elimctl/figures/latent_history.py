@@ -14,7 +14,7 @@ from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.latent_rows import Annotated
 from elimctl.figures.style import LIGHT, LINES, Drawing, Look, figure, note, plain, styled, whole_numbers
-from elimctl.words import counted
+from elimctl.text import counted
 
 COLUMNS = 3
 ROW_IN = 1.35

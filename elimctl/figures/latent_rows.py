@@ -13,7 +13,7 @@ from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.faces import face
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, plain, styled
-from elimctl.words import counted
+from elimctl.text import counted
 
 ROW_IN = 0.95
 COLUMNS = 2  # samples side by side

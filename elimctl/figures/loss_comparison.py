@@ -11,7 +11,7 @@ import numpy as np
 from elimctl.errors import DataError
 from elimctl.figures.style import LIGHT, LINES, Drawing, Look, figure, legend, plain, styled, whole_numbers
 from elimctl.figures.training_curves import WINDOW, moving_average
-from elimctl.words import counted
+from elimctl.text import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from elimctl.figures.arrays import finite, points
 from elimctl.figures.faces import depth, strip
 from elimctl.figures.plane import signed
 from elimctl.figures.style import LIGHT, LONGEST, MAP, Drawing, Look, plain, small_print, styled, written_on
-from elimctl.words import counted
+from elimctl.text import counted
 
 CELL_IN = 0.29  # a face's side, and with it all else
 BARS = 1.8  # height of the bars, in cells

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 
 from elimctl.figures.style import Look
-from elimctl.words import counted, decimal
+from elimctl.text import counted, decimal
 
 REACH = 1.5  # largest absolute value that is shown: one wild prediction would leave no room for the others
 EDGE = 1.06  # where the plane ends unless something is beyond

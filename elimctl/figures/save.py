@@ -8,7 +8,7 @@ from matplotlib import style
 
 from elimctl import atomic
 from elimctl.figures.style import DPI, LIGHT, Drawing, Look, settings
-from elimctl.words import printable
+from elimctl.text import printable
 
 FORMATS = ("png", "svg")
 MAKER = "elimctl"  # matplotlib would note its version, and change all files with it

@@ -11,7 +11,7 @@ import numpy as np
 from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, plain, styled
-from elimctl.words import counted
+from elimctl.text import counted
 
 GAP = 1.2  # between pairs, in bars
 

@@ -14,7 +14,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
-from elimctl.words import printable, shortened
+from elimctl.text import printable, shortened
 
 P = ParamSpec("P")
 

@@ -18,7 +18,7 @@ from elimctl.figures.style import (
     styled,
     whole_numbers,
 )
-from elimctl.words import counted
+from elimctl.text import counted
 
 LOSS, SCORE = "loss_", "val_"  # what columns of metrics.csv begin with
 WINDOW = 50  # part of the run that a loss is averaged over: one in so many

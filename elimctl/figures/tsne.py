@@ -10,7 +10,7 @@ from elimctl.errors import DataError
 from elimctl.figures import pairs
 from elimctl.figures.arrays import finite, points
 from elimctl.figures.style import LIGHT, SCALE, Drawing, Look, colour_bar, figure, note, styled
-from elimctl.words import counted
+from elimctl.text import counted
 
 FEWEST = 5  # samples of which t-SNE says anything
 HEIGHT_IN = 3.9

@@ -11,7 +11,7 @@ from elimctl.figures.arrays import finite
 from elimctl.figures.faces import face
 from elimctl.figures.latent_rows import Annotated
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, legend, note, plain, styled
-from elimctl.words import counted
+from elimctl.text import counted
 
 SHOWN = 10  # of either end of the ranking
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from elimctl.figures.arrays import labelled, resampled_means, thinned
 from elimctl.figures.plane import COVERED_95, QUADRANTS, circumplex, ellipse, outside, plane, signed
 from elimctl.figures.style import LIGHT, Drawing, Look, figure, note, styled
-from elimctl.words import counted
+from elimctl.text import counted
 
 SHOWN = 1500  # points that are drawn; statistics are of all
 RESAMPLES = 1000

@@ -15,14 +15,10 @@ from torch import Tensor
 
 from elimctl.errors import ConfigError
 from elimctl.loader import sampler
-from elimctl.loader.augment import Crops, cut, draw_crops
 from elimctl.loader.batch import Batch
-from elimctl.loader.buffers import Buffers
-from elimctl.loader.crop import centre
-from elimctl.loader.groups import matching_groups
-from elimctl.loader.prefetch import prefetch
-from elimctl.loader.processes import prefetch_in_processes
-from elimctl.loader.shares import shares
+from elimctl.loader.crop import Crops, centre, cut, draw_crops
+from elimctl.loader.groups import matching_groups, shares
+from elimctl.loader.prefetch import Buffers, prefetch, prefetch_in_processes
 from elimctl.loader.transforms import Transforms
 from elimctl.store.images import Reader
 

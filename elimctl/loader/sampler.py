@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from elimctl.errors import DataError
-from elimctl.words import counted
+from elimctl.text import counted
 
 # a new one goes last: its place seeds it
 Purpose = Literal["deal", "frames", "shuffle", "crops", "transforms", "classes", "subset", "flips"]

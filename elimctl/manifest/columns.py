@@ -5,7 +5,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from elimctl import resources
+from elimctl import package_data
 from elimctl.config import Config, read_toml, validate
 
 TYPES = {
@@ -32,7 +32,7 @@ class Column(Config):
 @cache
 def columns() -> dict[str, Column]:
     """Declarations of all columns by name, in the order of the file."""
-    file = resources.folder("data_manifest") / "columns.toml"
+    file = package_data.folder("data_manifest") / "columns.toml"
     return {
         name: validate(Column, values, where=f"{file.name}: {name}")
         for name, values in read_toml(file).items()

@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.manifest import columns, version
+from elimctl.manifest import columns
 
 NAME = "manifest.parquet"  # in the folder of a prepared dataset
 GROUP = 16_384  # rows in a row group
@@ -39,7 +39,7 @@ def write_parts(path: Path, tables: Iterable[pa.Table], *, metadata: Mapping[str
         tables: the rows in order, in parts of any size.
         metadata: values for JSON, noted in the file beside the format version.
     """
-    noted = json.dumps({**metadata, "format": version.FORMAT}, sort_keys=True)
+    noted = json.dumps({**metadata, "format": FORMAT}, sort_keys=True)
     schema = columns.schema().with_metadata({KEY: noted})
     with (
         atomic.replacing(path) as beside,
@@ -78,7 +78,7 @@ def read(path: Path, *, only: Sequence[str] | None = None) -> pa.Table:
     try:
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
-            version.check(_metadata(schema).get("format"), path)
+            check(_metadata(schema).get("format"), path)
             known = schema.equals(columns.schema())
             table = _columns(file, only) if known else None
     except FileNotFoundError:
@@ -129,3 +129,38 @@ def _metadata(schema: pa.Schema) -> dict[str, Any]:
     except (KeyError, ValueError):
         return {}
     return noted if isinstance(noted, dict) else {}
+
+
+FORMAT = 2
+
+
+def check(found: object, path: Path) -> None:
+    """Check that this elimctl reads a file or folder.
+
+    Args:
+        found: the format version noted in it.
+        path: the file or folder, for the message.
+
+    Raises:
+        StoreError: it was written by a newer version, or notes no version.
+    """
+    if not isinstance(found, int):
+        raise StoreError(f"{path} was not written by elimctl prepare", hint="run elimctl prepare again")
+    refuse_newer(found, path)
+
+
+def refuse_newer(found: object, path: Path) -> None:
+    """Check that a file may be replaced by one of this elimctl; what is damaged may be.
+
+    Args:
+        found: what the file says its format version is.
+        path: the file, for the message.
+
+    Raises:
+        StoreError: it was written by a newer version.
+    """
+    if isinstance(found, int) and found > FORMAT:
+        raise StoreError(
+            f"{path} has format {found}, written by a newer elimctl; this one reads formats up to {FORMAT}",
+            hint="upgrade elimctl: pip install --upgrade elimctl",
+        )

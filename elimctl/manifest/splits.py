@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from elimctl.errors import DataError
-from elimctl.words import counted
+from elimctl.text import counted
 
 NAMES = ("train", "val", "test")
 WORDS = {

@@ -18,7 +18,7 @@ from torch.func import functional_call
 from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.projector import Projector
 from elimctl.loader.batch import Batch
-from elimctl.losses.rmse import rmse
+from elimctl.losses import rmse
 from elimctl.methods import caf_critic
 from elimctl.methods.caf_critic import critic_loss
 from elimctl.methods.caf_groups import Threshold, strong_and_weak

@@ -38,8 +38,8 @@ from elimctl.methods.dmue_losses import (
     weighted_cross_entropy,
 )
 from elimctl.methods.regression import Losses, Weight, with_total
+from elimctl.text import counted
 from elimctl.transport.precision import full_precision
-from elimctl.words import counted
 
 SAMPLER = "class"  # batches balanced over classes, two samples of each at least; E.4
 TASK = "classification"

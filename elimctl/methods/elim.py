@@ -15,7 +15,7 @@ from elimctl.backbones.backbone import Backbone
 from elimctl.backbones.projector import Projector
 from elimctl.loader.batch import Batch
 from elimctl.loader.groups import PADDING
-from elimctl.losses.mse import grouped_mse
+from elimctl.losses import grouped_mse
 from elimctl.methods.matching import Sampling, gather, select
 from elimctl.methods.regression import (
     Losses,

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from elimctl.config import Config
 from elimctl.errors import ConfigError
 from elimctl.loader.batch import Batch
-from elimctl.losses.ccc import ccc
-from elimctl.losses.mse import mse
-from elimctl.losses.pcc import pcc
+from elimctl.losses import ccc, mse, pcc
 from elimctl.methods.network import Losses as Losses
 from elimctl.methods.network import Network
 

@@ -16,15 +16,15 @@ import pyarrow as pa
 from elimctl import atomic
 from elimctl.errors import DataError
 from elimctl.manifest import columns, parquet
+from elimctl.manifest.parquet import FORMAT
 from elimctl.manifest.row import printable
-from elimctl.manifest.version import FORMAT
 from elimctl.prepare import unit
-from elimctl.prepare.outcome import Outcome
-from elimctl.prepare.plan import IMITATION, Plan
+from elimctl.prepare.extract import Outcome
+from elimctl.prepare.plan import SYNTHETIC, Plan
+from elimctl.prepare.row_index import Numbered
 from elimctl.prepare.settings import recorded, recorded_options
-from elimctl.prepare.spool import Numbered
 from elimctl.store.images import NAMES, write_images
-from elimctl.words import counted
+from elimctl.text import counted
 
 RECORD = "prepare.json"
 STAGING = ".staging"
@@ -91,7 +91,7 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         "settings": settings,
         "detector": plan.detector.digest,
         "inputs": plan.fingerprint,
-        "imitation": (plan.root / IMITATION).exists(),
+        "synthetic": (plan.root / SYNTHETIC).exists(),
         "totals": plan.rows.totals(),
         "identity_source": _identity_source(plan),
         "counts": counts,

@@ -14,11 +14,11 @@ from typing import Any, Literal
 import pyarrow.compute as pc
 
 from elimctl.errors import MissingError, StoreError
-from elimctl.manifest import parquet, version
+from elimctl.manifest import parquet
 from elimctl.manifest.row import printable
 from elimctl.prepare import assemble, executors
 from elimctl.prepare.executors import Work
-from elimctl.prepare.outcome import Outcome
+from elimctl.prepare.extract import Outcome
 from elimctl.prepare.plan import Plan
 from elimctl.prepare.source import examine
 from elimctl.store.images import open_images
@@ -107,7 +107,7 @@ def forget(out: Path) -> None:
     Raises:
         StoreError: the folder holds a dataset of a newer elimctl.
     """
-    version.refuse_newer(read_record(out).get("format"), out / assemble.RECORD)
+    parquet.refuse_newer(read_record(out).get("format"), out / assemble.RECORD)
     (out / assemble.RECORD).unlink(missing_ok=True)
 
 
@@ -138,8 +138,8 @@ def is_current(plan: Plan, out: Path) -> bool:
     """
     record = read_record(out)
     manifest = out / parquet.NAME
-    version.refuse_newer(record.get("format"), out / assemble.RECORD)
-    version.refuse_newer(parquet.noted_format(manifest), manifest)
+    parquet.refuse_newer(record.get("format"), out / assemble.RECORD)
+    parquet.refuse_newer(parquet.noted_format(manifest), manifest)
     return _same_inputs(plan, record, manifest) and _readable_images(out)
 
 

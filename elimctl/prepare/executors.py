@@ -22,9 +22,9 @@ from elimctl.errors import DataError, MissingError
 from elimctl.faces.face import Detector
 from elimctl.faces.options import DetectorOptions
 from elimctl.prepare import unit
-from elimctl.prepare.outcome import Outcome
+from elimctl.prepare.extract import Outcome
+from elimctl.prepare.row_index import Spool
 from elimctl.prepare.settings import PrepareSettings
-from elimctl.prepare.spool import Spool
 from elimctl.processes import deaf, end_with
 
 Work = Generator[Outcome, None, str]  # a unit in the doing: what becomes of each row, at last its name

@@ -1,6 +1,6 @@
 """From the image of a row to the crop of its face."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -11,8 +11,34 @@ from elimctl.faces import align, choose
 from elimctl.faces.annotation import five_points
 from elimctl.faces.face import Annotation, Box, Detector, Face
 from elimctl.manifest.row import Row
-from elimctl.prepare.outcome import Outcome
 from elimctl.prepare.settings import PrepareSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row.
+
+    Args:
+        reason: why it was dropped, None if it was kept.
+        source_sha256: of the raw file, None where it was not read.
+        width_px: width of the raw image, None where it could not be decoded; `height_px` likewise.
+        faces: number of faces found, None where none were sought.
+        box: (x0, y0, x1, y1) of the chosen face, px of the raw image; `score` and `points` likewise.
+        points: x, y of five points.
+        crop_points: x, y of the same in the crop.
+        image_sha256: of the crop as the store keeps it, None where it was dropped.
+    """
+
+    reason: str | None = None
+    source_sha256: str | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+    faces: int | None = None
+    box: list[float] | None = None
+    score: float | None = None
+    points: list[float] | None = None
+    crop_points: list[float] | None = None
+    image_sha256: str | None = None
 
 
 class Extractor:

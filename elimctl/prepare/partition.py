@@ -19,13 +19,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from elimctl.datasets.csv_rows import Table, inside, open_table
+from elimctl.datasets.raw.csv_rows import Table, inside, open_table
 from elimctl.errors import ConfigError, DataError, LayoutError, Notice
 from elimctl.manifest import splits
 from elimctl.manifest.names import caseless
 from elimctl.manifest.row import Row, printable
-from elimctl.prepare import own_splits
 from elimctl.prepare import partition_labels as labels
+from elimctl.prepare import split_file
 
 BATCH = 1000  # records written together
 NAMES = ("name", "path", "filepath", "file_path", "filename", "file", "image", "img")
@@ -201,7 +201,7 @@ class Partition:
 
 def digest(files: Sequence[Path]) -> str:
     """SHA-256 of each file, hexadecimal, with its split (`train=...,val=...`); of one file that alone."""
-    digests = list(map(own_splits.digest, files))
+    digests = list(map(split_file.digest, files))
     if len(files) == 1:
         return digests[0]
     return ",".join(f"{split}={found}" for split, found in zip(splits_of(files), digests, strict=True))

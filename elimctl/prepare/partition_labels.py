@@ -6,8 +6,8 @@ from typing import Any
 
 from elimctl.datasets import ages
 from elimctl.datasets.affectnet_labels import valence_arousal
-from elimctl.datasets.csv_rows import Table
 from elimctl.datasets.folder_record import EXPRESSION_WORDS
+from elimctl.datasets.raw.csv_rows import Table
 from elimctl.errors import DataError, LayoutError
 from elimctl.manifest.row import Row
 

@@ -15,17 +15,17 @@ from elimctl import plugins
 from elimctl.config import Config
 from elimctl.errors import DataError, Notice
 from elimctl.faces.face import Detector
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.manifest.row import Row, printable
-from elimctl.prepare import own_splits, spool
+from elimctl.prepare import row_index, split_file
 from elimctl.prepare.executors import Task
-from elimctl.prepare.own_splits import OwnSplits
 from elimctl.prepare.partition import Partition
+from elimctl.prepare.row_index import Numbered, Splitter, Spool
 from elimctl.prepare.settings import PrepareSettings, recorded, recorded_options
-from elimctl.prepare.spool import Numbered, Splitter, Spool
-from elimctl.words import counted
+from elimctl.prepare.split_file import OwnSplits
+from elimctl.text import counted
 
-IMITATION = ".imitation"  # a file in the root of raw data that elimctl has drawn
+SYNTHETIC = ".synthetic"  # a file in the root of raw data that elimctl has drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def arrange(
             names no row.
     """
     with _split(rows, root, settings.splits) as (given, splitter):
-        found = spool.write(
+        found = row_index.write(
             scratch,
             given,
             root=root,
@@ -132,7 +132,7 @@ def _split(rows: Iterable[Row], root: Path, name: str) -> Iterator[tuple[Iterabl
         yield rows, None
     elif name == "folds":
         yield rows, lambda batch: [None] * len(batch)
-    elif len(files := own_splits.files_of(name)) == 1:
+    elif len(files := split_file.files_of(name)) == 1:
         with closing(OwnSplits(files[0])) as own:
             yield rows, own
             own.check()
@@ -147,7 +147,7 @@ def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
     Raises:
         DataError: no row is usable.
     """
-    digest = hashlib.sha256(json.dumps([version.FORMAT, *facts], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([parquet.FORMAT, *facts], sort_keys=True).encode())
     usable, first = False, ""
     path, size = "", None
     for numbered in rows:

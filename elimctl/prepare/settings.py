@@ -9,7 +9,7 @@ from elimctl.config import Config, Values
 from elimctl.faces.align import CropOptions
 from elimctl.faces.options import DetectorOptions
 from elimctl.manifest.cluster import THRESHOLD
-from elimctl.prepare import own_splits, partition
+from elimctl.prepare import partition, split_file
 
 # Where a detector runs, not what it finds; `models` is a path of this machine, and the model has a digest.
 PLACE = frozenset({"models", "device", "threads"})
@@ -47,7 +47,7 @@ def recorded(settings: PrepareSettings) -> Values:
     )
     if settings.splits in ("official", "folds"):
         return {**values, "splits": settings.splits}
-    return {**values, "splits": partition.digest(own_splits.files_of(settings.splits))}
+    return {**values, "splits": partition.digest(split_file.files_of(settings.splits))}
 
 
 def of_a_unit(settings: PrepareSettings) -> Values:

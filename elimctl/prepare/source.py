@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elimctl.datasets import video
+from elimctl.datasets.raw import video
 from elimctl.errors import DataError, ImageError
 from elimctl.faces.image import decode
 from elimctl.manifest.row import Row, printable

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pyarrow import parquet as arrow_parquet
 
 from elimctl.errors import StoreError
-from elimctl.manifest import columns, parquet, version
+from elimctl.manifest import columns, parquet
 from elimctl.store import features
 
 
@@ -24,7 +24,7 @@ def batches(folder: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     path = folder / parquet.NAME
     if not path.exists():
         raise StoreError(f"no manifest {path}", hint="run elimctl prepare")
-    version.check(parquet.noted_format(path), path)
+    parquet.check(parquet.noted_format(path), path)
     try:
         with arrow_parquet.ParquetFile(path) as file:
             if not file.schema_arrow.equals(columns.schema()):

@@ -15,11 +15,10 @@ import numpy as np
 
 from elimctl import atomic
 from elimctl.faces.face import Detector
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
 from elimctl.prepare import source
-from elimctl.prepare.extract import Extractor
-from elimctl.prepare.outcome import Outcome
+from elimctl.prepare.extract import Extractor, Outcome
 from elimctl.prepare.settings import PrepareSettings, of_a_unit
 from elimctl.prepare.source import Source
 from elimctl.store.images import encode_unit
@@ -105,7 +104,7 @@ def name_of(rows: Sequence[Row], root: Path, *, settings: PrepareSettings, model
 
 def _name(rows: Sequence[Row], sources: Sequence[Source], settings: PrepareSettings, model: str) -> str:
     """Hash of all that a unit depends on."""
-    facts: list[Any] = [version.FORMAT, of_a_unit(settings), model]
+    facts: list[Any] = [parquet.FORMAT, of_a_unit(settings), model]
     for row, found in zip(rows, sources, strict=True):
         annotated = [
             None if xy is None else xy.astype("<f4").tobytes().hex() for xy in (row.landmarks, row.points)

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from elimctl.datasets.alignment import TOLERATED
-from elimctl.datasets.video import VideoError, count_frames
+from elimctl.datasets.raw.video import VideoError, count_frames
 from elimctl.manifest.row import OUT_OF_RANGE
 
 # A reader that says `no frame` has held the two against each other itself.

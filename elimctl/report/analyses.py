@@ -7,9 +7,9 @@ from typing import Any
 
 from elimctl.config import Values
 from elimctl.errors import StoreError
-from elimctl.evaluate.binning import UNKNOWN
-from elimctl.evaluate.classes import RATES
-from elimctl.evaluate.sums import AXES
+from elimctl.metrics.binning import UNKNOWN
+from elimctl.metrics.classes import RATES
+from elimctl.metrics.sums import AXES
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import (
@@ -24,7 +24,7 @@ from elimctl.report.tables import (
     signed,
     signed_interval,
 )
-from elimctl.words import METRIC_NAMES
+from elimctl.text import METRIC_NAMES
 
 # The analyses that `elimctl eval` keeps, by the option that makes them.
 OPTIONS = {

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from elimctl.evaluate.compare import Comparison
-from elimctl.evaluate.detail import Resampling
+from elimctl.commands import features
+from elimctl.commands.evaluate import Track
+from elimctl.figures.draw_runs import require_known
+from elimctl.metrics.compare import Comparison
+from elimctl.metrics.detail import Resampling
 from elimctl.report import (
     analyses,
     data,
@@ -20,9 +23,6 @@ from elimctl.report import (
 )
 from elimctl.report.page import Page
 from elimctl.report.subject import Subject, gather
-from elimctl.stages import features
-from elimctl.stages.evaluate import Track
-from elimctl.stages.figures import require_known
 from elimctl.workspace import Workspace
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from elimctl.commands import audit
 from elimctl.config import Values
 from elimctl.datasets import card as cards
 from elimctl.errors import ElimctlError
 from elimctl.prepare.describe import describe
 from elimctl.report.subject import Subject, dataset_problem
 from elimctl.report.tables import Cell, Column, Table, count, number
-from elimctl.stages import audit
-from elimctl.words import counted
+from elimctl.text import counted
 
-DRAWN = "free: its faces are drawn by elimctl, and nobody's"  # terms of an imitation
+DRAWN = "free: its faces are drawn by elimctl, and nobody's"  # terms of a synthetic dataset
 PLACES = {"split": "splits", "fold": "folds"}  # official splits, and what is used where there are none
 
 
@@ -30,7 +30,7 @@ class DataPart:
         problem: why nothing else can be said of it, None where it can.
         tables: counts, splits.
         facts: other numbers, as names and values.
-        imitation: whether elimctl has drawn it.
+        synthetic: whether elimctl has drawn it.
         incomplete: what of a complete copy is not there.
         leaking: whether the audit found a leak.
         audit: what it found, as sentences.
@@ -42,7 +42,7 @@ class DataPart:
     problem: str | None = None
     tables: Sequence[Table] = ()
     facts: Sequence[tuple[str, str]] = ()
-    imitation: bool = False
+    synthetic: bool = False
     incomplete: Sequence[str] = ()
     leaking: bool = False
     audit: Sequence[str] = ()
@@ -57,13 +57,13 @@ def parts(subjects: Sequence[Subject]) -> list[DataPart]:
 
 def doubts(parts: Sequence[DataPart]) -> dict[str, str]:
     """Why scores on a dataset do not compare with published ones, by its name; none where they may."""
-    return {part.name: _doubt(part) for part in parts if part.imitation or part.incomplete}
+    return {part.name: _doubt(part) for part in parts if part.synthetic or part.incomplete}
 
 
 def _doubt(part: DataPart) -> str:
     what = f"not a complete copy ({'; '.join(part.incomplete)})"
-    if part.imitation:
-        what = "an imitation with faces that elimctl has drawn"
+    if part.synthetic:
+        what = "a synthetic dataset with faces that elimctl has drawn"
     return f"{part.name} is {what}, so no score on it compares with published ones"
 
 
@@ -83,9 +83,9 @@ def _part(place: int, subject: Subject) -> DataPart:
     if card is not None:
         missing = list(_missing(card, record.get("totals")))
         part = replace(part, title=card.title, terms=card.terms, incomplete=missing)
-    if record.get("imitation"):
-        title = f"An imitation: {part.title}" if part.title else "An imitation"
-        part = replace(part, title=title, terms=DRAWN, imitation=True)
+    if record.get("synthetic"):
+        title = f"A synthetic dataset: {part.title}" if part.title else "A synthetic dataset"
+        part = replace(part, title=title, terms=DRAWN, synthetic=True)
     if (problem := dataset_problem(subject)) is not None:
         return replace(part, problem=problem)
     try:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from elimctl.commands import crossval
 from elimctl.config import Values
 from elimctl.errors import StoreError
-from elimctl.evaluate.classes import RATES
+from elimctl.figures.pooled import Pooled
+from elimctl.metrics.classes import RATES
 from elimctl.report.subject import Subject
 from elimctl.report.tables import NOT_DEFINED, SHOWN, Cell, Column, Table, count, interval, score
-from elimctl.stages import crossval
-from elimctl.stages.pooled import Pooled
-from elimctl.words import METRIC_NAMES
+from elimctl.text import METRIC_NAMES
 
 
 def table(place: int, subject: Subject, pooled: Pooled) -> Table:

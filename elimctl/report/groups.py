@@ -5,13 +5,13 @@ from itertools import groupby
 
 import numpy as np
 
-from elimctl.evaluate.groups import GroupScores, clip_errors, group_scores
-from elimctl.evaluate.sums import METRICS
-from elimctl.evaluate.table import Groups
+from elimctl.manifest.grouping import Groups
+from elimctl.metrics.groups import GroupScores, clip_errors, group_scores
+from elimctl.metrics.sums import METRICS
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import MISSING, Cell, Column, Table, count, number, score
-from elimctl.words import counted
+from elimctl.text import counted
 
 LONGEST = 1000  # identities in a table; those with the largest errors
 WORST = 10  # clips shown, of all runs together

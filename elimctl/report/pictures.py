@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from elimctl.errors import ElimctlError
+from elimctl.figures.of_run import OF_RUN
+from elimctl.figures.of_runs import OF_RUNS
 from elimctl.figures.save import rendered
 from elimctl.figures.style import DARK, DPI, LIGHT, Drawing, Look
 from elimctl.report.subject import Subject
-from elimctl.stages.figures_of_run import OF_RUN
-from elimctl.stages.figures_of_runs import OF_RUNS
 
 BYTES = 3_000_000  # of all figures of a page
 FACE_PX = 72  # side of a face

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from elimctl.evaluate import published
-from elimctl.evaluate.published import Number
+from elimctl.experiments import published
+from elimctl.experiments.published import Number
+from elimctl.figures.pooled import Pooled
 from elimctl.report import folds
 from elimctl.report.subject import Subject
 from elimctl.report.summary import protocol
 from elimctl.report.tables import Cell, Column, Table, interval, number
-from elimctl.stages.pooled import Pooled
-from elimctl.words import METRIC_NAMES
+from elimctl.text import METRIC_NAMES
 
 AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
 # Columns of valence and arousal, as `published.csv` calls them.

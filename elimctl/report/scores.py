@@ -5,11 +5,11 @@ from dataclasses import replace
 from itertools import groupby
 
 from elimctl.errors import DataError
-from elimctl.evaluate.classes import RATES
-from elimctl.evaluate.compare import Change, Comparison, compare
-from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.studentised import MANY
-from elimctl.evaluate.sums import AXES
+from elimctl.metrics.bootstrap import MANY
+from elimctl.metrics.classes import RATES
+from elimctl.metrics.compare import Change, Comparison, compare
+from elimctl.metrics.detail import Resampling
+from elimctl.metrics.sums import AXES
 from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject
 from elimctl.report.tables import (
@@ -23,7 +23,7 @@ from elimctl.report.tables import (
     signed,
     signed_interval,
 )
-from elimctl.words import METRIC_NAMES
+from elimctl.text import METRIC_NAMES
 
 
 def tables(subjects: Sequence[Subject]) -> Iterator[Table]:

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elimctl.commands import features
+from elimctl.commands.compare import predicted
+from elimctl.commands.evaluate import Track
 from elimctl.config import Values
 from elimctl.errors import ElimctlError
-from elimctl.evaluate.classes import RATES, confusion_of, marginals, rates
-from elimctl.evaluate.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
-from elimctl.evaluate.score import MetricOptions
-from elimctl.evaluate.sums import AXES, METRICS, scores_together
-from elimctl.evaluate.table import PredictionTable
+from elimctl.figures.material import Material
 from elimctl.figures.plane import REACH
+from elimctl.figures.pooled import Pooled, open_material
+from elimctl.metrics.classes import RATES, confusion_of, marginals, rates
+from elimctl.metrics.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
+from elimctl.metrics.predictions import PredictionTable
+from elimctl.metrics.score import MetricOptions
+from elimctl.metrics.sums import AXES, METRICS, scores_together
 from elimctl.prepare.build import read_record
-from elimctl.stages import features
-from elimctl.stages.compare import predicted
-from elimctl.stages.evaluate import Track
-from elimctl.stages.figure_material import Material
-from elimctl.stages.pooled import Pooled, open_material
 from elimctl.workspace import Workspace
 
 SEEN = ("train", "all")  # splits with samples that a run was trained on

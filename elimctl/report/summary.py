@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from elimctl.evaluate.compare import Change, Comparison
+from elimctl.metrics.compare import Change, Comparison
 from elimctl.report.subject import Subject
 from elimctl.report.tables import interval, number, signed, signed_interval
-from elimctl.words import counted
+from elimctl.text import counted
 
 MAIN = {True: ("", "accuracy"), False: ("mean", "ccc")}  # axis and metric that runs are ranked by
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from elimctl.words import decimal
+from elimctl.text import decimal
 
 MISSING = "\N{EN DASH}"
 SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics of valence and arousal, in the order of the columns

@@ -17,7 +17,7 @@ import zarr
 
 from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.store import shard
 from elimctl.store.file import File, damaged, unreadable
 
@@ -73,7 +73,7 @@ def write(folder: Path, key: str, features: Iterable[np.ndarray], *, attributes:
     try:
         (beside / DATA).parent.mkdir(parents=True)
         shape, digest = _write_values(beside / DATA, features)
-        _declare(beside, shape, {**attributes, "format": version.FORMAT, "sha256": digest})
+        _declare(beside, shape, {**attributes, "format": parquet.FORMAT, "sha256": digest})
         atomic.sync(beside / "zarr.json")
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
@@ -117,7 +117,7 @@ class Features:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.shape, self.attributes = _metadata(path)
-        version.check(self.attributes.get("format"), path)
+        parquet.check(self.attributes.get("format"), path)
         self._file = File(path / DATA)
         wanted = self._value_bytes(_padded(self.shape[0])) + shard.index_bytes(_blocks(self.shape[0]))
         if self._file.size != wanted:

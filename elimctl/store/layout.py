@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from elimctl.errors import StoreError
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.store.coding import JPEG, Coding
 
 Shape = tuple[int, int, int, int]  # (N, S, S, 3)
@@ -41,7 +41,7 @@ def note(layout: Layout, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """
     noted = {
         **{name: value for name, value in attributes.items() if name not in OURS},
-        "format": version.FORMAT,
+        "format": parquet.FORMAT,
         "shape": list(layout.shape),
         "coding": layout.coding,
         "shard_images": layout.shard_images,
@@ -60,7 +60,7 @@ def read(noted: object, path: Path) -> tuple[Layout, dict[str, Any]]:
         StoreError: elimctl did not write it, a newer one did, or the notes are damaged.
     """
     values: dict[str, Any] = noted if isinstance(noted, dict) else {}
-    version.check(values.get("format"), path)
+    parquet.check(values.get("format"), path)
     shape, coding, shard_images = (values.get(name) for name in ("shape", "coding", "shard_images"))
     numbers = [*shape, shard_images] if isinstance(shape, list) else []
     sound = len(numbers) == 5 and all(isinstance(number, int) and number > 0 for number in numbers)

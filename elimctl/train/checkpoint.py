@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from elimctl import atomic
 from elimctl.errors import MissingError, StoreError
+from elimctl.train.config import TrainConfig
 
 FORMAT_VERSION = 2
 HEADER = "elimctl"  # entry of the file's metadata
@@ -143,3 +144,20 @@ def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
             state.setdefault(int(number), {})[key] = laid_out.detach()
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def is_stale(progress: Progress, config: TrainConfig) -> bool:
+    """Whether the last validations, as many as the run is patient for, brought nothing better.
+
+    Args:
+        progress: how far the run has come.
+        config: its settings, resolved.
+    """
+    if config.patience is None or progress.best_step is None:
+        return False
+    return progress.step - progress.best_step >= config.patience * (config.eval_every or 1)
+
+
+def is_finished(progress: Progress, config: TrainConfig) -> bool:
+    """Whether there is no step left to do; arguments as in `is_stale`."""
+    return is_stale(progress, config) or progress.step >= (config.steps or 0)

@@ -1,12 +1,16 @@
 """Which device a run uses, and in which precision."""
 
+import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
+from elimctl.config import Values
 from elimctl.errors import ConfigError
+from elimctl.train.config import TrainConfig
 
 
 def device(choice: str, *, local: int = 0) -> torch.device:
@@ -83,3 +87,42 @@ def compiling() -> Iterator[None]:
 
 def _probe(values: torch.Tensor) -> torch.Tensor:
     return values.sin() + 1
+
+
+def environment(config: TrainConfig) -> Values:
+    """Where a run trains, as run.json records it: no host name, no name of a user, no path.
+
+    Args:
+        config: the run's settings; device and precision that they leave to the hardware are those chosen.
+
+    Returns:
+        Python, system, processor, threads of the CPU, device, precision; on a GPU its name, and CUDA.
+
+    Raises:
+        ConfigError: the device is not there.
+    """
+    used = device(config.device)
+    chosen = autocast_type(config.precision, used)
+    found: Values = {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": platform.platform(),
+        "processor": device_name(torch.device("cpu")),
+        "threads": torch.get_num_threads(),
+        "device": used.type,
+        "precision": "float32" if chosen is None else str(chosen).removeprefix("torch."),
+    }
+    if used.type == "cuda":
+        found |= {"gpu": device_name(used), "cuda": str(torch.version.cuda)}
+    return found
+
+
+def device_name(device: torch.device) -> str:
+    """What a device is sold as: the card's name, or the processor's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        listed = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        listed = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", listed, re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()

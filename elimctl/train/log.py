@@ -11,7 +11,7 @@ from elimctl import atomic
 from elimctl.errors import MissingError, StoreError
 
 if TYPE_CHECKING:
-    from elimctl.train.loop import Report
+    from elimctl.train.progress import Report
 
 VALIDATION = "val_"  # what columns of scores begin with; they come last
 

@@ -3,42 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from elimctl.errors import DataError
-from elimctl.evaluate.classes import ClassScores
-from elimctl.evaluate.score import Scores
 from elimctl.loader.batch import Batch
 from elimctl.train import checkpoint, log, optimiser, trackers
 from elimctl.train.config import to_values
+from elimctl.train.progress import Report
 from elimctl.train.session import Session
 from elimctl.train.step import diverged, take_step
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What happened in one step.
-
-    Args:
-        step: steps done, this one included.
-        steps: steps in all.
-        losses: the step's losses by name, as `take_step` gives them.
-        lr: learning rate of the backbone.
-        images_per_s: images trained on per second, since the run was started or resumed, by all ranks.
-        scores: validation scores, on the steps that validate.
-        best: best validation score so far, CCC or accuracy.
-        saved: the checkpoint written after this step, if one was.
-    """
-
-    step: int
-    steps: int
-    losses: dict[str, float]
-    lr: float
-    images_per_s: float
-    scores: Scores | ClassScores | None = None
-    best: float | None = None
-    saved: Path | None = None
 
 
 def fit(session: Session, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:

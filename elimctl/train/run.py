@@ -19,7 +19,7 @@ from elimctl.config import Values, read_toml, validate, write_toml
 from elimctl.errors import ConfigError, StoreError
 from elimctl.train import checkpoint
 from elimctl.train.config import RunConfig, to_values
-from elimctl.train.environment import environment
+from elimctl.train.hardware import environment
 
 PACKAGES = ("elimctl", "torch", "torchvision", "timm", "numpy", "zarr", "onnxruntime")
 FOLD = re.compile(r"-fold\d+$")

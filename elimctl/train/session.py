@@ -11,15 +11,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from elimctl import atomic
 from elimctl.errors import ConfigError
-from elimctl.evaluate.classes import ClassScores
-from elimctl.evaluate.score import Scores
 from elimctl.loader.batch import Batch
 from elimctl.loader.batches import Batches
 from elimctl.methods.passes import Passes, norm_layers
+from elimctl.metrics.classes import ClassScores
+from elimctl.metrics.score import Scores
 from elimctl.train import checkpoint, hardware, log, optimiser
-from elimctl.train.checkpoint import Progress
+from elimctl.train.checkpoint import Progress, is_finished, is_stale
 from elimctl.train.config import PAIR, TrainConfig
-from elimctl.train.ending import is_finished, is_stale
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.run import Run
 

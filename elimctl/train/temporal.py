@@ -19,12 +19,12 @@ from torch import Tensor
 from elimctl import atomic
 from elimctl.config import Values, validate
 from elimctl.errors import MissingError, StoreError, TrainingError
-from elimctl.evaluate.predict import Predictions
-from elimctl.evaluate.score import MetricOptions, accumulate, score
 from elimctl.loader.groups import PADDING
+from elimctl.loader.windows import Rows, cut, padded
 from elimctl.methods.regression import RegressionConfig, batch_losses, batch_weights, with_total
 from elimctl.methods.temporal_head import Count, TemporalConfig, TemporalHead
-from elimctl.methods.temporal_windows import Rows, cut, padded
+from elimctl.metrics.predictions import Predictions
+from elimctl.metrics.score import MetricOptions, accumulate, score
 from elimctl.train.checkpoint import HEADER
 from elimctl.train.step import step_seed
 

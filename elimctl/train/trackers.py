@@ -11,7 +11,7 @@ from elimctl.config import Values
 from elimctl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from elimctl.train.loop import Report
+    from elimctl.train.progress import Report
 
 Name = Literal["tensorboard", "wandb"]
 

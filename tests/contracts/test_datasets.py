@@ -17,7 +17,7 @@ from elimctl.manifest.row import EXPRESSIONS, Row
 
 NAMES = plugins.names("datasets")
 # Drawing a dataset is optional; what cannot be drawn is read by the tests of its own.
-DRAWN = [name for name in NAMES if hasattr(plugins.find("datasets", name), "imitate")]
+DRAWN = plugins.names("synthetic")
 
 
 @pytest.fixture(scope="module", params=DRAWN)
@@ -26,10 +26,15 @@ def plugin(request: pytest.FixtureRequest) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def root(plugin: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An imitation of 2 identities, 4 clips, 3 frames each, in an empty folder."""
+def drawing(plugin: ModuleType) -> ModuleType:
+    return plugins.find("synthetic", plugin.__name__.rpartition(".")[2])
+
+
+@pytest.fixture(scope="module")
+def root(drawing: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic dataset of 2 identities, 4 clips, 3 frames each, in an empty folder."""
     root = tmp_path_factory.mktemp("made")
-    plugin.imitate(root, np.random.default_rng(0), plugin.ImitateOptions(identities=2, clips=4, frames=3))
+    drawing.write(root, np.random.default_rng(0), drawing.Options(people=2, clips=4, frames=3))
     return root
 
 
@@ -48,7 +53,7 @@ def test_its_settings_have_defaults(name: str) -> None:
     plugins.find("datasets", name).Options()
 
 
-def test_an_imitation_is_read_in_full(rows: list[Row]) -> None:
+def test_a_synthetic_dataset_is_read_in_full(rows: list[Row]) -> None:
     assert len(rows) == 12
     assert set(Counter(row.clip for row in rows).values()) <= {1, 3}  # an image, or frames of a clip
     assert [row.reason for row in rows] == [None] * 12
@@ -74,10 +79,12 @@ def test_splits_and_expressions_have_the_names_of_all_datasets(rows: list[Row]) 
     assert {row.expression for row in rows} <= {None, *EXPRESSIONS}
 
 
-def test_an_imitation_with_defects_is_read_to_its_end(plugin: ModuleType, tmp_path: Path) -> None:
-    if "defects" not in plugin.ImitateOptions.model_fields:
+def test_a_synthetic_dataset_with_defects_is_read_to_its_end(
+    plugin: ModuleType, drawing: ModuleType, tmp_path: Path
+) -> None:
+    if "defects" not in drawing.Options.model_fields:
         pytest.skip("it draws no defects, which is optional")
-    plugin.imitate(tmp_path, np.random.default_rng(0), plugin.ImitateOptions(defects=True))
+    drawing.write(tmp_path, np.random.default_rng(0), drawing.Options(defects=True))
     rows = list(plugin.read(tmp_path, plugin.Options()))
     assert any(row.reason is None for row in rows)
     assert any(row.reason is not None for row in rows)

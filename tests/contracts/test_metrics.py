@@ -1,20 +1,20 @@
 """What every metric promises, whichever file it is in."""
 
 import inspect
+from importlib import import_module
 from typing import Literal, get_args, get_origin
 
 import numpy as np
 import pytest
 
-from elimctl import plugins
 from elimctl.errors import DataError
 from elimctl.metrics.moments import Moments, empty, merge, update
 
-METRICS = plugins.names("metrics")
+METRICS = ("ccc", "mae", "pcc", "rmse", "sagr")
 
 
 def function(name):
-    return getattr(plugins.find("metrics", name), name.replace("-", "_"))
+    return getattr(import_module(f"elimctl.metrics.{name}"), name)
 
 
 def knobs(name):
@@ -37,10 +37,6 @@ def batch(seed, count=20):
     rng = np.random.default_rng(seed)
     target = rng.uniform(-1, 1, (count, 2))
     return target + rng.normal(0, 0.3, target.shape), target
-
-
-def test_the_four_metrics_of_the_papers_are_there_and_a_fifth():
-    assert {"rmse", "sagr", "pcc", "ccc", "mae"} <= set(METRICS)
 
 
 @pytest.mark.parametrize("name", METRICS)

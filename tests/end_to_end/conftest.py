@@ -8,7 +8,7 @@ import pytest
 from elimctl.cli.main import main
 
 # 6 people, 12 clips, 4 frames each: a fold of two clips, and a network that trains in milliseconds
-IMITATION = ["--identities", "6", "--clips", "12", "--frames", "4", "--set", "imitate.width_px=240"]
+SYNTHETIC = ["--people", "6", "--clips", "12", "--frames", "4", "--set", "synth.width_px=240"]
 TINY = ["--set", "model.image_px=64", "--set", "model.neck=gap", "--set", "train.identities=4"]
 
 
@@ -34,7 +34,7 @@ def call(request):
 def raw(call, tmp_path_factory):
     """A raw AFEW-VA of drawn faces."""
     folder = tmp_path_factory.mktemp("raw") / "afew-va"
-    assert call("imitate", "afew-va", folder, *IMITATION, "--set", "imitate.height_px=192") == 0
+    assert call("synth", "afew-va", folder, *SYNTHETIC, "--set", "synth.height_px=192") == 0
     return folder
 
 

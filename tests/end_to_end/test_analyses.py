@@ -1,4 +1,4 @@
-"""`elimctl eval` with slices, calibration, invariance and smoothing, on a tiny imitation."""
+"""`elimctl eval` with slices, calibration, invariance and smoothing, on a tiny synthetic dataset."""
 
 import json
 import shutil
@@ -118,7 +118,7 @@ def test_calibration_and_invariance_are_told_and_kept(analysed, trained):
 
 
 def test_features_are_taken_from_the_cache(analysed, trained, monkeypatch):
-    from elimctl.stages import features
+    from elimctl.commands import features
 
     analysed("--split", "all", "--invariance")
     monkeypatch.setattr(features, "_encoder", None)  # it would fail

@@ -170,7 +170,7 @@ def test_a_shard_that_cannot_be_written_is_named_and_an_earlier_dataset_stays(
 def test_a_file_where_a_folder_is_wanted(refused, raw, tmp_path):
     (tmp_path / "data").touch()
     assert str(tmp_path / "data") in refused("prepare", "afew-va", raw, "--workspace", tmp_path)
-    assert "data" in refused("imitate", "afew-va", tmp_path / "data")
+    assert "data" in refused("synth", "afew-va", tmp_path / "data")
 
 
 def test_too_few_samples_of_an_identity_to_be_matched(refused, workspace):
@@ -219,7 +219,7 @@ def test_a_loss_that_is_not_finite_names_the_step_and_the_identities(refused, wo
 
 def test_an_imitation_does_not_overwrite_a_folder(refused, tmp_path):
     (tmp_path / "mine.txt").touch()
-    assert "not empty" in refused("imitate", "afew-va", tmp_path)
+    assert "not empty" in refused("synth", "afew-va", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["raw", "data", "runs"])

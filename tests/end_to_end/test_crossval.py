@@ -1,4 +1,4 @@
-"""`elimctl crossval` on a tiny imitation."""
+"""`elimctl crossval` on a tiny synthetic dataset."""
 
 import json
 import shutil

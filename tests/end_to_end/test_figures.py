@@ -1,4 +1,4 @@
-"""`elimctl figures` on small runs of an imitation."""
+"""`elimctl figures` on small runs of a synthetic dataset."""
 
 import json
 import shlex
@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from elimctl.evaluate import table as tables
+from elimctl.commands import train as stage
+from elimctl.predict import table as tables
 from elimctl.recipe import run_config
-from elimctl.stages import latents
-from elimctl.stages import train as stage
+from elimctl.train import latents
 from elimctl.train.loop import fit
 from elimctl.workspace import Workspace
 
@@ -58,13 +58,11 @@ def finished(call, tmp_path_factory):
     """Two runs of elim that differ in their identities, and two of dmue that differ in gamma."""
     workspace = tmp_path_factory.mktemp("figures")
     there = ["--detector", "annotation", "--size", "40", "--workspace", workspace]
-    drawn = ["--identities", "6", "--clips", "12", "--frames", "6", "--set", "imitate.width_px=120"]
+    drawn = ["--people", "6", "--clips", "12", "--frames", "6", "--set", "synth.width_px=120"]
     raw = workspace / "raw"
-    assert call("imitate", "afew-va", raw / "afew-va", *drawn, "--set", "imitate.height_px=96") == 0
+    assert call("synth", "afew-va", raw / "afew-va", *drawn, "--set", "synth.height_px=96") == 0
     assert call("prepare", "afew-va", raw / "afew-va", "--identity", "actor", *there) == 0
-    assert (
-        call("imitate", "raf-db", raw / "raf-db", "--identities", "24", "--clips", "24", "--frames", "3") == 0
-    )
+    assert call("synth", "raf-db", raw / "raf-db", "--people", "24", "--clips", "24", "--frames", "3") == 0
     assert call("prepare", "raf-db", raw / "raf-db", *there) == 0
     place = ["--workspace", workspace]
     quick = ["--data", "afew-va", "--backbone", "timm/test_resnet", "--steps", "4", "--batch-size", "12"]

@@ -17,8 +17,8 @@ ANNOTATED = ["--detector", "annotation", "--size", "64"]
 def afew(call, tmp_path_factory):
     """A raw AFEW-VA of 6 people in 12 clips."""
     folder = tmp_path_factory.mktemp("raw") / "afew-va"
-    size = ["--set", "imitate.width_px=160", "--set", "imitate.height_px=128"]
-    assert call("imitate", "afew-va", folder, "--identities", 6, "--clips", 12, "--frames", 2, *size) == 0
+    size = ["--set", "synth.width_px=160", "--set", "synth.height_px=128"]
+    assert call("synth", "afew-va", folder, "--people", 6, "--clips", 12, "--frames", 2, *size) == 0
     return folder
 
 
@@ -54,7 +54,7 @@ def test_other_identities_make_another_dataset(call, afew, packs, tmp_path):
 
 def test_estimated_ages_group_the_images(call, packs, tmp_path):
     raw = tmp_path / "raw"
-    assert call("imitate", "raf-db", raw, "--identities", 4, "--clips", 4, "--frames", 3) == 0
+    assert call("synth", "raf-db", raw, "--people", 4, "--clips", 4, "--frames", 3) == 0
     arguments = ["--identity", "age-group", "--ages", "model", "--models", packs]
     assert prepare(call, "raf-db", raw, tmp_path, *arguments) == 0
     record = json.loads((tmp_path / "data" / "raf-db" / "prepare.json").read_text())
@@ -69,7 +69,7 @@ def test_estimated_ages_group_the_images(call, packs, tmp_path):
 @pytest.mark.parametrize("arguments", [["--identity", "cluster"], ["--ages", "model"]])
 def test_a_missing_model_is_noticed_before_any_work(call, tmp_path, capsys, arguments):
     raw = tmp_path / "raw"
-    assert call("imitate", "raf-db", raw, "--identities", 2, "--clips", 2, "--frames", 1) == 0
+    assert call("synth", "raf-db", raw, "--people", 2, "--clips", 2, "--frames", 1) == 0
     (tmp_path / "models").mkdir()
     capsys.readouterr()
     assert prepare(call, "raf-db", raw, tmp_path, *arguments, "--models", tmp_path / "models") == 1

@@ -1,4 +1,4 @@
-"""Every method trains, is resumed, scored and exported, on an imitation that has what it wants."""
+"""Every method trains, is resumed, scored and exported, on a synthetic dataset that has what it wants."""
 
 import csv
 import json
@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from elimctl import plugins
+from elimctl.commands import train as stage
 from elimctl.recipe import run_config
-from elimctl.stages import train as stage
 from elimctl.train.loop import fit
 from elimctl.workspace import Workspace
 
@@ -23,14 +23,12 @@ def datasets(call, tmp_path_factory):
     """A workspace with two datasets: one with valence, arousal and ages, one with classes."""
     workspace = tmp_path_factory.mktemp("methods")
     for name, options in (
-        ("affectnet", ["--identities", "24", "--clips", "24", "--frames", "2"]),
-        ("raf-db", ["--identities", "24", "--clips", "24", "--frames", "3"]),
+        ("affectnet", ["--people", "24", "--clips", "24", "--frames", "2"]),
+        ("raf-db", ["--people", "24", "--clips", "24", "--frames", "3"]),
     ):
         raw = workspace / "raw" / name
-        small = (
-            ["--set", "imitate.width_px=96", "--set", "imitate.height_px=96"] if name == "affectnet" else []
-        )
-        assert call("imitate", name, raw, *options, *small) == 0
+        small = ["--set", "synth.width_px=96", "--set", "synth.height_px=96"] if name == "affectnet" else []
+        assert call("synth", name, raw, *options, *small) == 0
     ages = workspace / "ages.csv"
     arguments = ["--detector", "annotation", "--size", "40", "--workspace", workspace]
     assert call("prepare", "affectnet", workspace / "raw" / "affectnet", *arguments) == 0

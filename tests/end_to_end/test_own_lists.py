@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from elimctl.datasets.video_writing import write_video
 from elimctl.manifest import parquet
+from elimctl.synthetic.video_writing import write_video
 
 PREPARE = ["--detector", "annotation", "--size", "32", "--workers", "1"]
 

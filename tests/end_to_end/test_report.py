@@ -7,10 +7,10 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 
+from elimctl.commands.audit import examine, to_values
 from elimctl.manifest import parquet
 from elimctl.report.build import build
 from elimctl.report.page import LIMIT
-from elimctl.stages.audit import examine, to_values
 from elimctl.workspace import Workspace
 
 from .conftest import FIGURES, NASTY
@@ -31,12 +31,12 @@ def test_the_page_is_small_and_says_what_there_is_to_say(reported):
         "Of 2 runs on 48 samples of 6 identities (afew-va, split all)",
         "Differences between runs on the same samples",
         "Published numbers on AFEW-VA",
-        "An imitation: ",
+        "A synthetic dataset: ",
         "elimctl has drawn these faces",
         "Audit: no leak was found in what was compared",
         "identity: none shared between folds",
         "SHA-256 of the checkpoint",
-        "afew-va is an imitation with faces that elimctl has drawn, so no score on it compares",
+        "afew-va is a synthetic dataset with faces that elimctl has drawn, so no score on it compares",
         "first is scored on samples that it was trained on, too (split all)",
         "device trained on",
         "precision trained in",
@@ -152,14 +152,14 @@ def test_data_prepared_anew_since_are_told(reported, tmp_path):
     page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
     assert "prepared anew" in (page.data[0].problem or "")
     assert any("prepared anew" in remark for remark in page.remarks)
-    assert any("is an imitation" in remark for remark in page.remarks)
+    assert any("is a synthetic dataset" in remark for remark in page.remarks)
 
 
 def test_a_copy_of_which_nothing_says_that_it_was_drawn_is_told_to_lack_clips(reported, tmp_path):
     copied = shutil.copytree(reported, tmp_path / "copied")
     file = copied / "data" / "afew-va" / "prepare.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"imitation": False}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"synthetic": False}))
     page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
     told = "afew-va is not a complete copy (clips: 12 of 600, 588 missing;"
     assert any(remark.startswith(told) for remark in page.remarks)
-    assert not page.data[0].title.startswith("An imitation")
+    assert not page.data[0].title.startswith("A synthetic dataset")

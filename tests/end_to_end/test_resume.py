@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from elimctl import recipe
-from elimctl.stages import train as stage
+from elimctl.commands import train as stage
 from elimctl.train.loop import fit
 from elimctl.workspace import Workspace
 

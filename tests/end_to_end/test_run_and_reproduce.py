@@ -1,13 +1,13 @@
-"""`elimctl run` and `elimctl reproduce` on a tiny imitation."""
+"""`elimctl run` and `elimctl reproduce` on a tiny synthetic dataset."""
 
 import json
 
 import pytest
 
-from elimctl import recipe, resources
+from elimctl import package_data, recipe
 from elimctl.errors import ConfigError
-from elimctl.reproduce import drawn, runs
-from elimctl.reproduce.side_by_side import complete_all
+from elimctl.experiments import identity_shift, runs
+from elimctl.experiments.parallel import complete_all
 from elimctl.train.loop import fit
 from elimctl.workspace import Workspace
 
@@ -53,8 +53,8 @@ def recipes(tmp_path_factory):
 @pytest.fixture
 def packaged(recipes, monkeypatch):
     """These recipes in the place of those that come with elimctl."""
-    folder = resources.folder
-    monkeypatch.setattr(resources, "folder", lambda name: recipes if name == "pipelines" else folder(name))
+    folder = package_data.folder
+    monkeypatch.setattr(package_data, "folder", lambda name: recipes if name == "pipelines" else folder(name))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_what_is_finished_is_not_done_again(call, finished, recipes, capsys):
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_result(call, raw, recipes, finished, tmp_path):
-    from elimctl.reproduce import jobs
+    from elimctl.experiments import jobs
 
     workspace = Workspace(tmp_path)
     quick = ["--set", "run.seeds=1", "--set", "train.checkpoint_every=1"]
@@ -221,14 +221,14 @@ def test_a_table_that_does_not_exist_is_refused(call, tmp_path, capsys):
 def benchmark(tmp_path_factory):
     """The identity-shift benchmark at its smallest: two methods, two seeds, three steps."""
     workspace = Workspace(tmp_path_factory.mktemp("drawn"))
-    small = ["imitate.identities=20", "imitate.clips=40", "imitate.frames=3", "prepare.workers=1"]
+    small = ["synth.people=20", "synth.clips=40", "synth.frames=3", "prepare.workers=1"]
     short = ["train.steps=3", "train.batch_size=20", "train.eval_every=3", "run.seeds=2"]
     tables = recipe.read("drawn", sets=[*small, *short, "model.neck=gap"])
-    said = list(drawn.prepare(workspace, "drawn-shift1", tables, 1.0))
-    ready, skipped = drawn.available(tables, ["erm", "elim"])
+    said = list(identity_shift.prepare(workspace, "drawn-shift1", tables, 1.0))
+    ready, skipped = identity_shift.available(tables, ["erm", "elim"])
     planned = {
         1.0: {
-            method: drawn.jobs("drawn-shift1", "drawn", 1.0, method, values, 2)
+            method: identity_shift.jobs("drawn-shift1", "drawn", 1.0, method, values, 2)
             for method, values in ready.items()
         }
     }
@@ -239,17 +239,17 @@ def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
     workspace, tables, planned, said, skipped = benchmark
     assert said[0] == "drawing faces with identity shift 1"
     assert skipped == {}
-    assert list(drawn.prepare(workspace, "drawn-shift1", tables, 1.0)) == []  # once is enough
-    with pytest.raises(ConfigError, match=r"imitate\.identity_shift = 1\.0, wanted 0\.5"):
-        list(drawn.prepare(workspace, "drawn-shift1", tables, 0.5))
+    assert list(identity_shift.prepare(workspace, "drawn-shift1", tables, 1.0)) == []  # once is enough
+    with pytest.raises(ConfigError, match=r"synth\.identity_shift = 1\.0, wanted 0\.5"):
+        list(identity_shift.prepare(workspace, "drawn-shift1", tables, 0.5))
     everything = [job for found in planned[1.0].values() for job in found]
-    assert drawn.report(workspace, planned, tables, {}).scores == []
-    done = complete_all(drawn.complete, workspace, everything[:1], workers=1)
+    assert identity_shift.report(workspace, planned, tables, {}).scores == []
+    done = complete_all(identity_shift.complete, workspace, everything[:1], workers=1)
     assert list(done) == everything[:1]
-    done = complete_all(drawn.complete, workspace, everything, workers=2)
+    done = complete_all(identity_shift.complete, workspace, everything, workers=2)
     assert {job.name for job in done} == {job.name for job in everything[1:]}
-    assert all(drawn.is_done(workspace, job) for job in everything)
-    found = drawn.report(workspace, planned, tables, {})
+    assert all(identity_shift.is_done(workspace, job) for job in everything)
+    found = identity_shift.report(workspace, planned, tables, {})
     assert [(score.method, score.seeds) for score in found.scores] == [("erm", 2), ("elim", 2)]
     erm, elim = found.scores
     for score, jobs in zip(found.scores, planned[1.0].values(), strict=True):
@@ -264,9 +264,9 @@ def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
 
 
 def test_a_method_that_cannot_be_run_is_skipped_with_its_reason(monkeypatch):
-    monkeypatch.setitem(drawn.METHODS, "elim-2030", {"name": "elim-2030"})
-    ready, skipped = drawn.available(recipe.read("drawn"), ["erm", "elim-2030"])
+    monkeypatch.setitem(identity_shift.METHODS, "elim-2030", {"name": "elim-2030"})
+    ready, skipped = identity_shift.available(recipe.read("drawn"), ["erm", "elim-2030"])
     assert list(ready) == ["erm"]
     assert "no method named 'elim-2030'" in skipped["elim-2030"]
     with pytest.raises(ConfigError, match="no method 'svm' in the benchmark"):
-        drawn.available(recipe.read("drawn"), ["svm"])
+        identity_shift.available(recipe.read("drawn"), ["svm"])

@@ -111,11 +111,9 @@ def test_bad_input_is_told_in_two_lines(trained, call, capsys, arguments, said):
 
 
 def test_still_images_have_no_time(call, tmp_path, capsys):
-    raw, small = tmp_path / "raw", ["--set", "imitate.width_px=96", "--set", "imitate.height_px=96"]
+    raw, small = tmp_path / "raw", ["--set", "synth.width_px=96", "--set", "synth.height_px=96"]
     there = ["--workspace", tmp_path]
-    assert (
-        call("imitate", "affectnet", raw, "--identities", "8", "--clips", "8", "--frames", "2", *small) == 0
-    )
+    assert call("synth", "affectnet", raw, "--people", "8", "--clips", "8", "--frames", "2", *small) == 0
     assert call("prepare", "affectnet", raw, "--detector", "annotation", "--size", "72", *there) == 0
     quick = ["--method", "erm", "--steps", "1", "--batch-size", "4"]
     assert call("train", *TINY, *quick, *there) == 0

@@ -48,7 +48,7 @@ def test_names_are_read_without_importing_the_files(monkeypatch):
 
 
 def test_files_that_do_not_meet_the_contract_are_no_plugins():
-    assert "drawing" not in plugins.names("datasets")
+    assert "alignment" not in plugins.names("datasets")
     assert "afew-va" in plugins.names("datasets")
 
 
@@ -87,15 +87,9 @@ def test_a_file_that_lacks_a_name_is_told_which(room, text):
 
 def test_all_names_that_are_missing_are_listed_in_the_contracts_order():
     with pytest.raises(ConfigError, match=r"define Options, read$") as caught:
-        plugins.find("datasets", "drawing")
-    assert caught.value.message.startswith("elimctl/datasets/drawing.py is no dataset")
+        plugins.find("datasets", "alignment")
+    assert caught.value.message.startswith("elimctl/datasets/alignment.py is no dataset")
     assert "afew-va" in caught.value.hint
-
-
-def test_a_loss_is_the_function_named_like_its_file(room):
-    room("my_loss", "def another(preds, target): ...")
-    with pytest.raises(ConfigError, match="no loss: it does not define my_loss"):
-        plugins.find("losses", "my-loss")
 
 
 def test_a_file_with_a_syntax_error_is_named(room):

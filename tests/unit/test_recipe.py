@@ -101,15 +101,16 @@ def test_a_recipe_that_is_like_no_other_is_answered_with_where_all_are():
 def test_every_packaged_recipe_is_valid(name):
     from elimctl import plugins
     from elimctl.config import validate
-    from elimctl.evaluate.score import MetricOptions
+    from elimctl.experiments.protocol import Protocol
+    from elimctl.metrics.score import MetricOptions
     from elimctl.prepare.settings import PrepareSettings
-    from elimctl.reproduce.protocol import Protocol
 
     values = recipe.read(name)
-    dataset = plugins.find("datasets", validate(Protocol, values["run"], where="run").dataset or "afew-va")
+    name = validate(Protocol, values["run"], where="run").dataset or "afew-va"
+    dataset, drawing = plugins.find("datasets", name), plugins.find("synthetic", name)
     recipe.run_config(values)
     validate(dataset.Options, values["dataset"], where="dataset")
-    validate(dataset.ImitateOptions, values["imitate"], where="imitate")
+    validate(drawing.Options, values["synth"], where="synth")
     validate(PrepareSettings, values["prepare"], where="prepare")
     validate(MetricOptions, values["eval"], where="eval")
 

@@ -10,9 +10,9 @@ import torch
 
 from elimctl.backbones.config import BackboneConfig
 from elimctl.bench import train
+from elimctl.commands.train import start
 from elimctl.errors import ConfigError
 from elimctl.methods import elim
-from elimctl.stages.train import start
 from elimctl.store.images import open_images
 from elimctl.train.config import RunConfig, TrainConfig
 from elimctl.workspace import Workspace

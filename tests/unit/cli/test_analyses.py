@@ -3,13 +3,13 @@
 import pytest
 
 from elimctl.cli import analyses
+from elimctl.commands.analyses import Analyses
 from elimctl.errors import ConfigError, DataError
-from elimctl.evaluate.calibration import Bin, Reliability
-from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.invariance import Invariance, Measured
-from elimctl.evaluate.slices import Gap, Slice, Slices
-from elimctl.evaluate.smoothing import Candidate, Smoothing, Stage
-from elimctl.stages.analyses import Analyses
+from elimctl.metrics.calibration import Bin, Reliability
+from elimctl.metrics.detail import Resampling
+from elimctl.metrics.invariance import Invariance, Measured
+from elimctl.metrics.slices import Gap, Slice, Slices
+from elimctl.metrics.smoothing import Candidate, Smoothing, Stage
 
 RATES = ("accuracy", "balanced_accuracy", "macro_f1")
 

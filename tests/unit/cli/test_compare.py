@@ -5,8 +5,8 @@ import json
 import pytest
 
 from elimctl.cli.compare import compare, sentence
-from elimctl.evaluate.compare import Change, Comparison
-from elimctl.evaluate.detail import Resampling
+from elimctl.metrics.compare import Change, Comparison
+from elimctl.metrics.detail import Resampling
 
 MADE = {"a": "old", "b": "new", "dataset": "faces", "split": "val", "count": 9, "identities": 9}
 
@@ -25,7 +25,7 @@ def told(capsys, monkeypatch, tmp_path):
 
     def tell(found, **knobs):
         monkeypatch.setenv("COLUMNS", "80")
-        monkeypatch.setattr("elimctl.stages.compare.compare_runs", lambda *_, **__: found)
+        monkeypatch.setattr("elimctl.commands.compare.compare_runs", lambda *_, **__: found)
         compare("old", "new", workspace=tmp_path, **knobs)
         out, err = capsys.readouterr()
         if knobs:

@@ -5,12 +5,12 @@ import re
 import pytest
 
 from elimctl.cli import crossval
-from elimctl.evaluate.classes import RATES, ClassScores
-from elimctl.evaluate.detail import Cells, ClassDetail, Detail, GroupMeans, Resampling
-from elimctl.evaluate.evaluate import Evaluated
-from elimctl.evaluate.score import AxisScores, Scores
-from elimctl.evaluate.sums import AXES, METRICS
-from elimctl.stages.crossval import CrossValidation, Fold
+from elimctl.commands.conclude import Evaluated
+from elimctl.commands.crossval import CrossValidation, Fold
+from elimctl.metrics.classes import RATES, ClassScores
+from elimctl.metrics.detail import Cells, ClassDetail, Detail, GroupMeans, Resampling
+from elimctl.metrics.score import AxisScores, Scores
+from elimctl.metrics.sums import AXES, METRICS
 
 
 def of_axes(ccc, *, undefined=(), low=-0.25, effective=6.0):

@@ -27,7 +27,7 @@ Run = Callable[..., SimpleNamespace]
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with 6 clips of 4 frames, 2 of them dropped, prepared as `afew-va`."""
     place = tmp_path_factory.mktemp("workspace")
-    _call("imitate", "afew-va", place / "raw", "--identities", 6, "--clips", 6, "--frames", 4)
+    _call("synth", "afew-va", place / "raw", "--people", 6, "--clips", 6, "--frames", 4)
     for number, annotation in enumerate(sorted((place / "raw").rglob("*.json"))[:2]):
         values = json.loads(annotation.read_text())
         del values["frames"][f"{number:05d}"]

@@ -6,18 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from elimctl.cli.evaluate import (
-    _of_other_forms,
-    ends,
-    remarks_on_identities,
-    show_scores,
-)
-from elimctl.evaluate.classes import ClassScores
-from elimctl.evaluate.detail import ClassDetail, Resampling
-from elimctl.evaluate.evaluate import evaluate
-from elimctl.evaluate.predict import Predictions
-from elimctl.evaluate.score import MetricOptions
-from elimctl.words import counted
+from elimctl.cli.evaluate import _of_other_forms, remarks_on_identities, show_scores
+from elimctl.cli.tables import ends
+from elimctl.commands.conclude import evaluate
+from elimctl.metrics.classes import ClassScores
+from elimctl.metrics.detail import ClassDetail, Resampling
+from elimctl.metrics.predictions import Predictions
+from elimctl.metrics.score import MetricOptions
+from elimctl.text import counted
 
 NAMES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 

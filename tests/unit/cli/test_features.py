@@ -8,7 +8,7 @@ import pytest
 
 from elimctl.cli import features
 from elimctl.cli import main as cli
-from elimctl.stages import features as stage
+from elimctl.commands import features as stage
 
 FOUND = stage.Extraction("arcface", "0" * 32, 12, 10, 512, True, Path("features/0.zarr"))
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from elimctl.cli import console, live
-from elimctl.prepare.outcome import Outcome
+from elimctl.prepare.extract import Outcome
 
 
 def test_the_table_adds_up_and_fits_a_terminal() -> None:

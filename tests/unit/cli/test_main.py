@@ -12,7 +12,7 @@ from elimctl.errors import DataError, Notice
 
 COMMANDS = (
     *("prepare", "train", "eval", "temporal", "compare", "crossval", "figures", "report"),
-    *("export", "demo", "datasets", "imitate", "models", "doctor"),
+    *("export", "demo", "datasets", "synth", "models", "doctor"),
     *("data", "data list", "data show", "data verify", "data audit", "data convert", "data gc"),
     *("data export-csv", "features", "features extract", "features list"),
     *("bench", "bench prepare", "bench memory"),

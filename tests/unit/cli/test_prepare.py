@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from elimctl.cli import prepare
 from elimctl.cli.main import app
+from elimctl.commands.prepare import open_raw
 from elimctl.errors import ConfigError, LayoutError
 from elimctl.manifest import parquet
 from elimctl.prepare.build import Part, Summary
-from elimctl.stages.prepare import open_raw
 
 
 def test_shares_of_the_work_are_told_apart() -> None:
@@ -80,7 +80,7 @@ def test_splits_of_the_user_are_not_compared_with_the_card() -> None:
 def test_the_counts_are_compared_with_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = tmp_path / "raw"
     for arguments in (
-        ["imitate", "afew-va", str(raw), "--identities", "6", "--clips", "6", "--frames", "1"],
+        ["synth", "afew-va", str(raw), "--people", "6", "--clips", "6", "--frames", "1"],
         ["prepare", "afew-va", str(raw), "--detector", "annotation", "--workspace", str(tmp_path)],
     ):
         found = CliRunner().invoke(app, arguments)

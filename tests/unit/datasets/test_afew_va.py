@@ -1,4 +1,5 @@
 import json
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -6,11 +7,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from elimctl.datasets import afew_va
-from elimctl.datasets.afew_va import ImitateOptions, Options, imitate, read
+from elimctl.datasets.afew_va import Options, pixel_aspect, read
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import Row
+from elimctl.synthetic import afew_va as synthetic
+from elimctl.synthetic.afew_va import Options as SynthOptions
+from elimctl.synthetic.afew_va import write
+from elimctl.synthetic.people import write_image
 
 LANDMARKS = [[10.5 + i, 20.0 + i % 7] for i in range(68)]
 
@@ -341,10 +346,10 @@ SMALL = {"width_px": 90, "height_px": 72}
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An imitation with every defect."""
+    """A synthetic dataset with every defect."""
     root = tmp_path_factory.mktemp("spoilt")
-    options = ImitateOptions(identities=4, clips=7, frames=6, defects=True, layout="doubled", **SMALL)
-    imitate(root, np.random.default_rng(0), options)
+    options = SynthOptions(people=4, clips=7, frames=6, defects=True, layout="doubled", **SMALL)
+    write(root, np.random.default_rng(0), options)
     return root
 
 
@@ -370,8 +375,8 @@ def test_an_imitation_with_defects_is_read_and_every_defect_counted(spoilt: Path
 
 
 def test_an_imitation_has_the_numbers_asked_for(tmp_path: Path) -> None:
-    options = ImitateOptions(identities=2, clips=5, frames=2, layout="flat", **SMALL)
-    imitate(tmp_path, np.random.default_rng(0), options)
+    options = SynthOptions(people=2, clips=5, frames=2, layout="flat", **SMALL)
+    write(tmp_path, np.random.default_rng(0), options)
     rows = _read(tmp_path)
     assert Counter(row.clip for row in rows) == {f"00{number}": 2 for number in range(1, 6)}
     assert Counter(row.actor for row in rows) == {"Actor 01": 6, "Actor 02": 4}
@@ -380,15 +385,15 @@ def test_an_imitation_has_the_numbers_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_draws_the_same_tree(tmp_path: Path) -> None:
-    options = ImitateOptions(identities=1, clips=1, frames=2, **SMALL)
+    options = SynthOptions(people=1, clips=1, frames=2, **SMALL)
     for name in ("a", "b"):
-        imitate(tmp_path / name, np.random.default_rng(3), options)
+        write(tmp_path / name, np.random.default_rng(3), options)
     for file in (tmp_path / "a").rglob("*.*"):
         assert file.read_bytes() == (tmp_path / "b" / file.relative_to(tmp_path / "a")).read_bytes()
 
 
 def test_parts_hold_fifty_clips() -> None:
-    assert [afew_va._place(number, "parts") for number in (0, 49, 50, 599)] == [
+    assert [synthetic._place(number, "parts") for number in (0, 49, 50, 599)] == [
         "01/001",
         "01/050",
         "02/051",
@@ -398,10 +403,44 @@ def test_parts_hold_fifty_clips() -> None:
 
 def test_fewer_clips_than_identities_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="5 clips cannot show 6 identities"):
-        imitate(tmp_path, np.random.default_rng(0), ImitateOptions(identities=6, clips=5))
+        write(tmp_path, np.random.default_rng(0), SynthOptions(people=6, clips=5))
 
 
 def test_too_few_clips_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
-    options = ImitateOptions(identities=1, clips=1, frames=1, defects=True, **SMALL)
+    options = SynthOptions(people=1, clips=1, frames=1, defects=True, **SMALL)
     with pytest.raises(ConfigError, match="1 clips of 1 frames cannot show all defects; wanted 7 clips of 6"):
-        imitate(tmp_path, np.random.default_rng(0), options)
+        write(tmp_path, np.random.default_rng(0), options)
+
+
+@pytest.fixture
+def image(tmp_path: Path):
+    """A function that writes an image of a size."""
+
+    def write(width_px: int, height_px: int) -> Path:
+        write_image(tmp_path / "x.png", np.zeros((height_px, width_px, 3), np.uint8))
+        return tmp_path / "x.png"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("size_px", "wanted"), [((720, 576), 4 / 3), ((576, 720), 1.0), ((720, 575), 1.0), ((960, 576), 1.0)]
+)
+def test_only_frames_of_a_dvd_have_wide_pixels(image, size_px: tuple[int, int], wanted: float) -> None:
+    assert pixel_aspect(image(*size_px)) == wanted
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no image"])
+def test_what_cannot_be_read_has_square_pixels(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "x.png").write_bytes(content)
+    assert pixel_aspect(tmp_path / "x.png") == 1.0
+
+
+@pytest.mark.parametrize("limit_px", [1500, 500], ids=["Pillow would warn", "Pillow refuses"])
+def test_a_huge_image_has_square_pixels(image, monkeypatch: pytest.MonkeyPatch, limit_px: int) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit_px)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert pixel_aspect(image(50, 40)) == 1.0  # 2000 pixels
+    assert not warned

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elimctl.datasets import video
-from elimctl.datasets.aff_wild import ImitateOptions, Options, imitate, read
-from elimctl.datasets.aff_wild_imitation import ARCHIVE, clip_name
-from elimctl.datasets.pts import write_points
-from elimctl.datasets.video import count_frames, fps
-from elimctl.datasets.video_writing import write_video
+from elimctl.datasets.aff_wild import Options, read
+from elimctl.datasets.raw import video
+from elimctl.datasets.raw.pts import write_points
+from elimctl.datasets.raw.video import count_frames, fps
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import Row
+from elimctl.synthetic.aff_wild import ARCHIVE, clip_name, write
+from elimctl.synthetic.aff_wild import Options as SynthOptions
+from elimctl.synthetic.video_writing import write_video
 
 CORNERS = [(10.5, 5.0), (10.5, 40.25), (50.0, 40.25), (50.0, 5.0)]
 LANDMARKS = [(10.0 + i, 20.0 + i % 7) for i in range(68)]
@@ -439,10 +440,10 @@ SMALL = {"width_px": 90, "height_px": 72}
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An imitation with every defect."""
+    """A synthetic dataset with every defect."""
     root = tmp_path_factory.mktemp("spoilt")
-    options = ImitateOptions(identities=4, clips=10, frames=8, defects=True, layout="doubled", **SMALL)
-    imitate(root, np.random.default_rng(0), options)
+    options = SynthOptions(people=4, clips=10, frames=8, defects=True, layout="doubled", **SMALL)
+    write(root, np.random.default_rng(0), options)
     return root
 
 
@@ -472,7 +473,7 @@ def test_an_imitation_with_defects_is_read_and_every_defect_counted(spoilt: Path
 
 
 def test_an_imitation_has_the_numbers_asked_for(tmp_path: Path) -> None:
-    imitate(tmp_path, np.random.default_rng(0), ImitateOptions(identities=2, clips=5, frames=4, **SMALL))
+    write(tmp_path, np.random.default_rng(0), SynthOptions(people=2, clips=5, frames=4, **SMALL))
     rows = _read(tmp_path)
     assert Counter(row.path for row in rows) == {
         f"videos/train/{name}": 4 for name in ("102.avi", "103.avi", "201.mp4", "202.mp4", "203.mp4")
@@ -487,9 +488,9 @@ def test_an_imitation_has_the_numbers_asked_for(tmp_path: Path) -> None:
 
 def test_the_same_seed_draws_the_same_tree(tmp_path: Path) -> None:
     for layout in ("train", "packed"):
-        options = ImitateOptions(identities=1, clips=2, frames=2, layout=layout, **SMALL)
+        options = SynthOptions(people=1, clips=2, frames=2, layout=layout, **SMALL)
         for name in ("a", "b"):
-            imitate(tmp_path / layout / name, np.random.default_rng(3), options)
+            write(tmp_path / layout / name, np.random.default_rng(3), options)
         files = [file for file in (tmp_path / layout / "a").rglob("*.*") if file.is_file()]
         assert files
         for file in files:
@@ -508,9 +509,9 @@ def _unpack(content: bytes, folder: Path) -> None:
 
 
 def test_what_is_packed_is_the_unpacked_tree(tmp_path: Path) -> None:
-    options = {"identities": 1, "clips": 2, "frames": 2} | SMALL
-    imitate(tmp_path / "plain", np.random.default_rng(3), ImitateOptions(**options))
-    imitate(tmp_path / "packed", np.random.default_rng(3), ImitateOptions(layout="packed", **options))
+    options = {"people": 1, "clips": 2, "frames": 2} | SMALL
+    write(tmp_path / "plain", np.random.default_rng(3), SynthOptions(**options))
+    write(tmp_path / "packed", np.random.default_rng(3), SynthOptions(layout="packed", **options))
     packed = sorted(
         path.relative_to(tmp_path / "packed").as_posix() for path in (tmp_path / "packed").rglob("*.*")
     )
@@ -529,10 +530,10 @@ def test_what_is_packed_is_the_unpacked_tree(tmp_path: Path) -> None:
 
 def test_fewer_clips_than_identities_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="5 clips cannot show 6 identities"):
-        imitate(tmp_path, np.random.default_rng(0), ImitateOptions(identities=6, clips=5))
+        write(tmp_path, np.random.default_rng(0), SynthOptions(people=6, clips=5))
 
 
 def test_too_few_clips_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
-    options = ImitateOptions(identities=1, clips=1, frames=1, defects=True, **SMALL)
+    options = SynthOptions(people=1, clips=1, frames=1, defects=True, **SMALL)
     with pytest.raises(ConfigError, match="1 clips of 1 frames cannot show all defects"):
-        imitate(tmp_path, np.random.default_rng(0), options)
+        write(tmp_path, np.random.default_rng(0), options)

@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.datasets import aff_wild2_names as names
-from elimctl.datasets import card, video, video_writing
-from elimctl.datasets.aff_wild2 import ImitateOptions, Options, imitate, read
-from elimctl.datasets.aff_wild2_imitation import _films
+from elimctl.datasets import card
+from elimctl.datasets.aff_wild2 import Options, read
+from elimctl.datasets.raw import video
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import Row
+from elimctl.synthetic import video_writing
+from elimctl.synthetic.aff_wild2 import Options as SynthOptions
+from elimctl.synthetic.aff_wild2 import _films, write
 
 TRAIN = "ABAW Annotations/VA_Estimation_Challenge/Train_Set"
 CROPS = "cropped_aligned"
@@ -641,14 +644,14 @@ def test_labels_without_pictures_say_what_is_wanted(tmp_path: Path) -> None:
         _read(tmp_path, source="crops")
 
 
-# Imitations.
+# Synthetic datasets.
 
 
 @pytest.mark.parametrize("layout", ["abaw1", "abaw2", "abaw3", "abaw6", "abaw8", "deep"])
 @pytest.mark.parametrize("source", ["crops", "videos"])
 def test_imitations_of_every_edition_are_read_in_full(tmp_path: Path, layout: Any, source: Any) -> None:
-    options = ImitateOptions(identities=4, clips=4, frames=2, layout=layout, source=source, **SMALL)
-    imitate(tmp_path, np.random.default_rng(0), options)
+    options = SynthOptions(people=4, clips=4, frames=2, layout=layout, source=source, **SMALL)
+    write(tmp_path, np.random.default_rng(0), options)
     rows = _read(tmp_path)
     assert [(row.clip, row.split) for row in rows[::2]] == [
         ("102", "train"),
@@ -661,7 +664,7 @@ def test_imitations_of_every_edition_are_read_in_full(tmp_path: Path, layout: An
 
 
 def test_an_imitation_holds_all_kinds_of_trials_and_nobody_in_two_splits(tmp_path: Path) -> None:
-    imitate(tmp_path, np.random.default_rng(0), ImitateOptions(frames=1, source="both", **SMALL))
+    write(tmp_path, np.random.default_rng(0), SynthOptions(frames=1, source="both", **SMALL))
     rows = _read(tmp_path, source="videos")
     splits = {row.clip: row.split for row in rows}
     assert len(rows) == 16
@@ -686,7 +689,7 @@ def test_an_imitation_holds_all_kinds_of_trials_and_nobody_in_two_splits(tmp_pat
 
 @pytest.mark.parametrize("identities", range(1, 15))
 def test_people_in_one_video_are_in_one_split(identities: int) -> None:
-    films = list(_films(ImitateOptions(identities=identities, clips=2 * identities + 1)))
+    films = list(_films(SynthOptions(people=identities, clips=2 * identities + 1)))
     splits: dict[int, set[str]] = {}
     for film in films:
         for person in film.people:
@@ -701,10 +704,10 @@ def test_people_in_one_video_are_in_one_split(identities: int) -> None:
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An imitation with every defect, of crops and of videos."""
+    """A synthetic dataset with every defect, of crops and of videos."""
     root = tmp_path_factory.mktemp("spoilt")
-    options = ImitateOptions(identities=12, clips=12, source="both", defects=True, **SMALL)
-    imitate(root, np.random.default_rng(0), options)
+    options = SynthOptions(people=12, clips=12, source="both", defects=True, **SMALL)
+    write(root, np.random.default_rng(0), options)
     return root
 
 
@@ -743,9 +746,9 @@ def test_videos_of_an_imitation_with_defects_are_read_and_every_defect_counted(s
 
 @pytest.mark.parametrize("source", ["crops", "both"])
 def test_the_same_seed_draws_the_same_tree(tmp_path: Path, source: Any) -> None:
-    options = ImitateOptions(identities=2, clips=2, frames=2, source=source, **SMALL)
+    options = SynthOptions(people=2, clips=2, frames=2, source=source, **SMALL)
     for name in ("a", "b"):
-        imitate(tmp_path / name, np.random.default_rng(3), options)
+        write(tmp_path / name, np.random.default_rng(3), options)
     for file in (tmp_path / "a").rglob("*.*"):
         assert (
             file.is_dir()
@@ -755,13 +758,13 @@ def test_the_same_seed_draws_the_same_tree(tmp_path: Path, source: Any) -> None:
 
 def test_fewer_clips_than_identities_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="5 clips cannot show 6 identities"):
-        imitate(tmp_path, np.random.default_rng(0), ImitateOptions(identities=6, clips=5))
+        write(tmp_path, np.random.default_rng(0), SynthOptions(people=6, clips=5))
 
 
 def test_too_few_clips_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
-    options = ImitateOptions(identities=1, clips=1, frames=1, defects=True, **SMALL)
+    options = SynthOptions(people=1, clips=1, frames=1, defects=True, **SMALL)
     with pytest.raises(ConfigError, match="1 clips of 1 frames cannot show all defects; wanted 8 clips of 6"):
-        imitate(tmp_path, np.random.default_rng(0), options)
+        write(tmp_path, np.random.default_rng(0), options)
 
 
 def test_the_card_tells_how_many_trials_a_complete_copy_holds() -> None:

@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from elimctl.cli.main import app
-from elimctl.datasets import video_writing
 from elimctl.datasets.aff_wild2 import Options, read
 from elimctl.errors import DataError, LayoutError, Notice
 from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
-from elimctl.prepare import spool
+from elimctl.prepare import row_index
+from elimctl.synthetic import video_writing
 
 HEADER = "image,valence,arousal,expression," + ",".join(f"AU{unit}" for unit in (1, 2, 4, 6, 7, 10, 12))
 UNITS = "0,1,0,-1,1,0,1"
@@ -198,7 +198,7 @@ def test_numbers_are_those_of_the_frames_of_a_video(tmp_path: Path) -> None:
         (5, 4, "no frame: the video has 3"),
         (6, 5, "frame out of range: 6, no frame: the video has 3"),
     ]
-    rows = spool.write(tmp_path / "rows", _read(tmp_path), root=tmp_path, folds=2, seed=0)
+    rows = row_index.write(tmp_path / "rows", _read(tmp_path), root=tmp_path, folds=2, seed=0)
     assert [(row.row.reason or "").partition(":")[0] for row in rows] == [
         *("frames do not fit", "frames do not fit", "no frame", "frame out of range")
     ]

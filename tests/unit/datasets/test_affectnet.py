@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from elimctl.datasets import affectnet_imitation
-from elimctl.datasets.affectnet import ImitateOptions, Options, imitate, read
-from elimctl.datasets.affectnet_defects import IN_IMAGES, IN_LIST
-from elimctl.datasets.stills import Still, draw_stills
+from elimctl.datasets.affectnet import Options, read
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.faces.image import decode
 from elimctl.manifest.row import EXPRESSIONS, NO_GROUP, Row
+from elimctl.synthetic import affectnet
+from elimctl.synthetic.affectnet import Options as SynthOptions
+from elimctl.synthetic.affectnet import write
+from elimctl.synthetic.affectnet_defects import IN_IMAGES, IN_LIST
+from elimctl.synthetic.stills import Still, draw_stills
 
 HEADER = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
@@ -37,7 +39,7 @@ def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
             _DRAWN[key] = list(draw_stills(rng, **options))
         return _DRAWN[key]
 
-    monkeypatch.setattr(affectnet_imitation, "draw_stills", draw)
+    monkeypatch.setattr(affectnet, "draw_stills", draw)
 
 
 def _record(path: str, **changes: Any) -> str:
@@ -62,9 +64,9 @@ def _read(root: Path, **options: Any) -> list[Row]:
 
 
 def _made(root: Path, **options: Any) -> Path:
-    """An imitation of small images."""
-    options = {"clips": 12, "frames": 1, "identities": 4, "width_px": 40, "height_px": 40} | options
-    imitate(root, np.random.default_rng(0), ImitateOptions(**options))
+    """A synthetic dataset of small images."""
+    options = {"clips": 12, "frames": 1, "people": 4, "width_px": 40, "height_px": 40} | options
+    write(root, np.random.default_rng(0), SynthOptions(**options))
     return root
 
 
@@ -413,7 +415,7 @@ def test_age_groups_without_ages_are_refused(tmp_path: Path) -> None:
 
 
 def test_nobody_is_in_both_splits_and_pictures_follow_the_labels(tmp_path: Path) -> None:
-    rows = _read(_made(tmp_path, identities=8, clips=16, frames=2))
+    rows = _read(_made(tmp_path, people=8, clips=16, frames=2))
     ages = {split: {row.age for row in rows if row.split == split} for split in ("train", "val")}
     assert Counter(row.split for row in rows) == {"train": 24, "val": 8}
     assert not ages["train"] & ages["val"]  # drawn identities all have ages of their own
@@ -443,7 +445,7 @@ def test_the_same_seed_writes_the_same_tree(tmp_path: Path) -> None:
 def test_a_tiny_imitation_has_many_files_of_few_drawings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affectnet_imitation, "TINY_DRAWINGS", 6)
+    monkeypatch.setattr(affectnet, "TINY_DRAWINGS", 6)
     rows = _read(_made(tmp_path, clips=300, tiny=True, width_px=32, height_px=32))
     contents = [(tmp_path / row.path).read_bytes() for row in rows]
     assert [row.reason for row in rows] == [None] * 300

@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from elimctl.datasets import affectnet8, affectnet8_imitation
-from elimctl.datasets.affectnet8 import ImitateOptions, Options, imitate, read
-from elimctl.datasets.affectnet8_defects import WAYS
-from elimctl.datasets.stills import Still, draw_stills
+from elimctl.datasets import affectnet8
+from elimctl.datasets.affectnet8 import Options, read
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import EXPRESSIONS, NO_GROUP, Row
+from elimctl.synthetic import affectnet8 as synthetic
+from elimctl.synthetic.affectnet8 import Options as SynthOptions
+from elimctl.synthetic.affectnet8 import write
+from elimctl.synthetic.affectnet8_defects import WAYS
+from elimctl.synthetic.stills import Still, draw_stills
 
 LANDMARKS = np.arange(136, dtype=np.float64)
 
@@ -28,7 +31,7 @@ def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
             _DRAWN[key] = list(draw_stills(rng, **options))
         return _DRAWN[key]
 
-    monkeypatch.setattr(affectnet8_imitation, "draw_stills", draw)
+    monkeypatch.setattr(synthetic, "draw_stills", draw)
 
 
 def _sample(folder: Path, number: int, *, image: str | None = ".jpg", **labels: Any) -> None:
@@ -47,9 +50,9 @@ def _read(root: Path, **options: Any) -> list[Row]:
 
 
 def _made(root: Path, **options: Any) -> Path:
-    """An imitation of small images."""
-    options = {"clips": 28, "frames": 1, "identities": 4, "width_px": 40, "height_px": 40} | options
-    imitate(root, np.random.default_rng(0), ImitateOptions(**options))
+    """A synthetic dataset of small images."""
+    options = {"clips": 28, "frames": 1, "people": 4, "width_px": 40, "height_px": 40} | options
+    write(root, np.random.default_rng(0), SynthOptions(**options))
     return root
 
 

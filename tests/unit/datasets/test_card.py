@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from elimctl import plugins, resources
+from elimctl import package_data, plugins
 from elimctl.datasets import card as cards
 from elimctl.datasets.card import Card, Comparison, Totals
 from elimctl.errors import ConfigError, MissingError
 
 WRITTEN = sorted(
-    file.stem for file in resources.folder("data_manifest").glob("*.toml") if file.stem != "columns"
+    file.stem for file in package_data.folder("data_manifest").glob("*.toml") if file.stem != "columns"
 )
 
 
@@ -56,9 +56,9 @@ def test_a_dataset_of_another_package_has_its_card_beside_it(
 
 
 def test_a_wrong_key_in_a_card_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (resources.folder("data_manifest") / "afew-va.toml").read_text(encoding="utf-8")
+    text = (package_data.folder("data_manifest") / "afew-va.toml").read_text(encoding="utf-8")
     (tmp_path / "afew-va.toml").write_text(text.replace("clips = 600", "clip = 600"), encoding="utf-8")
-    monkeypatch.setattr(resources, "folder", lambda name: tmp_path)
+    monkeypatch.setattr(package_data, "folder", lambda name: tmp_path)
     with pytest.raises(ConfigError, match=r"afew-va\.toml\.totals\.clip") as caught:
         cards.read("afew-va")
     assert "totals.clips" in str(caught.value.hint)

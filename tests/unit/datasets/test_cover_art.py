@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from elimctl.datasets.video import VideoError, count_frames, fps, frames
+from elimctl.datasets.raw.video import VideoError, count_frames, fps, frames
 
 RED = np.full((96, 96, 3), (200, 0, 0), np.uint8)
 BLUE = np.full((48, 64, 3), (0, 0, 200), np.uint8)

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.config import validate
-from elimctl.datasets.folder import ImitateOptions, Options, imitate, read
+from elimctl.datasets.folder import Options, read
 from elimctl.datasets.folder_columns import CORNERS, NAMES, SIZED, find_columns
 from elimctl.datasets.folder_range import LabelRange
 from elimctl.datasets.folder_record import parse
-from elimctl.datasets.video_writing import write_video
 from elimctl.errors import ConfigError, DataError, LayoutError, MissingError
 from elimctl.manifest.row import Row
+from elimctl.synthetic.folder import Options as SynthOptions
+from elimctl.synthetic.folder import write
+from elimctl.synthetic.video_writing import write_video
 
 
 def _write(file: Path, text: str = "") -> Path:
@@ -627,8 +629,8 @@ LAYOUTS = ("images", "videos", "elim")
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_imitation_is_read_in_full_in_every_layout(tmp_path: Path, layout: str) -> None:
-    options = ImitateOptions(identities=2, clips=3, frames=2, layout=layout, **SMALL)
-    imitate(tmp_path, np.random.default_rng(0), options)
+    options = SynthOptions(people=2, clips=3, frames=2, layout=layout, **SMALL)
+    write(tmp_path, np.random.default_rng(0), options)
     rows = _read(tmp_path)
     assert [row.reason for row in rows] == [None] * 6
     assert Counter(row.identity for row in rows) == {"identity 01": 4, "identity 02": 2}
@@ -644,8 +646,8 @@ def test_an_imitation_is_read_in_full_in_every_layout(tmp_path: Path, layout: st
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_defect_of_an_imitation_is_counted(tmp_path: Path, layout: str) -> None:
-    options = ImitateOptions(identities=2, clips=4, frames=5, layout=layout, defects=True, **SMALL)
-    imitate(tmp_path, np.random.default_rng(0), options)
+    options = SynthOptions(people=2, clips=4, frames=5, layout=layout, defects=True, **SMALL)
+    write(tmp_path, np.random.default_rng(0), options)
     rows = _read(tmp_path)
     kinds = Counter(row.reason.partition(":")[0] for row in rows if row.reason)
     once = (
@@ -668,8 +670,8 @@ def test_every_defect_of_an_imitation_is_counted(tmp_path: Path, layout: str) ->
 
 def test_the_same_seed_draws_the_same_tree(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        options = ImitateOptions(identities=1, clips=1, frames=2, layout="videos", **SMALL)
-        imitate(tmp_path / name, np.random.default_rng(3), options)
+        options = SynthOptions(people=1, clips=1, frames=2, layout="videos", **SMALL)
+        write(tmp_path / name, np.random.default_rng(3), options)
     files = [file for file in (tmp_path / "a").rglob("*") if file.is_file()]
     assert len(files) == 2
     for file in files:
@@ -678,13 +680,13 @@ def test_the_same_seed_draws_the_same_tree(tmp_path: Path) -> None:
 
 def test_fewer_clips_than_identities_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="5 clips cannot show 6 identities"):
-        imitate(tmp_path, np.random.default_rng(0), ImitateOptions(identities=6, clips=5))
+        write(tmp_path, np.random.default_rng(0), SynthOptions(people=6, clips=5))
 
 
 def test_too_few_records_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
-    options = ImitateOptions(identities=1, clips=1, frames=1, defects=True, **SMALL)
+    options = SynthOptions(people=1, clips=1, frames=1, defects=True, **SMALL)
     with pytest.raises(ConfigError, match="1 records cannot show all defects; wanted 20"):
-        imitate(tmp_path, np.random.default_rng(0), options)
+        write(tmp_path, np.random.default_rng(0), options)
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elimctl.datasets import video
 from elimctl.datasets.folder import Options, read
 from elimctl.datasets.folder_record import FieldError
 from elimctl.datasets.folder_segments import parse_segment
-from elimctl.datasets.video_writing import write_video
+from elimctl.datasets.raw import video
 from elimctl.manifest.row import Row
+from elimctl.synthetic.video_writing import write_video
 
 OMG = "link,start,end,video,utterance,arousal,valence,EmotionMaxVote"
 

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from elimctl.datasets.raf_db import ImitateOptions, Options, imitate, read
-from elimctl.datasets.raf_db_imitation import FEELINGS
+from elimctl.datasets.raf_db import Options, read
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import EXPRESSIONS, Row
+from elimctl.synthetic.raf_db import FEELINGS, write
+from elimctl.synthetic.raf_db import Options as SynthOptions
 
 LABELS = "EmoLabel/list_patition_label.txt"
 # Eyes, nose, corners of the mouth; gender, race, group of ages.
@@ -309,8 +310,8 @@ LAYOUTS = ("basic", "imgs", "zips", "kaggle")
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_imitation_is_read_in_full_in_every_layout(tmp_path: Path, layout: str) -> None:
-    options = ImitateOptions(identities=3, clips=2, frames=7, layout=layout, **SMALL)
-    imitate(tmp_path, np.random.default_rng(0), options)
+    options = SynthOptions(people=3, clips=2, frames=7, layout=layout, **SMALL)
+    write(tmp_path, np.random.default_rng(0), options)
     rows = _read(tmp_path)
     assert [row.reason for row in rows] == [None] * 14
     assert Counter(row.split for row in rows) == {"train": 10, "val": 4}
@@ -325,8 +326,8 @@ def test_an_imitation_is_read_in_full_in_every_layout(tmp_path: Path, layout: st
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_defect_of_an_imitation_is_counted(tmp_path: Path, layout: str) -> None:
-    options = ImitateOptions(identities=3, clips=3, frames=6, layout=layout, defects=True, **SMALL)
-    imitate(tmp_path, np.random.default_rng(0), options)
+    options = SynthOptions(people=3, clips=3, frames=6, layout=layout, defects=True, **SMALL)
+    write(tmp_path, np.random.default_rng(0), options)
     rows = _read(tmp_path)
     kinds = Counter(row.reason.partition(":")[0] for row in rows if row.reason)
     if layout == "kaggle":  # an image that is not in the table has its folder
@@ -350,10 +351,10 @@ def test_every_defect_of_an_imitation_is_counted(tmp_path: Path, layout: str) ->
 
 def test_nobody_is_in_both_parts_and_the_same_seed_draws_the_same_tree(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        imitate(
+        write(
             tmp_path / name,
             np.random.default_rng(3),
-            ImitateOptions(identities=2, clips=1, frames=4, **SMALL),
+            SynthOptions(people=2, clips=1, frames=4, **SMALL),
         )
     files = [file for file in (tmp_path / "a").rglob("*") if file.is_file()]
     for file in files:
@@ -365,8 +366,8 @@ def test_nobody_is_in_both_parts_and_the_same_seed_draws_the_same_tree(tmp_path:
 
 def test_too_few_images_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="3 images in train cannot show all defects; wanted 12"):
-        imitate(
+        write(
             tmp_path,
             np.random.default_rng(0),
-            ImitateOptions(identities=1, clips=1, frames=3, defects=True, **SMALL),
+            SynthOptions(people=1, clips=1, frames=3, defects=True, **SMALL),
         )

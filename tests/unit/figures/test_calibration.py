@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from elimctl.errors import DataError
-from elimctl.evaluate.calibration import Bin, Reliability
 from elimctl.figures.calibration import Panel, calibration
+from elimctl.metrics.calibration import Bin, Reliability
 
 BINS = [Bin(-0.5, 0.0, -0.2, -0.4, 10, 3), Bin(0.0, 0.5, 0.2, 0.4, 10, 3)]
 FOUND = Reliability(0.2, 2.0, [1.5, 2.5], 0.0, [-0.1, 0.1], BINS)

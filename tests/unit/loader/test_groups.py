@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elimctl.loader.groups import PADDING, matching_groups
+from elimctl.loader.groups import PADDING, matching_groups, share, shares
 
 identities = st.lists(st.integers(0, 5), max_size=40).map(lambda codes: np.array(codes, dtype=np.int64))
 seeds = st.integers(0, 2**32 - 1)
@@ -60,3 +60,17 @@ def test_identities_come_in_the_order_of_their_codes_whatever_was_drawn():
     for seed in range(20):
         codes = identity[groups_of(identity, identities=3, seed=seed)[:, 0]]
         assert (np.diff(codes) > 0).all()
+
+
+@given(st.integers(0, 200), st.integers(1, 20))
+def test_shares_are_those_of_numpy(count, ranks):
+    things = np.arange(count)
+    for rank, wanted in enumerate(np.array_split(things, ranks)):
+        np.testing.assert_array_equal(things[share(count, rank, ranks)], wanted)
+
+
+def test_units_stay_together_where_there_are_enough_of_them():
+    assert shares(20, 2, unit=4) == (12, 8)
+    assert shares(20, 5, unit=4) == (4,) * 5
+    assert shares(20, 6, unit=4) == (4, 4, 3, 3, 3, 3)
+    assert shares(7, 2) == (4, 3)

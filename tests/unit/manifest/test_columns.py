@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet as pq
 
-from elimctl import resources
+from elimctl import package_data
 from elimctl.manifest import columns, parquet
 
 # Arrow's own names of the types that columns.toml may use.
@@ -13,7 +13,7 @@ ARROW = {"list<float>": "list<element: float>"}
 
 @pytest.fixture
 def declared() -> dict:
-    return tomllib.loads((resources.folder("data_manifest") / "columns.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((package_data.folder("data_manifest") / "columns.toml").read_text(encoding="utf-8"))
 
 
 def test_the_parquet_file_has_the_declared_columns(declared: dict, make_table, tmp_path: Path) -> None:

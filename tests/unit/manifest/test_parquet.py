@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from elimctl.errors import StoreError
-from elimctl.manifest import columns, parquet, version
+from elimctl.manifest import columns, parquet
 
 
 def test_what_was_written_is_read(make_table, tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_what_was_written_is_read(make_table, tmp_path: Path) -> None:
     for place in (path, tmp_path):
         read = parquet.read(place)
         assert read.equals(table)
-        assert parquet.metadata(read) == {"dataset": "afew-va", "format": version.FORMAT}
+        assert parquet.metadata(read) == {"dataset": "afew-va", "format": parquet.FORMAT}
 
 
 def test_same_rows_give_same_bytes(make_table, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_foreign_parquet_file_is_no_manifest(tmp_path: Path, noted: bytes | No
 
 def test_the_format_is_told_of_any_manifest_and_of_nothing_else(make_table, tmp_path: Path) -> None:
     parquet.write(tmp_path / "m", make_table(row=[0, 1]), metadata={})
-    assert parquet.noted_format(tmp_path / "m") == version.FORMAT
+    assert parquet.noted_format(tmp_path / "m") == parquet.FORMAT
     table = pa.table({"new": [1]}).replace_schema_metadata({"elimctl": json.dumps({"format": 7})})
     pq.write_table(table, tmp_path / "newer")
     assert parquet.noted_format(tmp_path / "newer") == 7
@@ -139,7 +139,7 @@ def test_the_format_is_told_of_any_manifest_and_of_nothing_else(make_table, tmp_
 
 
 def test_other_columns_are_named(tmp_path: Path) -> None:
-    noted = json.dumps({"format": version.FORMAT})
+    noted = json.dumps({"format": parquet.FORMAT})
     pq.write_table(pa.table({"x": [1]}).replace_schema_metadata({"elimctl": noted}), tmp_path / "m")
     with pytest.raises(StoreError, match="has the columns x; wanted row, path"):
         parquet.read(tmp_path / "m")
@@ -148,3 +148,30 @@ def test_other_columns_are_named(tmp_path: Path) -> None:
 def test_the_digest_is_the_sha256_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")
     assert parquet.digest(tmp_path / "f") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_the_own_format_and_older_ones_are_read() -> None:
+    parquet.check(parquet.FORMAT, Path("x"))
+    parquet.check(parquet.FORMAT - 1, Path("x"))
+
+
+def test_a_newer_format_names_both_versions_and_the_way_out() -> None:
+    with pytest.raises(StoreError, match=rf"x has format 99.* up to {parquet.FORMAT}") as caught:
+        parquet.check(99, Path("x"))
+    assert "upgrade" in caught.value.hint
+
+
+@pytest.mark.parametrize("found", [None, "1", {}])
+def test_a_missing_format_is_not_ours(found: object) -> None:
+    with pytest.raises(StoreError, match="not written by elimctl"):
+        parquet.check(found, Path("x"))
+
+
+@pytest.mark.parametrize("found", [None, "99", parquet.FORMAT - 1, parquet.FORMAT])
+def test_what_is_damaged_or_not_newer_may_be_replaced(found: object) -> None:
+    parquet.refuse_newer(found, Path("x"))
+
+
+def test_what_is_newer_may_not_be_replaced() -> None:
+    with pytest.raises(StoreError, match="x has format 99"):
+        parquet.refuse_newer(99, Path("x"))

@@ -17,7 +17,7 @@ from elimctl.datasets import afew_va
 from elimctl.errors import DataError, MissingError, StoreError
 from elimctl.faces.face import Annotation, Detector, Face
 from elimctl.faces.options import DetectorOptions
-from elimctl.manifest import columns, parquet, version
+from elimctl.manifest import columns, parquet
 from elimctl.manifest.row import Row
 from elimctl.prepare.build import Summary, build, is_current, summary
 from elimctl.prepare.plan import Plan
@@ -104,7 +104,7 @@ def test_the_record_adds_up_and_names_no_place_or_time(make_plan: MakePlan, tmp_
     text = (tmp_path / "prepare.json").read_text()
     record = json.loads(text)
     assert str(tmp_path) not in text
-    assert record["format"] == version.FORMAT
+    assert record["format"] == parquet.FORMAT
     assert record["dataset"] == "afew-va"
     assert record["options"] == {"identity": "clip", "anamorphic": False}
     assert record["settings"]["crop"]["size_px"] == 16
@@ -229,7 +229,7 @@ def _cut_shard(out: Path) -> None:
 def _make_newer(out: Path) -> None:
     metadata = out / "images.zarr" / "zarr.json"
     metadata.write_text(
-        metadata.read_text().replace(f'"format": {version.FORMAT}', f'"format": {version.FORMAT + 1}')
+        metadata.read_text().replace(f'"format": {parquet.FORMAT}', f'"format": {parquet.FORMAT + 1}')
     )
 
 
@@ -259,14 +259,14 @@ def test_a_dataset_with_a_damaged_store_is_made_again(
 def _newer_record(out: Path) -> None:
     record = out / "prepare.json"
     record.write_text(
-        record.read_text().replace(f'"format": {version.FORMAT}', f'"format": {version.FORMAT + 1}')
+        record.read_text().replace(f'"format": {parquet.FORMAT}', f'"format": {parquet.FORMAT + 1}')
     )
 
 
 def _newer_manifest(out: Path) -> None:
     (out / "prepare.json").unlink()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(version, "FORMAT", version.FORMAT + 1)
+        patch.setattr(parquet, "FORMAT", parquet.FORMAT + 1)
         parquet.write(out / "manifest.parquet", parquet.read(out), metadata={})
 
 
@@ -279,7 +279,7 @@ def test_a_dataset_of_a_newer_elimctl_is_never_replaced(
     make_newer(tmp_path)
     before = content(tmp_path)
     with pytest.raises(
-        StoreError, match=rf"format {version.FORMAT + 1}, written by a newer elimctl"
+        StoreError, match=rf"format {parquet.FORMAT + 1}, written by a newer elimctl"
     ) as caught:
         list(build(make_plan(size_px=size_px), tmp_path))
     assert "upgrade" in caught.value.hint

@@ -20,6 +20,7 @@ from elimctl.prepare import executors
 from elimctl.prepare.build import Part, build, summary
 from elimctl.prepare.plan import Plan, arrange
 from elimctl.prepare.settings import PrepareSettings
+from elimctl.synthetic import aff_wild as synthetic
 
 Content = Callable[[Path], dict[str, bytes]]
 MakePlan = Callable[..., Plan]
@@ -31,8 +32,8 @@ PATIENCE_S = 30  # the machines are shared; what is waited for takes less than a
 def mixed_plan(raw: Path, tmp_path: Path) -> MakePlan:
     """A function that plans a tree of images and videos, some of them damaged."""
     films = tmp_path / "films"
-    options = aff_wild.ImitateOptions(identities=2, clips=2, frames=12, width_px=96, height_px=72)
-    aff_wild.imitate(films, np.random.default_rng(0), options)
+    options = synthetic.Options(people=2, clips=2, frames=12, width_px=96, height_px=72)
+    synthetic.write(films, np.random.default_rng(0), options)
 
     def rows() -> Iterator[Row]:
         images, videos = afew_va.read(raw, afew_va.Options()), aff_wild.read(films, aff_wild.Options())

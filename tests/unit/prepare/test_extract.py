@@ -4,8 +4,7 @@ import pytest
 from elimctl.faces.align import CropOptions
 from elimctl.faces.face import Face
 from elimctl.manifest.row import Row
-from elimctl.prepare.extract import Extractor
-from elimctl.prepare.outcome import Outcome
+from elimctl.prepare.extract import Extractor, Outcome
 from elimctl.prepare.settings import PrepareSettings
 
 from .conftest import Fixed

@@ -12,9 +12,9 @@ from elimctl.cli.main import app
 from elimctl.errors import ConfigError, DataError, LayoutError, MissingError, Notice
 from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
-from elimctl.prepare.own_splits import files_of
 from elimctl.prepare.partition import Partition, digest, splits_of
 from elimctl.prepare.settings import PrepareSettings, recorded
+from elimctl.prepare.split_file import files_of
 
 VA = "name,valence,arousal,age,gender,race"
 EXPR = "name,expression,age,gender,race"

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from elimctl.manifest.row import Row
-from elimctl.prepare import spool
+from elimctl.prepare import row_index
 
 BOX, OTHER_BOX = (10.0, 10.0, 60.0, 60.0), (110.0, 10.0, 160.0, 60.0)
 
@@ -23,7 +23,7 @@ def _settled(folder: Path, *found: Row) -> list[Row]:
         Row(**{**{name: getattr(row, name) for name in Row.__slots__}, "age": n})
         for n, row in enumerate(found, 1)
     ]
-    written = spool.write(folder / "rows", ages, folds=1, seed=0)
+    written = row_index.write(folder / "rows", ages, folds=1, seed=0)
     return sorted((numbered.row for numbered in written), key=lambda row: row.age)
 
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from elimctl.datasets import video
-from elimctl.datasets.video_writing import write_video
+from elimctl.datasets.raw import video
 from elimctl.errors import DataError
 from elimctl.manifest.row import Row
 from elimctl.prepare import source
 from elimctl.prepare.source import Source, examine, images
+from elimctl.synthetic.video_writing import write_video
 
 FRAMES = 24
 STEP = 10  # gray levels from one frame to the next: more than what coding changes

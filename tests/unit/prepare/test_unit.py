@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from elimctl import atomic
-from elimctl.datasets.video_writing import write_video
 from elimctl.faces.align import CropOptions
 from elimctl.faces.face import Face
 from elimctl.manifest.row import Row
 from elimctl.prepare import unit
-from elimctl.prepare.outcome import Outcome
+from elimctl.prepare.extract import Outcome
 from elimctl.prepare.plan import Plan
 from elimctl.prepare.settings import PrepareSettings
 from elimctl.store.images import open_images, write_images
+from elimctl.synthetic.video_writing import write_video
 
 from .conftest import Fixed
 

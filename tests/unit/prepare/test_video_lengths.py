@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elimctl.datasets.video_writing import write_video
 from elimctl.manifest.row import Row
-from elimctl.prepare import spool
+from elimctl.prepare import row_index
+from elimctl.synthetic.video_writing import write_video
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def row(path: str, number: int, reason: str | None = None) -> Row:
 
 
 def reasons(root: Path, rows: list[Row]) -> dict[tuple[str, int], str | None]:
-    written = spool.write(root / "rows", rows, folds=1, seed=0, root=root)
+    written = row_index.write(root / "rows", rows, folds=1, seed=0, root=root)
     return {(numbered.row.path, numbered.row.frame): numbered.row.reason for numbered in written}
 
 

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from elimctl.config import write_toml
-from elimctl.evaluate.detail import Resampling
-from elimctl.evaluate.table import CLASS_SCHEMA, SCHEMA
+from elimctl.metrics.detail import Resampling
+from elimctl.predict.table import CLASS_SCHEMA, SCHEMA
 from elimctl.report.subject import gather
 from elimctl.train.config import RunConfig, to_values
 from elimctl.workspace import Workspace

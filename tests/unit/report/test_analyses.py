@@ -4,11 +4,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from elimctl.evaluate.binning import Parts
-from elimctl.evaluate.calibration import calibration
-from elimctl.evaluate.invariance import measure_table
-from elimctl.evaluate.slices import slices
-from elimctl.evaluate.smoothing import smoothing
+from elimctl.metrics.binning import Parts
+from elimctl.metrics.calibration import calibration
+from elimctl.metrics.invariance import measure_table
+from elimctl.metrics.slices import slices
+from elimctl.metrics.smoothing import smoothing
 from elimctl.report.analyses import analyses
 
 from .conftest import RESAMPLING

@@ -1,9 +1,9 @@
 import numpy as np
 
-from elimctl.evaluate.groups import clip_errors
+from elimctl.figures.of_run import OF_RUN
 from elimctl.figures.style import LIGHT
+from elimctl.metrics.groups import clip_errors
 from elimctl.report import groups
-from elimctl.stages.figures_of_run import OF_RUN
 
 
 def test_every_identity_has_a_row_the_largest_error_first(make_run, subject):

@@ -1,7 +1,7 @@
 import pytest
 
 from elimctl.datasets import card
-from elimctl.evaluate.published import numbers
+from elimctl.experiments.published import numbers
 from elimctl.report import published
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from elimctl.evaluate.compare import Comparison
+from elimctl.metrics.compare import Comparison
 from elimctl.report import scores
 from elimctl.report.summary import summary
 

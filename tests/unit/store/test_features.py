@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elimctl.errors import StoreError
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.store import features
 
 FACTS = {"content": "0" * 64, "crop": {"size_px": 16}, "model": "1" * 64}
@@ -68,7 +68,7 @@ def test_what_was_noted_is_found_again(folder: Path) -> None:
     found = features.open(folder, KEY)
     assert features.find(folder) == [KEY]
     assert (found.attributes["facts"], found.attributes["model"]) == (FACTS, "arcface")
-    assert found.attributes["format"] == version.FORMAT
+    assert found.attributes["format"] == parquet.FORMAT
     found.check()
 
 
@@ -179,7 +179,7 @@ def test_broken_metadata_is_damaged(folder: Path, values: dict) -> None:
 
 
 def test_newer_features_are_refused(folder: Path) -> None:
-    _change(folder, attributes={"elimctl": {"format": version.FORMAT + 1}})
+    _change(folder, attributes={"elimctl": {"format": parquet.FORMAT + 1}})
     with pytest.raises(StoreError, match="newer elimctl"):
         features.open(folder, KEY)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from elimctl.errors import StoreError
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.store import hdf5
 from elimctl.store.images import encode_unit, open_images, write_images
 
@@ -86,7 +86,7 @@ def _note(file: Path, noted: str) -> None:
 
 
 def test_a_newer_file_is_refused(file: Path) -> None:
-    _note(file, json.dumps({"format": version.FORMAT + 1}))
+    _note(file, json.dumps({"format": parquet.FORMAT + 1}))
     with pytest.raises(StoreError, match="written by a newer elimctl"):
         open_images(file.parent)
 

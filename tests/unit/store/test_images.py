@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from elimctl.errors import StoreError
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.store import images, zarr
 from elimctl.store.images import Images, Reader, open_images
 
@@ -83,7 +83,7 @@ def test_the_reader_tells_what_was_written(reader: Images, made: tuple[str, str]
     assert reader.shape == (11, 16, 16, 3)
     assert reader.shard_images == 4
     assert reader.attributes["crop"] == {"size_px": 16}
-    assert reader.attributes["format"] == version.FORMAT
+    assert reader.attributes["format"] == parquet.FORMAT
     assert ("jpeg" in reader.attributes) == (made[1] == "jpeg")
 
 

@@ -11,7 +11,7 @@ import zarr as plain_zarr
 from zarr.codecs import BloscCodec
 
 from elimctl.errors import StoreError
-from elimctl.manifest import version
+from elimctl.manifest import parquet
 from elimctl.store import images, zarr
 from elimctl.store.images import open_images
 
@@ -159,7 +159,7 @@ def test_a_shard_of_other_images_is_damaged(folder: Path) -> None:
 
 
 def test_a_newer_store_is_refused(folder: Path) -> None:
-    _change(folder, lambda noted: noted["attributes"]["elimctl"].update(format=version.FORMAT + 1))
+    _change(folder, lambda noted: noted["attributes"]["elimctl"].update(format=parquet.FORMAT + 1))
     with pytest.raises(StoreError, match=r"written by a newer elimctl"):
         open_images(folder.parent)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from elimctl.errors import MissingError, StoreError
-from elimctl.evaluate.classes import ClassScores
+from elimctl.metrics.classes import ClassScores
 from elimctl.train import log
-from elimctl.train.loop import Report
+from elimctl.train.progress import Report
 
 
 def rows(path):

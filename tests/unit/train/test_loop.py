@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from elimctl.errors import TrainingError
-from elimctl.evaluate.score import AxisScores, Scores
 from elimctl.loader.batches import Batches, Plan, Samples
+from elimctl.metrics.score import AxisScores, Scores
 from elimctl.store.images import Reader
 from elimctl.train.config import TrainConfig
 from elimctl.train.loop import fit

@@ -7,8 +7,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from elimctl.errors import ConfigError
-from elimctl.evaluate.score import AxisScores, Scores
-from elimctl.train.loop import Report
+from elimctl.metrics.score import AxisScores, Scores
+from elimctl.train.progress import Report
 from elimctl.train.trackers import open_trackers, values
 
 CREATED = "2025-03-04T05:06:07.000089+00:00"

@@ -1,0 +1,157 @@
+"""From a run to a file that other runtimes read, checked against the run before anyone trusts it."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from elimctl import atomic, plugins
+from elimctl.commands import crops
+from elimctl.commands.evaluate import predict_split
+from elimctl.export import eager
+from elimctl.export.metadata import describe
+from elimctl.loader.dataset import Dataset, open_dataset
+from elimctl.loader.view import View
+from elimctl.metrics.predictions import Predictions
+from elimctl.metrics.score import MetricOptions, accumulate, score
+from elimctl.train import run
+from elimctl.train.config import RunConfig
+from elimctl.train.task import AnyScores, Task, trained_task
+from elimctl.workspace import Workspace
+
+CHECKED_ROWS = 64  # rows on which predictions are compared one by one
+CHECK_BATCHES = (1, 7, 56)  # sizes they are compared in: the batch of an export is free
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An exported model and how it compares with the run.
+
+    Args:
+        run: name of the run.
+        path: the exported file.
+        size_mb: its size, 10^6 bytes.
+        preds_difference: largest difference of a prediction, in units of the label.
+        metric_difference: largest difference of a metric on the validation split.
+        scores: scores of the exported model on the validation split.
+    """
+
+    run: str
+    path: Path
+    size_mb: float
+    preds_difference: float
+    metric_difference: float
+    scores: AnyScores
+
+
+def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) -> Export:
+    """Export the best checkpoint of a run, and check it on the rows of its dataset.
+
+    Args:
+        workspace: where the run and its dataset are.
+        exporter: name of the exporter's plug-in, the ending of its files.
+        name: the run; None for the newest.
+
+    Raises:
+        MissingError: there is no such run, dataset or checkpoint.
+        ConfigError: the dataset was prepared anew since the run began.
+        ExportError: the export cannot be made, or does not agree with the run; an earlier export stays.
+    """
+    plugin = plugins.find("export", exporter)
+    found = run.Run(workspace.run(name))
+    config = found.config()
+    model, _ = run.load_model(found)
+    dataset = open_dataset(workspace.dataset(config.data.name))
+    view = crops.view_of_run(found)
+    path = found.folder / "export" / f"model.{exporter}"
+    found.require_manifest(dataset.digest)
+    crop = crops.recipe(dataset.folder) | {"centre_px": view.image_px}
+    task = trained_task(found)
+    metadata = describe(run=found.name, dataset=dataset.name, crop=crop, classes=task.classes)
+    # an export that disagrees with its run never gets this name, and leaves an earlier one in place
+    with atomic.replacing(path) as beside:
+        plugin.export(model, beside, image_px=view.image_px, metadata=metadata)
+        preds_difference, metric_difference, scores = _check(
+            plugin.load(beside), model, dataset, task, config, view
+        )
+        size_mb = beside.stat().st_size / 1e6
+    record = metadata | {
+        "crop": crop,
+        "preds_difference": preds_difference,
+        "metric_difference": metric_difference,
+        "scores": asdict(scores),
+    }
+    atomic.write_text(path.with_name(f"{path.name}.json"), json.dumps(record, indent=2) + "\n")
+    return Export(found.name, path, size_mb, preds_difference, metric_difference, scores)
+
+
+def _check(
+    session: eager.Predict,
+    model: torch.nn.Module,
+    dataset: Dataset,
+    task: Task,
+    config: RunConfig,
+    view: View,
+) -> tuple[float, float, AnyScores]:
+    """Compare an export with its run on the split `val`: every prediction, and every metric.
+
+    Returns:
+        The largest difference of a prediction, that of a metric, and the export's scores.
+
+    Raises:
+        ExportError: one of the differences is too large.
+    """
+    rows = task.samples(dataset, "val", fold=config.data.fold).index[:CHECKED_ROWS]
+    single = eager.difference(session, model, _images(dataset, rows, view))
+    eager.check(single, tolerance=eager.PREDS_TOLERANCE, what="predictions")
+
+    def predict_all(predict: Callable[[torch.Tensor], torch.Tensor]) -> list[Predictions]:
+        fold = config.data.fold
+        return list(predict_split(predict, dataset, task, "val", fold=fold, view=view, device="cpu")[0])
+
+    exported = predict_all(lambda images: torch.from_numpy(session(images.numpy())))
+    original = predict_all(eager.reference(model))
+    if task.classes:
+        scores = task.score(exported, MetricOptions(), split="val")
+        difference = abs(scores.best - task.score(original, MetricOptions(), split="val").best)
+    else:
+        difference = metric_difference(exported, original)
+    eager.check(difference, tolerance=eager.METRIC_TOLERANCE, what="metrics on val")
+    return single, difference, task.score(exported, MetricOptions(), split="val")
+
+
+def _images(dataset: Dataset, rows: np.ndarray, view: View) -> Iterator[np.ndarray]:
+    """What the model sees of rows, as batches of different sizes."""
+    for part in np.split(rows, np.cumsum(CHECK_BATCHES)):
+        yield view.apply(dataset.reader.read(part)).transpose(0, 3, 1, 2)
+
+
+def metric_difference(exported: list[Predictions], original: list[Predictions]) -> float:
+    """Largest difference of a metric between two sets of predictions for the same samples.
+
+    PCC does not see the scale of the predictions and SAGR only their sign. Of predictions that are all but
+    constant, as of a network that has learned nothing, PCC is therefore a correlation of rounding errors;
+    and a prediction within rounding of 0 has no sign. An axis' PCC counts where rounding alone cannot move it
+    by the tolerance, its SAGR where every sign is beyond rounding. RMSE and CCC always count.
+
+    Args:
+        exported: predictions of the exported model.
+        original: those of the model it came from.
+    """
+    both = exported, original
+    one, other = (score(accumulate(batches), MetricOptions(), split="val") for batches in both)
+    a, b = (np.concatenate([batch.preds for batch in batches]) for batches in both)
+    found = []
+    for axis, name in enumerate(("valence", "arousal")):
+        rounding = np.abs(a[:, axis] - b[:, axis]).max()
+        metrics = ["rmse", "ccc"]
+        if rounding <= eager.METRIC_TOLERANCE * b[:, axis].std():
+            metrics.append("pcc")
+        if np.abs(b[:, axis]).min() > rounding:
+            metrics.append("sagr")
+        scores = getattr(one, name), getattr(other, name)
+        found += [abs(getattr(scores[0], metric) - getattr(scores[1], metric)) for metric in metrics]
+    return float(np.max(found))

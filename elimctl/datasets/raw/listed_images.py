@@ -1,0 +1,65 @@
+"""Images that a list names by path, found where a copy of the dataset has them."""
+
+import os
+import posixpath
+from collections.abc import Sequence
+from pathlib import Path
+
+from elimctl.datasets.raw.lookup import Lookup
+from elimctl.errors import LayoutError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")  # of several, the first counts
+PROBES = 100  # images that are looked for in every place
+
+
+class ListedImages:
+    """Finds images by the paths of a list, below any of some folders.
+
+    An image that is not there under its own name may be there in another spelling, or converted: under the
+    same stem with another suffix. See `lookup`.
+
+    Args:
+        root: the raw root.
+        places: folders that the list's paths may start from, below the root.
+    """
+
+    def __init__(self, root: Path, places: Sequence[Path]) -> None:
+        self._root = os.fspath(root)
+        self._places = [posixpath.join(place.relative_to(root).as_posix(), "") for place in places]
+        self._places = ["" if place == "./" else place for place in self._places]
+        self._probes = 0
+        self._lookup = Lookup(self._root, [SUFFIXES])
+
+    def find(self, path: str) -> str | None:
+        """Path of an image below the root, None if it is in no place.
+
+        Args:
+            path: as the list has it, `/` separated, without `..`.
+
+        Raises:
+            LayoutError: one of the first images is in two places.
+            AmbiguousNameError: files of several spellings fit equally well.
+        """
+        if self._probes < PROBES:
+            self._probe(path)
+        for number, place in enumerate(self._places):
+            if os.path.isfile(f"{self._root}/{place}{path}"):  # noqa: PTH113  a path object takes longer
+                if number:  # the next one is likely to be there too
+                    self._places.insert(0, self._places.pop(number))
+                return place + path
+        return next(filter(None, (self._lookup.find(place + path) for place in self._places)), None)
+
+    def missing(self, path: str) -> str:
+        """Path below the root where an image should be that is in no place."""
+        return self._places[0] + path
+
+    def _probe(self, path: str) -> None:
+        """Make sure that an image is in one place only."""
+        copies = [f"{self._root}/{place}{path}" for place in self._places]
+        copies = [copy for copy in copies if os.path.isfile(copy)]  # noqa: PTH113
+        self._probes += bool(copies)
+        if len(copies) > 1:
+            raise LayoutError(
+                f"an image is there {len(copies)} times: {', '.join(copies)}",
+                hint="move one of the copies of the images out of the folder",
+            )

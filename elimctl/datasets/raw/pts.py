@@ -1,0 +1,60 @@
+"""Points in `.pts` files, as iBUG's datasets ship boxes and landmarks.
+
+version: 1
+n_points: 4
+{
+10.5 20.25
+...
+}
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+LIMIT_PX = 1e5  # beyond any frame: not a coordinate
+
+
+def read_points(file: Path, *, count: int) -> np.ndarray | None:
+    """Points of a file.
+
+    Args:
+        file: a `.pts` file.
+        count: how many points are wanted.
+
+    Returns:
+        (count, 2) float32, px, x then y; None where the file cannot be read, holds another number of points
+        (so frames without a face are shipped), or something else than coordinates.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        values = np.array(text.partition("{")[2].partition("}")[0].split(), np.float64)
+    except (OSError, ValueError):
+        return None
+    if values.size != 2 * count or not np.all(np.abs(values) <= LIMIT_PX):  # false for NaN
+        return None
+    return values.astype(np.float32).reshape(count, 2)
+
+
+def read_box(file: Path) -> tuple[float, float, float, float] | None:
+    """The box around the four corners in a file, whatever their order.
+
+    Args:
+        file: a `.pts` file.
+
+    Returns:
+        (x0, y0, x1, y1), px; None where there are no four corners, or they enclose nothing.
+    """
+    corners = read_points(file, count=4)
+    if corners is None:
+        return None
+    (x0, y0), (x1, y1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def write_points(file: Path, points: Iterable[tuple[float, float]]) -> None:
+    """Write points (x, y), px, for synthetic datasets."""
+    lines = [f"{x:.3f} {y:.3f}" for x, y in points]
+    content = "\n".join(["version: 1", f"n_points: {len(lines)}", "{", *lines, "}", ""])
+    file.write_text(content, encoding="utf-8")

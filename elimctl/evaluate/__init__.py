@@ -1,1 +1,0 @@
-"""Scores: a model or its predictions against the labels of a split."""

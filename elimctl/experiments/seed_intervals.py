@@ -1,0 +1,37 @@
+"""Intervals of the mean CCC of several runs, by resampling their seeds and their identities together."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from elimctl.metrics.bootstrap import draws
+from elimctl.metrics.intervals import weighted
+from elimctl.metrics.sums import AXES, METRICS, scores_of
+
+RESAMPLES = 2000
+CCC, MEAN = METRICS.index("ccc"), AXES.index("mean")
+
+
+def ccc_of(added: Float64[np.ndarray, "*s 11 2"]) -> Float64[np.ndarray, "*s"]:
+    """CCC, mean of both axes, from sums over the samples; population moments."""
+    return scores_of(added)[..., CCC, MEAN]
+
+
+def bootstrap(added: Float64[np.ndarray, "s i 11 2"], *, seed: int = 0) -> Float64[np.ndarray, " r"]:
+    """Mean CCC over seeds, for resampled seeds and identities.
+
+    Seeds and identities are each drawn with replacement, the same identities for all drawn seeds. The draws
+    depend on nothing but their numbers, so that two methods are compared draw by draw.
+
+    Args:
+        added: of each seed and identity, as `evaluate.sums.sums` gives it.
+        seed: of the draws.
+
+    Returns:
+        (`RESAMPLES`,) mean CCC.
+    """
+    seeds, identities = added.shape[:2]
+    rng = np.random.default_rng(seed)
+    of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
+    by_identity = np.moveaxis(added, 0, 1)
+    found = [ccc_of(weighted(drawn, by_identity)) for drawn in draws(identities, RESAMPLES, rng)]
+    return (np.concatenate(found) * of_seeds).sum(axis=1)

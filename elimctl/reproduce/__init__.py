@@ -1,1 +1,0 @@
-"""Reproduction: what the papers print against what runs in this workspace found."""

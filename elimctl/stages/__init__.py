@@ -1,1 +1,0 @@
-"""Stages of the work, end to end: what a command or a recipe asks for, put together from the rooms below."""
