@@ -10,10 +10,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from elimctl.datasets.drawing import Identity, View, draw_face, draw_identity, draw_view
 from PIL import Image
 
 from elimctl import atomic
-from elimctl.datasets.drawing import Identity, View, draw_face, draw_identity, draw_view
 
 FILE = Path(__file__).parent / "images" / "drawn_faces.png"
 WIDTH_PX, HEIGHT_PX, LABEL_PX = 200, 184, 26  # of a picture and of the line of text above a row
