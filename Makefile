@@ -1,6 +1,6 @@
 .PHONY: help check check-all format lint types layers test docs prose bench-gpu
 
-# the first line of each comment above a target is its help
+# what can be made
 help:
 	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{split($$1,name,":"); printf "%-10s %s\n", name[1], text; text=""} /^$$/{text=""}' Makefile
 
@@ -25,7 +25,7 @@ layers:
 test:
 	pytest
 
-# everything, the slow tests too
+# all checks, with the slow tests
 check-all: lint types layers
 	pytest -m "not gpu"
 
