@@ -24,7 +24,7 @@ from elimctl.manifest.row import Row
 
 LABEL_SCALE = 1  # shipped in [-1, 1]
 MISSING = ("no label: valence", "no label: arousal")
-POINTS_FILE = re.compile(r"0*([1-9][0-9]{0,8})\.pts", re.IGNORECASE)
+POINTS_FILE = re.compile(r"0*([0-9]{1,9})\.pts", re.IGNORECASE)
 
 Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
 Align = Literal["auto", "truncate"]
@@ -102,6 +102,8 @@ def _fit(clip: Clip, align: Align) -> _Fit:
     files, landmarks = _points_files(clip.boxes), _points_files(clip.landmarks)
     # A box of a frame that the video has not got: frames are missing, and nobody knows which.
     for name, points in (("face boxes", files), ("files of landmarks", landmarks)):
+        if -1 in points and n_frames - 1 not in points:
+            return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, which are counted from 0")
         if (last := max(points, default=-1)) >= n_frames:
             return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, the last for frame {last + 1}")
     if abs(n_lines - n_frames) <= TOLERATED:

@@ -127,6 +127,8 @@ def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
         return None
     if pictures.crops is None:
         return None if abs(n_lines - last) <= TOLERATED else f"{n_lines} lines and {last} frames"
+    if 0 in pictures.numbers:
+        return f"{n_lines} lines, and crops that are counted from 0"
     # Crops that are not there are frames without a face: only a number beyond the lines tells.
     return None if last - n_lines <= TOLERATED else f"{n_lines} lines, and crops up to number {last}"
 

@@ -35,8 +35,8 @@ def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str,
 def shifted(images: Collection[int], annotated: Collection[int]) -> str | None:
     """Why the numbers of a clip's images and labels cannot be the same ones, None where they may be.
 
-    Those that begin apart and end as far apart are counted from different numbers: by them each label would
-    be another image's.
+    Where both have numbers that the other lacks, images at one end and labels at the other, they are counted
+    from different numbers: by them each label would be another image's.
 
     Args:
         images: numbers of the images.
@@ -45,6 +45,6 @@ def shifted(images: Collection[int], annotated: Collection[int]) -> str | None:
     if not (images and annotated):
         return None
     (first, last), (start, end) = ((min(those), max(those)) for those in (images, annotated))
-    if start == first or end - start != last - first:
+    if (start - first) * (end - last) <= 0:
         return None
     return f"frames do not fit: labels of numbers {start} to {end}, images of {first} to {last}"

@@ -1,5 +1,6 @@
 """The columns of a user's own CSV, found by their names."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -37,15 +38,17 @@ NAMES = {
     "age": ("age",),
     # Of a segment of a video, seconds.
     "start": (
-        *("start", "start_time", "start_s", "start_sec", "start_seconds", "time_start"),
-        *("begin", "begin_time", "onset"),
+        *("start", "start_time", "start_s", "start_sec", "start_seconds", "time_start", "t_start"),
+        *("starttime", "start_time_s", "begin", "begin_time", "onset"),
     ),
     "end": (
-        *("end", "end_time", "end_s", "end_sec", "end_seconds", "time_end"),
+        *("end", "end_time", "end_s", "end_sec", "end_seconds", "time_end", "t_end"),
+        *("endtime", "end_time_s"),
         *("stop", "stop_time", "offset"),
     ),
     "duration": ("duration", "duration_s", "duration_sec", "duration_seconds"),
 }
+SECONDS = re.compile(r"\s*[(\[](s|sec|secs|seconds)[)\]]$")  # after the name of a time
 TIMES = ("start", "end", "duration")
 # Segments in other units are not read; what these columns say must not be passed over.
 OTHER_TIMES = ("start_frame", "frame_start", "first_frame", "start_ms", "start_msec", "onset_ms")
@@ -224,5 +227,5 @@ def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str
 
 
 def written(name: str) -> str:
-    """Name of a column with `_` between its words, in lower case."""
-    return column_name(name).replace(" ", "_").replace("-", "_")
+    """Name of a column in lower case, with `_` between its words and no unit of seconds in brackets."""
+    return SECONDS.sub("", column_name(name)).replace(" ", "_").replace("-", "_")

@@ -15,7 +15,7 @@ from elimctl.manifest.row import OUT_OF_RANGE
 
 # A reader that says `no frame` has held the two against each other itself.
 LABELLED = """
-SELECT path, max(video_frame) FILTER (WHERE reason IS NULL),
+SELECT path, min(video_frame), max(video_frame) FILTER (WHERE reason IS NULL),
        max(video_frame) FILTER (WHERE reason NOT GLOB 'no frame*'), max(reason) FILTER (WHERE reason GLOB ?)
 FROM found GROUP BY path HAVING max(video_frame) FILTER (WHERE reason IS NULL) >= 0
 """
@@ -29,16 +29,18 @@ def settle(spool: sqlite3.Connection, root: Path) -> None:
         spool: a database with the table `found` of rows.
         root: the raw root that the rows' paths are below.
     """
-    for path, labelled, others, early in spool.execute(LABELLED, (f"{OUT_OF_RANGE}:*",)).fetchall():
+    for path, first, labelled, others, early in spool.execute(LABELLED, (f"{OUT_OF_RANGE}:*",)).fetchall():
         try:
             count = count_frames(root / os.fsdecode(path))
         except VideoError:  # said of each of its rows when they are read
             continue
-        # Of frames without a usable label, a few beyond the end tell only where a player saw the end.
+        # Of frames without a usable label, a few beyond the end tell only where a player saw the end, unless
+        # the first one is number 1: then it is likely to be meant for number 0.
         last = labelled if labelled >= count else others
+        few = 0 if first == 1 else TOLERATED
         if early:
             spool.execute(DROP, (early.replace(OUT_OF_RANGE, "frames do not fit", 1), path))
-        elif labelled >= count or (others is not None and others >= count + TOLERATED):
+        elif labelled >= count or (others is not None and others >= count + few):
             reason = (
                 f"frames do not fit: number {last} is listed, counted from 0, and the video has {count}"
                 + (" (option frame_base)" if last == count else "")  # the first may be number 1

@@ -238,6 +238,15 @@ def test_a_header_is_no_frames_line(tmp_path: Path, headed: tuple[str, ...]) -> 
     ]
 
 
+def test_boxes_that_are_counted_from_0_are_refused(tmp_path: Path) -> None:
+    """By their names each would be the box of the frame before it."""
+    _clip(tmp_path, n_frames=4, lines=4, boxed=[0, 1, 2, 3])
+    with pytest.raises(
+        LayoutError, match="102 has 4 lines, 4 frames and 4 face boxes, which are counted from 0"
+    ):
+        _read(tmp_path)
+
+
 def test_lines_that_one_of_the_two_labels_lacks_are_refused(tmp_path: Path) -> None:
     _clip(tmp_path, n_frames=9, lines="0.5\n" * 9, arousal="0.5\n" * 6, boxed=[])
     with pytest.raises(LayoutError, match="the last 3 lines are of one of the two labels only"):

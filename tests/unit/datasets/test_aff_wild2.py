@@ -339,6 +339,13 @@ def test_crops_numbered_beyond_the_lines_by_more_than_two_are_refused(tmp_path: 
     assert "dataset.align=truncate" in caught.value.hint
 
 
+def test_crops_that_are_counted_from_0_are_refused(tmp_path: Path) -> None:
+    """By their numbers each would have the label of the frame before it."""
+    _trial(tmp_path, "102", 4, ["00000.jpg", "00001.jpg", "00002.jpg", "00003.jpg"])
+    with pytest.raises(LayoutError, match="102 has 4 lines, and crops that are counted from 0"):
+        _read(tmp_path)
+
+
 def test_a_video_that_is_not_as_long_as_its_labels_is_refused(tmp_path: Path) -> None:
     """Frames that a recording dropped leave no trace: each label after them would be another frame's."""
     for trial, lines, frames in (("102", 5, 3), ("103", 3, 5), ("104", 9, 6), ("105", 4, 7)):

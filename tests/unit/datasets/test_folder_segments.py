@@ -155,6 +155,7 @@ def test_without_times_a_line_is_about_the_whole_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "header",
     [
+        *("StartTime,EndTime", "Start Time (s),End Time (s)", "t_start,t_end", "start [sec],end [sec]"),
         *("start,end", "start_time,end_time", "Start Time,End-Time", "start_s,end_s", "start_sec,end_sec"),
         *("begin,end", "onset,offset", "begin_time,end_time", "start,stop", "time_start,time_end"),
     ],

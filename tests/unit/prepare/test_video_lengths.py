@@ -71,3 +71,10 @@ def test_a_frame_that_is_listed_without_a_label_counts_as_well(root: Path, numbe
 def test_a_video_that_cannot_be_read_is_left_to_those_who_read_it(root: Path) -> None:
     found = reasons(root, [row("broken.mp4", 7), row("gone.mp4", 7), row("b.mp4", 0)])
     assert set(found.values()) == {None}
+
+
+def test_numbers_from_1_to_the_count_are_those_of_the_frames_before_them(root: Path) -> None:
+    rows = [row("a.mp4", number) for number in (1, 2, 3, 4)] + [row("a.mp4", 5, reason="no label: valence")]
+    found = reasons(root, rows)
+    said = "frames do not fit: number 5 is listed, counted from 0, and the video has 5 (option frame_base)"
+    assert [found["a.mp4", number] for number in (1, 2, 3, 4)] == [said] * 4
