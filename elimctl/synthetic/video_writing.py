@@ -38,6 +38,9 @@ def write_video(
         stream.pix_fmt = PIXELS[codec]
         context = stream.codec_context
         context.thread_count = 1  # the bytes depend on it
+        if codec == "h264":
+            # x264 looks ahead in a thread of its own, and under load its decisions depend on the time
+            context.options = {"x264-params": "sync-lookahead=0:rc-lookahead=0:mbtree=0"}
         context.gop_size, context.max_b_frames = key_every, b_frames
         if codec == "mjpeg":
             context.qscale, context.global_quality = True, 3 * 118  # FF_QP2LAMBDA times a quality of 2 to 31
