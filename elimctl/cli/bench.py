@@ -6,6 +6,7 @@ import typer
 from typer import Option
 
 from elimctl.cli import console, options
+from elimctl.cli.listed_help import ListedHelp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,9 +129,9 @@ def transport(
         )
 
 
-@app.command()
+@app.command(cls=ListedHelp)
 def train(
-    backbone: Annotated[str, Option(help="Backbone: al, r18, mmx or timm/NAME.")] = "r18",
+    backbone: Annotated[str, Option(help="Backbone: {backbones}; as timm/NAME any network of timm.")] = "r18",
     batch_size: Annotated[
         int | None, Option(min=2, help="Images in a batch [default: 256 on CUDA, 32 on the CPU].")
     ] = None,

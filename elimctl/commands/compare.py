@@ -67,12 +67,13 @@ def _remarks(
                 f"{name} was trained on {count:,} of these {len(table):,} samples: its scores say little of "
                 "other people"
             )
-    (first, one), *others = ((name, crops.recipe_of_run(found)) for name, found in runs.items())
+    recipes = {name: crops.recipe_of_run(found) for name, found in runs.items()}
+    (first, one), *others = recipes.items()
     for other, recipe in others:
         if recipe is not None and (differing := crops.differences(one, recipe)):
             yield f"{other} was trained on other crops than {first}: {'; '.join(differing)}"
-    seen_by = {name: crops.view(found, crops.recipe_of_run(found)) for name, found in runs.items()}
-    if len({view.share for view in seen_by.values()}) > 1:
+    seen_by = {name: crops.view(found, recipes[name]) for name, found in runs.items()}
+    if len({view.share for view in seen_by.values()}) > 1 and None not in recipes.values():
         yield "; ".join(
             f"{name} sees {view.image_px} of {view.stored_px} px of a crop" for name, view in seen_by.items()
         )

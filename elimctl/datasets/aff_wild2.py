@@ -18,6 +18,7 @@ from typing import Literal
 
 from elimctl.config import Config
 from elimctl.datasets import aff_wild2_multi_task as multi_task
+from elimctl.datasets.aff_wild2_labels import Label, checked
 from elimctl.datasets.aff_wild2_layout import HEADER, Labels, Layout, find, is_header
 from elimctl.datasets.aff_wild2_names import Side, base_of, side_of, video_of
 from elimctl.datasets.alignment import TOLERATED, require_fit
@@ -30,13 +31,11 @@ NOTE = (
     "the lists of the multi-task challenge are read where there are none of the VA task, or with "
     "--set dataset.labels=mtl"
 )
-UNLABELLED = -5  # in place of a label
 IMAGES = ("jpg", "jpeg", "png")  # as shipped, and as repacked; where a crop has several, the first counts
 CROP = re.compile(r"([0-9]{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 HIDDEN = "no label: test labels are hidden"  # what a folder of test labels holds are placeholders of users
 
 Source = Literal["crops", "videos"]
-Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
 
 
 class Options(Config):
@@ -272,10 +271,4 @@ def _parse(line: str) -> Label:
         valence, arousal = map(float, fields)
     except ValueError:
         return None, None, f"label is no number: {line!r:.40}"
-    for name, value in (("valence", valence), ("arousal", arousal)):
-        if value == UNLABELLED:
-            return None, None, f"no label: {name} is {UNLABELLED}"
-    for name, value in (("valence", valence), ("arousal", arousal)):
-        if not -1 <= value <= 1:  # also true for NaN
-            return None, None, f"label out of range: {name} is {value:g}, wanted -1 to 1"
-    return valence, arousal, None
+    return checked(valence, arousal)

@@ -15,7 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
+from elimctl.datasets.aff_wild2_labels import Label, checked
 from elimctl.datasets.aff_wild2_names import Side, Split, base_of
+from elimctl.datasets.alignment import TOLERATED
 from elimctl.datasets.raw.csv_rows import inside, open_table
 from elimctl.errors import LayoutError
 from elimctl.manifest.row import OUT_OF_RANGE, Row
@@ -24,10 +26,8 @@ COLUMNS = ("image", "valence", "arousal", "expression")
 NAMES = ("train_set.txt", "validation_set.txt")  # as shipped
 # Codes 0 to 7 of the challenges (Kollias 2022, arXiv 2202.10659, section 3).
 EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
-UNLABELLED = -5  # in place of valence or arousal
 NO_EXPRESSION = -1
 IMAGE = re.compile(r"([0-9]{1,9})\.\w+")
-TOLERATED = 2  # frames that containers and players disagree about
 HEADER_CHARACTERS = 1000
 TRIALS = 64  # whose pictures are remembered; the lines of a trial follow one another
 
@@ -90,7 +90,7 @@ def read(
     found = lru_cache(TRIALS)(pictures_of)
     for split, file in lists.items():
         for line, (shipped, valence, arousal, code) in enumerate(_records(file), start=2):
-            labels, reason = _valence_arousal(valence, arousal)
+            *labels, reason = _valence_arousal(valence, arousal)
             expression, unknown = _expression(code)
             place = _place(shipped)
             if place is None:
@@ -157,7 +157,7 @@ def _place(shipped: str) -> tuple[str, int] | None:
     return (trial, int(match[1])) if match and trial else None
 
 
-def _valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, float | None], str | None]:
+def _valence_arousal(valence: str, arousal: str) -> Label:
     """Labels in [-1, 1], or the reason why there are none."""
     values = []
     for name, text in (("valence", valence), ("arousal", arousal)):
@@ -165,14 +165,8 @@ def _valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, fl
             values.append(float(text))
         except ValueError:
             reason = f"label is no number: {name} is {text!r:.40}" if text else f"no label: {name}"
-            return (None, None), reason
-    for name, value in zip(("valence", "arousal"), values, strict=True):
-        if value == UNLABELLED:
-            return (None, None), f"no label: {name} is {UNLABELLED}"
-    for name, value in zip(("valence", "arousal"), values, strict=True):
-        if not -1 <= value <= 1:  # also true for NaN
-            return (None, None), f"label out of range: {name} is {value:g}, wanted -1 to 1"
-    return (values[0], values[1]), None
+            return None, None, reason
+    return checked(*values)
 
 
 def _expression(text: str) -> tuple[str | None, str | None]:

@@ -11,6 +11,7 @@ see affectnet8_lists.py. There are no identities; ages may come from a CSV file 
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +72,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
     splits = [numbered.split for numbered in found.sets]
     with (
         Ages([] if options.ages is None else [options.ages]) as ages,
-        Lists(root, found.lists, splits) as lists,
+        closing(Lists(root, found.lists, splits)) as lists,
     ):
         for numbered in found.sets:
             yield from _read_set(numbered, root, ages, lists, options)

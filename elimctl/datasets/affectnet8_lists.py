@@ -12,8 +12,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -70,14 +68,6 @@ class Lists:
             self.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Remove the temporary database."""
         self._database.close()
@@ -124,7 +114,7 @@ def _records(file: Path, said: str | None) -> Iterator[tuple[str, int, str, str,
     names = [name or ABSENT for name in columns.values()]
     for number, exp, val, aro, word in table.select(*names, column or ABSENT):
         match = NUMBER.fullmatch(number)
-        split = splits.named(re.sub(r"[ _-]?set$", "", word.lower())) if column else said
+        split = splits.named_set(word) if column else said
         if match is None:
             raise LayoutError(
                 f"{file} has the number {number!r:.40}; wanted that of an image, such as 0", hint="correct it"
@@ -141,12 +131,9 @@ def _records(file: Path, said: str | None) -> Iterator[tuple[str, int, str, str,
 def _said(file: Path, root: Path, sets: Sequence[str]) -> str | None:
     """The set that the name of a list says, or of the folders above it; the only one where none does."""
     for text in (file.stem, *reversed(file.parent.relative_to(root).parts)):
-        words = set(re.split(r"[^a-z]+", text.lower()))
-        if words & {"aro", "arousal"}:
-            words -= {"val"}  # it means valence
-        named = {splits.named(word) for word in words} - {None}
-        if len(named) == 1:
-            return named.pop()
+        arousal = {"aro", "arousal"} & set(re.split(r"[^a-z]+", text.lower()))
+        if said := splits.said_in(text, ignore={"val"} if arousal else ()):  # beside arousal, valence
+            return said
     return sets[0] if len(sets) == 1 else None
 
 

@@ -39,9 +39,8 @@ class Options(Config):
     identity_pattern: Pattern | None = None
     csv: Path | None = None  # below the folder or anywhere; None: the only one that has the columns
     columns: ColumnNames = ColumnNames()  # names of its columns that are not known ones
-    label_range: LabelRange = (
-        LabelRange()
-    )  # lowest and highest label: [1, 9] of both axes, or a table by axis
+    # lowest and highest label: [1, 9] of both axes, or a table by axis
+    label_range: LabelRange = LabelRange()
     frame_base: Literal[0, 1] = 0  # number that the CSV gives to the first frame of a video
     bins: ages.Bins = ages.GROUPS  # ascending ends of the groups of ages, years
 

@@ -51,10 +51,20 @@ def known(text: str | None) -> str | None:
     return None if name.lower() in MISSING else name
 
 
+def to_bytes(text: str) -> bytes:
+    """A name as a database keeps it: bytes that are not UTF-8 come back as they were, see `to_text`."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def to_text(content: bytes) -> str:
+    """The name that `to_bytes` was given."""
+    return content.decode("utf-8", "surrogateescape")
+
+
 def _windows(text: str) -> str:
     """Text that is not UTF-8, read as Windows-1252; the five bytes that this lacks are those of Latin-1."""
     try:
-        content = text.encode("utf-8", "surrogateescape")
+        content = to_bytes(text)
     except UnicodeEncodeError:  # half a character, which is no byte
         return text.encode("utf-8", "backslashreplace").decode()
     try:

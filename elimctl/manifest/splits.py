@@ -1,7 +1,8 @@
 """Splits: folds that keep an identity together, and the rows of a named split."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,23 @@ def named(word: str) -> str | None:
     word = word.strip().lower()
     name = WORDS.get(word, word)
     return name if name in NAMES else None
+
+
+def named_set(word: str) -> str | None:
+    """The same of a word that may end in `set`, as `train_set` does."""
+    return named(re.sub(r"[ _-]?set$", "", word.lower()))
+
+
+def said_in(text: str, *, ignore: Collection[str] = ()) -> str | None:
+    """The only split that words of a text mean, None where they mean none or several.
+
+    Args:
+        text: such as the name of a file.
+        ignore: words that mean something else, in lower case.
+    """
+    words = set(re.split(r"[^a-z]+", text.lower())) - set(ignore)
+    meant = {named(word) for word in words} - {None}
+    return meant.pop() if len(meant) == 1 else None
 
 
 def k_fold(groups: Sequence[str], *, folds: int, seed: int) -> np.ndarray:

@@ -10,7 +10,6 @@ labels of the file: these are the protocol.
 import json
 import os
 import posixpath
-import re
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from typing import Any
 from elimctl.datasets.raw.csv_rows import Table, inside, open_table
 from elimctl.errors import ConfigError, DataError, LayoutError, Notice
 from elimctl.manifest import splits
-from elimctl.manifest.names import caseless
+from elimctl.manifest.names import caseless, to_bytes, to_text
 from elimctl.manifest.row import Row, printable
 from elimctl.prepare import partition_labels as labels
 from elimctl.prepare import split_file
@@ -119,8 +118,8 @@ class Partition:
                 )
             folders, stem = _key(path)
             exact = os.path.isfile(f"{os.fspath(self._root)}/{path}")  # noqa: PTH113  a path object takes longer
-            key = (_bytes(stem), _bytes("/".join(folders)), exact)
-            yield *key, _bytes(path), split, table.file.name, json.dumps(record)
+            key = (to_bytes(stem), to_bytes("/".join(folders)), exact)
+            yield *key, to_bytes(path), split, table.file.name, json.dumps(record)
 
     def _add(self, values: tuple[Any, ...]) -> None:
         """Add a record, unless it is there already."""
@@ -148,14 +147,14 @@ class Partition:
             told = " and ".join(f"{_shown(name)} of {file}" for _, _, name, _, file, _, _ in fitting[:2])
             raise DataError(f"{printable(row.path)} is {told}", hint="name each image once")
         for stem, folders, name, split, file, _, path in fitting:
-            if path not in (None, _bytes(row.path)):
+            if path not in (None, to_bytes(row.path)):
                 images = f"{_shown(path)}, {printable(row.path)}"
                 raise DataError(
                     f"{_shown(name)} of {file} ({split}) fits two images: {images}",
                     hint="write the folder into each name, such as train_set/0.jpg",
                 )
             update = "UPDATE names SET path = ? WHERE stem = ? AND folders = ?"
-            self._names.execute(update, (_bytes(row.path), stem, folders))
+            self._names.execute(update, (to_bytes(row.path), stem, folders))
         return fitting[0][3], json.loads(fitting[0][5])
 
     def _fitting(self, row: Row) -> list[tuple[bytes, bytes, bytes, str, str, str, bytes | None]]:
@@ -165,18 +164,18 @@ class Partition:
         if clip_stem == stem:  # `train/12` tells the set where the root is the set's folder
             folders = [*folders, *clip_folders]
         query = "SELECT exact, stem, folders, name, split, file, record, path FROM names WHERE stem = ?"
-        path = _bytes(row.path)
+        path = to_bytes(row.path)
         return [
             tuple(entry)
-            for exact, *entry in self._names.execute(query, (_bytes(stem),))
-            if (entry[2] == path if exact else set(_text(entry[1]).split("/")) - {""} <= set(folders))
+            for exact, *entry in self._names.execute(query, (to_bytes(stem),))
+            if (entry[2] == path if exact else set(to_text(entry[1]).split("/")) - {""} <= set(folders))
         ]
 
     def _missing(self) -> Iterator[Row]:
         """A dropped row for each name that no image has."""
         query = "SELECT name, split, file FROM names WHERE path IS NULL ORDER BY stem, folders"
         for name, split, file in self._names.execute(query):
-            path = _text(name)
+            path = to_text(name)
             yield Row(
                 path=path,
                 identity=path,
@@ -233,11 +232,7 @@ def splits_of(files: Sequence[Path]) -> list[str]:
 
 def _said(file: Path) -> str | None:
     """The split that the name of a file says, or of its folder."""
-    for text in (file.stem, file.parent.name):
-        words = {splits.named(word) for word in re.split(r"[^a-z]+", text.lower())} - {None}
-        if len(words) == 1:
-            return words.pop()
-    return None
+    return splits.said_in(file.stem) or splits.said_in(file.parent.name)
 
 
 def _key(path: str) -> tuple[list[str], str]:
@@ -249,16 +244,8 @@ def _key(path: str) -> tuple[list[str], str]:
 
 def _folder(name: str) -> str:
     """What a folder is known by: `train` for `train_set`."""
-    return splits.named(re.sub(r"[ _-]?set$", "", name)) or name
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", "surrogateescape")
+    return splits.named_set(name) or name
 
 
 def _shown(name: bytes) -> str:
-    return printable(_text(name))
+    return printable(to_text(name))

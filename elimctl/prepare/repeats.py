@@ -13,6 +13,7 @@ import json
 import sqlite3
 from typing import Any
 
+from elimctl.manifest.names import to_bytes, to_text
 from elimctl.manifest.row import Row, printable
 
 # Labels that differ by less are the same ones, rounded otherwise; the manifest has them in float32.
@@ -82,7 +83,7 @@ def values(row: Row) -> tuple[Any, ...]:
         json.dumps([row.side, row.box]) if placed else None,
         row.valence,
         row.arousal,
-        None if row.expression is None else row.expression.encode("utf-8", "surrogateescape"),
+        None if row.expression is None else to_bytes(row.expression),
     )
 
 
@@ -99,7 +100,7 @@ def settle(spool: sqlite3.Connection) -> None:
 
 
 def _shown(name: bytes) -> str:
-    return f"{printable(name.decode('utf-8', 'surrogateescape')):.80}"
+    return f"{printable(to_text(name)):.80}"
 
 
 def _differing(*differ: int | None) -> str:

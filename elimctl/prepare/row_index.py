@@ -22,7 +22,7 @@ import numpy as np
 
 from elimctl.errors import Notice
 from elimctl.manifest import splits
-from elimctl.manifest.names import caseless
+from elimctl.manifest.names import caseless, to_bytes, to_text
 from elimctl.manifest.row import Row, printable
 from elimctl.prepare import repeats, video_lengths
 
@@ -121,9 +121,9 @@ class Spool:
             GROUP BY caseless(identity) HAVING count(*) > 1 ORDER BY 2 LIMIT 1
         """
         with closing(_connect(self.file)) as spool:
-            spool.create_function("caseless", 1, lambda name: caseless(_text(name)), deterministic=True)
+            spool.create_function("caseless", 1, lambda name: caseless(to_text(name)), deterministic=True)
             found = spool.execute(query).fetchone()
-            return found and (found[0], _text(found[1]), _text(found[2]))
+            return found and (found[0], to_text(found[1]), to_text(found[2]))
 
 
 def write(
@@ -209,7 +209,7 @@ def _deal(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool
         if folds == 1 or not provisional:
             _leave_undealt(spool, identities, folds=folds)
         return
-    spool.create_function("rank", 1, lambda name: splits.rank(_text(name), seed=seed), deterministic=True)
+    spool.create_function("rank", 1, lambda name: splits.rank(to_text(name), seed=seed), deterministic=True)
     spool.execute(
         f"""
         INSERT INTO folds
@@ -251,10 +251,10 @@ def _values(row: Row, split: str | None) -> tuple[Any, ...]:
     """A row as values of the table."""
     more = {name: getattr(row, name) for name in PLAIN if getattr(row, name) != DEFAULTS[name]}
     return (
-        _bytes(row.identity),
-        _bytes(row.clip),
+        to_bytes(row.identity),
+        to_bytes(row.clip),
         row.frame,
-        _bytes(row.path),
+        to_bytes(row.path),
         split,
         None if row.reason is None else printable(row.reason),
         json.dumps(more) if more else None,
@@ -272,9 +272,9 @@ def _row(values: list[Any]) -> Row:
     for (name, shape), content in zip(ARRAYS.items(), arrays, strict=True):
         given[name] = None if content is None else np.frombuffer(content, "<f4").reshape(shape)
     return Row(
-        path=_text(path),
-        identity=_text(identity),
-        clip=_text(clip),
+        path=to_text(path),
+        identity=to_text(identity),
+        clip=to_text(clip),
         frame=frame,
         split=split,
         reason=reason,
@@ -284,11 +284,3 @@ def _row(values: list[Any]) -> Row:
 
 def _packed(array: np.ndarray | None) -> bytes | None:
     return None if array is None else np.asarray(array, "<f4").tobytes()
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", "surrogateescape")

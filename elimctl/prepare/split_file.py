@@ -10,7 +10,7 @@ from pathlib import Path
 from elimctl.datasets.raw import csv_rows
 from elimctl.errors import DataError, LayoutError, Notice
 from elimctl.manifest import splits
-from elimctl.manifest.names import canonical, caseless, tidy
+from elimctl.manifest.names import canonical, caseless, tidy, to_bytes, to_text
 from elimctl.manifest.row import Row
 
 BATCH = 1000  # records written together
@@ -94,8 +94,8 @@ class OwnSplits:
     def _name(self, text: str) -> bytes:
         """What a name is compared by."""
         if self._column != "path":
-            return _bytes(tidy(text))
-        return _bytes(csv_rows.inside(text) or text)
+            return to_bytes(tidy(text))
+        return to_bytes(csv_rows.inside(text) or text)
 
     def _find(self, name: bytes) -> tuple[bytes, str] | None:
         """The record of a name: of the same bytes, else the only one in the closest other spelling."""
@@ -104,7 +104,7 @@ class OwnSplits:
             return exact
         query = "SELECT name, split FROM splits WHERE folded = ?"
         alike = self._splits.execute(query, (_folded(name),)).fetchall()
-        same = [entry for entry in alike if canonical(_text(entry[0])) == canonical(_text(name))]
+        same = [entry for entry in alike if canonical(to_text(entry[0])) == canonical(to_text(name))]
         return (same or alike)[0] if len(same or alike) == 1 else None
 
     def _add(self, batch: Sequence[tuple[bytes, str]], file: Path) -> None:
@@ -127,17 +127,9 @@ def files_of(name: str) -> list[Path]:
     return [Path(part.strip()) for part in name.split(",") if part.strip()]
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", "surrogateescape")
-
-
 def _folded(name: bytes) -> bytes:
     """What names have in common that differ in the case of letters only."""
-    return _bytes(caseless(_text(name)))
+    return to_bytes(caseless(to_text(name)))
 
 
 def digest(file: Path) -> str:

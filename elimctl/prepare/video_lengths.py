@@ -17,7 +17,8 @@ from elimctl.manifest.row import OUT_OF_RANGE
 LABELLED = """
 SELECT path, min(video_frame), max(video_frame) FILTER (WHERE reason IS NULL),
        max(video_frame) FILTER (WHERE reason NOT GLOB 'no frame*'), max(reason) FILTER (WHERE reason GLOB ?)
-FROM found GROUP BY path HAVING max(video_frame) FILTER (WHERE reason IS NULL) >= 0
+FROM found WHERE video_frame >= 0 OR reason GLOB ?
+GROUP BY path HAVING max(video_frame) FILTER (WHERE reason IS NULL) >= 0
 """
 DROP = "UPDATE found SET reason = ? WHERE path = ? AND reason IS NULL"
 
@@ -29,7 +30,9 @@ def settle(spool: sqlite3.Connection, root: Path) -> None:
         spool: a database with the table `found` of rows.
         root: the raw root that the rows' paths are below.
     """
-    for path, first, labelled, others, early in spool.execute(LABELLED, (f"{OUT_OF_RANGE}:*",)).fetchall():
+    for path, first, labelled, others, early in spool.execute(
+        LABELLED, 2 * (f"{OUT_OF_RANGE}:*",)
+    ).fetchall():
         try:
             count = count_frames(root / os.fsdecode(path))
         except VideoError:  # said of each of its rows when they are read

@@ -1,0 +1,17 @@
+"""What a pair of numbers in a list of Aff-Wild2 says."""
+
+UNLABELLED = -5  # in place of a label
+
+Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
+
+
+def checked(valence: float, arousal: float) -> Label:
+    """The label that two numbers are, in [-1, 1]; where one of them is none, so is the pair."""
+    pair = (("valence", valence), ("arousal", arousal))
+    for name, value in pair:
+        if value == UNLABELLED:
+            return None, None, f"no label: {name} is {UNLABELLED}"
+    for name, value in pair:
+        if not -1 <= value <= 1:  # also true for NaN
+            return None, None, f"label out of range: {name} is {value:g}, wanted -1 to 1"
+    return valence, arousal, None
