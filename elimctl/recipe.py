@@ -115,16 +115,16 @@ def path(recipe: str) -> Path:
     """File of a recipe.
 
     Args:
-        recipe: a TOML file, or the name of a packaged recipe (`afew-va-paper`).
+        recipe: a TOML file, or the name of a packaged recipe (`elim/afew-va`).
 
     Raises:
         MissingError: there is neither; the message has the nearest of the packaged ones, and their folder.
     """
     packaged = package_data.folder("pipelines") / f"{recipe}.toml"
-    if packaged.is_file() and Path(recipe).name == recipe:
+    if recipe in names():
         return packaged
     if not Path(recipe).exists():
-        near = get_close_matches(Path(recipe).stem, names(), n=3, cutoff=0.5)
+        near = get_close_matches(recipe.removesuffix(".toml"), names(), n=3, cutoff=0.5)
         raise MissingError(
             f"no recipe {recipe}: no such file, and none that comes with elimctl has that name"
             + (f"; near it are {', '.join(near)}" if near else ""),
@@ -134,5 +134,15 @@ def path(recipe: str) -> Path:
 
 
 def names() -> list[str]:
-    """Names of the packaged recipes."""
-    return sorted(file.stem for file in package_data.folder("pipelines").glob("*.toml"))
+    """Names of the packaged recipes, such as `demo` and `elim/table2-r18`."""
+    root = package_data.folder("pipelines")
+    return sorted(file.relative_to(root).with_suffix("").as_posix() for file in root.rglob("*.toml"))
+
+
+def label(recipe: str) -> str:
+    """Name of a recipe as part of a run's name: `elim-table2-r18`.
+
+    Args:
+        recipe: a TOML file, or the name of a packaged recipe.
+    """
+    return recipe.replace("/", "-") if recipe in names() else Path(recipe).stem

@@ -33,7 +33,7 @@ from elimctl.bench import drawn
 from elimctl.loader.batches import Batches, Plan, Samples
 from elimctl.loader.crop import cut, draw_crops
 from elimctl.store import images as stores
-from elimctl.store.coding import Coding
+from elimctl.store.codec import Codec
 from elimctl.store.images import Images, Kind, open_images
 
 IMAGE_PX, CROP_PX, FLIP = 256, 224, 0.5
@@ -112,10 +112,10 @@ def _ours(folder: Path, batch_size: int) -> Make:
     plan = Plan(
         batch_size=batch_size,
         sampler="shuffle",
-        identities=10,
+        identities_per_batch=10,
         min_samples=2,
         crop_px=CROP_PX,
-        flip=FLIP,
+        hflip=FLIP,
         seed=0,
     )
     batches, steps = Batches(reader, samples, plan, workers=0), count()
@@ -160,7 +160,7 @@ def _memmap(file: Path, batch_size: int) -> Make:
 
     def make() -> None:
         numbers = rng.integers(0, len(images), batch_size).tolist()
-        crops = draw_crops(rng, batch_size, slack_px=IMAGE_PX - CROP_PX, flip=FLIP)
+        crops = draw_crops(rng, batch_size, slack_px=IMAGE_PX - CROP_PX, hflip=FLIP)
         cut((images[number] for number in numbers), crops, out=buffer)
 
     return make
@@ -181,7 +181,7 @@ def _decode(reader: Images, batch_size: int) -> Make:
 
 def _write(scratch: Path, total: int) -> None:
     """Write the same images as stores, as an array, and as files."""
-    units: dict[Coding, list[Path]] = {"raw": [], "jpeg": []}
+    units: dict[Codec, list[Path]] = {"raw": [], "jpeg": []}
     shape = (total, IMAGE_PX, IMAGE_PX, 3)
     array = open_memmap(scratch / "images.npy", "w+", np.uint8, shape)
     (scratch / "files").mkdir()
@@ -192,17 +192,17 @@ def _write(scratch: Path, total: int) -> None:
         for number, image in zip(numbers, part, strict=True):
             image[...] = next(faces)
             Image.fromarray(image).save(scratch / "files" / f"{number:06}.jpg")
-        for coding, written in units.items():
+        for codec, written in units.items():
             kept = np.ones(len(part), bool)
-            encoded = stores.encode_unit(part, kept, coding=coding, shard_images=SHARD_IMAGES)
-            written.append(scratch / f"{coding}-{start}")
+            encoded = stores.encode_unit(part, kept, codec=codec, shard_images=SHARD_IMAGES)
+            written.append(scratch / f"{codec}-{start}")
             written[-1].write_bytes(encoded.content)
-    wanted: list[tuple[Kind, Coding]] = [("zarr", "raw"), ("hdf5", "raw"), ("zarr", "jpeg")]
-    for kind, coding in wanted:
-        folder = scratch / f"{kind}-{coding}"
+    wanted: list[tuple[Kind, Codec]] = [("zarr", "raw"), ("hdf5", "raw"), ("zarr", "jpeg")]
+    for kind, codec in wanted:
+        folder = scratch / f"{kind}-{codec}"
         folder.mkdir()
         stores.write_images(
-            folder, shape, units[coding], kind=kind, coding=coding, shard_images=SHARD_IMAGES, attributes={}
+            folder, shape, units[codec], kind=kind, codec=codec, shard_images=SHARD_IMAGES, attributes={}
         )
 
 

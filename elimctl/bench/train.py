@@ -173,7 +173,7 @@ def _prepare(folder: Path, config: RunConfig, *, count: int) -> None:
     images, units = drawn.faces(count, side_px=side_px), []
     for start_row in range(0, count, SHARD_IMAGES):
         part = np.stack(list(islice(images, SHARD_IMAGES)))
-        encoded = encode_unit(part, np.ones(len(part), bool), coding="raw", shard_images=SHARD_IMAGES)
+        encoded = encode_unit(part, np.ones(len(part), bool), codec="raw", shard_images=SHARD_IMAGES)
         units.append(folder / f"{start_row}.unit")
         units[-1].write_bytes(encoded.content)
     write_images(
@@ -181,12 +181,14 @@ def _prepare(folder: Path, config: RunConfig, *, count: int) -> None:
         (count, side_px, side_px, 3),
         units,
         kind="zarr",
-        coding="raw",
+        codec="raw",
         shard_images=SHARD_IMAGES,
         attributes={},
     )
     facts = {"dataset": "drawn", "settings": {}}
-    parquet.write(folder / parquet.NAME, _manifest(count, config.train.identities + 1), metadata=facts)
+    parquet.write(
+        folder / parquet.NAME, _manifest(count, config.train.identities_per_batch + 1), metadata=facts
+    )
     (folder / "prepare.json").write_text(json.dumps({**facts, "format": FORMAT}), encoding="utf-8")
 
 
@@ -212,7 +214,15 @@ def _manifest(count: int, identities: int) -> pa.Table:
 
 def _settings(config: RunConfig, session: Session) -> Values:
     """What decides the speed, as the session has resolved it."""
-    kept = ("batch_size", "identities", "channels_last", "compile", "accumulate", "workers", "worker_kind")
+    kept = (
+        "batch_size",
+        "identities_per_batch",
+        "channels_last",
+        "compile",
+        "accumulate",
+        "workers",
+        "worker_kind",
+    )
     return {
         "backbone": config.model.name,
         "image_px": config.model.image_px,

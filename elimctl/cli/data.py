@@ -94,7 +94,7 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
         sys.stdout.write(f'], "checked": {checked}, "whole": {json.dumps(not damaged)}}}\n')
     elif damaged:
         # `prepare` trusts images whose places are right
-        anew = "run the same elimctl prepare with --again (or convert it again)"
+        anew = "run the same elimctl prepare with --force (or convert it again)"
         remedy = anew if lost else "run elimctl features extract again"
         console.say(f"{folder.name}: {damaged:,} of {checked:,} checked are damaged; {remedy}")
     else:
@@ -107,7 +107,7 @@ def verify(name: Name = None, as_json: options.Json = False, workspace: options.
 def convert(
     name: Name = None,
     to: Annotated[str | None, Option(help="zarr or hdf5 [default: as it is].")] = None,
-    coding: Annotated[
+    codec: Annotated[
         str | None, Option(help="raw, blosc, or jpeg, which loses a little [default: as it is].")
     ] = None,
     as_name: Annotated[
@@ -122,7 +122,7 @@ def convert(
     from elimctl.config import merge, validate
     from elimctl.prepare import describe
 
-    wanted = validate(data.Target, merge({"to": to, "coding": coding}))
+    wanted = validate(data.Target, merge({"to": to, "codec": codec}))
     place = workspaces.locate(workspace)
     folder = data.locate(place, name)
     out = folder if as_name is None else place.new_dataset(as_name)
@@ -137,9 +137,9 @@ def convert(
         console.show_json({**asdict(after), "written": done, "size_before": before.size})
     elif done:
         sizes = f"{tables.in_bytes(before.size)} before, {tables.in_bytes(after.size)} now"
-        console.say(f"{after.name} is {after.store}, {after.coding}: {counted(done, 'image')}, {sizes}")
+        console.say(f"{after.name} is {after.store}, {after.codec}: {counted(done, 'image')}, {sizes}")
     else:
-        console.say(f"{after.name} is {after.store}, {after.coding} already")
+        console.say(f"{after.name} is {after.store}, {after.codec} already")
 
 
 @app.command()

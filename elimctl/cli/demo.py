@@ -51,7 +51,7 @@ def demo(
     preparing.write_synthetic(DATASET, raw, tables["synth"], seed=SEED)
     console.say(f"2/{steps} finding and cropping them")
     prepared = prepare.run(DATASET, raw, tables, place, name=DATASET)
-    assert prepared is not None, "only a share of the work has no summary"
+    assert prepared is not None, "only a single job has no summary"
     prepare.show_summary(prepared, title=DATASET)
     console.say(f"3/{steps} training {config.method_name}")
     session = training.start(place, config)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -26,9 +26,9 @@ Seed = Annotated[int, Option(min=0, help="Seed of the resamples.")]
 def evaluate(
     split: Annotated[str, Option(help="Split to score: train, val, all, or one of the dataset's.")] = "val",
     fold: Annotated[int | None, Option(min=0, help="Fold that is val [default: the run's].")] = None,
-    formula: Annotated[
-        Literal["reference"] | None, Option(help="Show the scores by the public code's formulas, too.")
-    ] = None,
+    public_code: Annotated[
+        bool, Option("--public-code", help="Also show scores by the formulas of ELIM's public code.")
+    ] = False,
     slices: Annotated[
         list[str] | None,
         Option("--slice", metavar="COLUMN", help="Score the groups of a manifest's column, too; repeatable."),
@@ -77,7 +77,7 @@ def evaluate(
         fold=fold,
         options=metric,
         resampling=drawn,
-        reference=formula == "reference",
+        reference=public_code,
         device=device,
         track=lambda batches, count: console.track(batches, split, total=count),
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from elimctl.config import Values
     from elimctl.datasets.card import Comparison
-    from elimctl.prepare.build import Share, Summary
+    from elimctl.prepare.build import Job, Summary
     from elimctl.workspace import Workspace
 
 # What is shown of how a model found the identities.
@@ -40,7 +40,7 @@ def prepare(
     ] = None,
     size: Annotated[int | None, Option(min=16, help="Side of the crops, px [default: 256].")] = None,
     store: Annotated[str | None, Option(help="zarr or hdf5 [default: zarr].")] = None,
-    coding: Annotated[str | None, Option(help="raw, blosc or jpeg [default: raw].")] = None,
+    codec: Annotated[str | None, Option(help="raw, blosc or jpeg [default: raw].")] = None,
     split: Annotated[
         str | None,
         Option(
@@ -58,10 +58,12 @@ def prepare(
     ] = None,
     workers: Annotated[int | None, Option(min=0, help="Processes [default: one per core].")] = None,
     executor: Annotated[str | None, Option(help="local or ray [default: local].")] = None,
-    shard_index: Annotated[int | None, Option(min=0, help="Do only this share of the work.")] = None,
-    num_shards: Annotated[int | None, Option(min=1, help="Shares in all, for --shard-index.")] = None,
-    merge: Annotated[bool, Option("--merge", help="Put together what all shares did.")] = False,
-    again: Annotated[bool, Option("--again", help="Prepare anew what is prepared already.")] = False,
+    job_index: Annotated[
+        int | None, Option(min=0, help="Do only this job of the work; counts from 0.")
+    ] = None,
+    num_jobs: Annotated[int | None, Option(min=1, help="Number of jobs, for --job-index.")] = None,
+    merge: Annotated[bool, Option("--merge-jobs", help="Assemble the dataset from all jobs.")] = False,
+    force: Annotated[bool, Option("--force", help="Prepare again even if the dataset is complete.")] = False,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
     device: Annotated[
@@ -72,7 +74,7 @@ def prepare(
 ) -> None:
     """Find, crop and store the faces of a dataset.
 
-    What was stopped is completed by running the same command again.
+    Re-run the same command to resume.
     """
     from dataclasses import asdict
 
@@ -85,7 +87,7 @@ def prepare(
             "detector": {"name": detector, "models": models and str(models), "device": device},
             "crop": {"align": align, "size_px": size},
             "store": store,
-            "coding": coding,
+            "codec": codec,
             "splits": split,
             "folds": folds,
             "workers": workers,
@@ -94,12 +96,14 @@ def prepare(
     }
     tables = recipes.read(recipe, values, sets=sets)
     place = workspaces.locate(workspace)
-    share = _share(shard_index, num_shards, merge=merge)
-    found = run(dataset, raw, tables, place, name=name or dataset, share=share, again=again)
+    job = _job(job_index, num_jobs, merge=merge)
+    found = run(dataset, raw, tables, place, name=name or dataset, job=job, force=force)
     if found is None:
         if as_json:
-            console.show_json({"share": shard_index, "shares": num_shards})
-        console.say(f"share {shard_index} of {num_shards} is done; when all are: elimctl prepare ... --merge")
+            console.show_json({"job": job_index, "jobs": num_jobs})
+        console.say(
+            f"job {job_index} of {num_jobs} is done; after all jobs: elimctl prepare ... --merge-jobs"
+        )
     elif as_json:
         console.show_json({**asdict(found), "totals": [asdict(entry) for entry in compare(dataset, found)]})
     else:
@@ -115,13 +119,13 @@ def run(
     place: "Workspace",
     *,
     name: str,
-    share: "Share" = None,
-    again: bool = False,
+    job: "Job" = None,
+    force: bool = False,
 ) -> "Summary | None":
     """Prepare a dataset behind a table that counts what is kept and dropped.
 
     Returns:
-        What became of the rows; None after a share of the work.
+        What became of the rows; None after a single job.
     """
     from elimctl.commands import prepare as stage
     from elimctl.prepare import build
@@ -134,18 +138,18 @@ def run(
             raw,
             tables["dataset"],
             cache=place.data / UNPACKED,
-            anew=again and share is None,  # shares of one preparation use the same unpacked archives
+            force=force and job is None,  # jobs of one preparation use the same unpacked archives
             on_member=lambda _: advance(),
         )
-    part = isinstance(share, build.Part)
+    part = isinstance(job, build.Part)
     with stage.planned(dataset, root, console.track(rows, "read"), tables, out, shared=part) as plan:
-        if again:
+        if force:
             build.forget(out)
         if build.is_current(plan, out):
             console.say(f"{name} is prepared already, from the same files with the same settings")
         try:
             with live(len(plan.rows)) as update:
-                for outcome in build.build(plan, out, share=share):
+                for outcome in build.build(plan, out, job=job):
                     update(outcome)
         except KeyboardInterrupt:
             console.say("stopped; run the same command again to go on")
@@ -214,20 +218,22 @@ def show_totals(dataset: str, found: "Summary") -> None:
         console.say(note)
 
 
-def _share(index: int | None, count: int | None, *, merge: bool) -> "Share":
-    """What part of the work these options ask for."""
+def _job(index: int | None, count: int | None, *, merge: bool) -> "Job":
+    """The part of the work that the options select."""
     from elimctl.errors import ConfigError
     from elimctl.prepare.build import Part
 
     if merge:
         if index is not None:
-            raise ConfigError("--merge with --shard-index", hint="merge once, after all shares are done")
+            raise ConfigError(
+                "--merge-jobs with --job-index", hint="run --merge-jobs once, after all jobs are done"
+            )
         return "merge"
     if index is None and count is None:
         return None
     if index is None or count is None or index >= count:
         raise ConfigError(
-            "a share needs --shard-index and --num-shards, the index below the number",
-            hint="give both; the index counts from 0",
+            "--job-index and --num-jobs go together, the index below the number",
+            hint="for 4 jobs: --num-jobs 4 with --job-index 0, 1, 2 and 3",
         )
     return Part(index, count)

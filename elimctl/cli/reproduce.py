@@ -13,21 +13,26 @@ if TYPE_CHECKING:
     from elimctl.metrics.intervals import Interval
     from elimctl.workspace import Workspace
 
-DRAWN = "drawn"
+SYNTHETIC = "synthetic"
 
 
 def reproduce(
     table: Annotated[
-        str | None, Argument(help="elim-1 to elim-4, elim-a1, elim-a2, elim-fig6, dmue-1, dmue-2, or drawn.")
+        str | None,
+        Argument(help="elim-1 to elim-4, elim-a1, elim-a2, elim-fig6, dmue-1, dmue-2, or synthetic."),
     ] = None,
     no_run: Annotated[bool, Option("--no-run", help="Train nothing; show what is there.")] = False,
-    quick: Annotated[bool, Option("--quick", help="drawn only: one seed, two shifts, fewer steps.")] = False,
-    method: Annotated[list[str] | None, Option(help="drawn only: do these alone; repeatable.")] = None,
+    quick: Annotated[
+        bool, Option("--quick", help="synthetic only: one seed, two shifts, fewer steps.")
+    ] = False,
+    method: Annotated[list[str] | None, Option(help="synthetic only: do these alone; repeatable.")] = None,
     shift: Annotated[
-        list[float] | None, Option(min=0, max=1, help="drawn only: these identity shifts alone; repeatable.")
+        list[float] | None,
+        Option(min=0, max=1, help="synthetic only: these identity shifts alone; repeatable."),
     ] = None,
     workers: Annotated[
-        int | None, Option(min=1, help="drawn only: runs side by side [default: one per core; 1 on a GPU].")
+        int | None,
+        Option(min=1, help="synthetic only: runs side by side [default: one per core; 1 on a GPU]."),
     ] = None,
     device: options.Device = None,
     as_json: options.Json = False,
@@ -35,14 +40,14 @@ def reproduce(
 ) -> None:
     """Set a table of the papers beside what the prepared data give; without a table, list them.
 
-    drawn is a benchmark of our own, on faces drawn with more and less identity shift. What was stopped goes
-    on when the same command is given again.
+    synthetic is a benchmark on synthetic faces with three amounts of identity shift. Re-run the same command
+    to resume.
     """
     from elimctl import workspace as workspaces
 
     place = workspaces.locate(workspace)
-    if table == DRAWN:
-        _drawn(
+    if table == SYNTHETIC:
+        _synthetic(
             place,
             quick=quick,
             methods=method,
@@ -54,7 +59,7 @@ def reproduce(
         )
         return
     if quick or method or shift or workers:
-        raise ConfigError("--quick, --method, --shift and --workers are for drawn", hint="leave them out")
+        raise ConfigError("--quick, --method, --shift and --workers are for synthetic", hint="leave them out")
     if table is None:
         _list(place, as_json=as_json)
     else:
@@ -91,7 +96,7 @@ def _list(place: "Workspace", *, as_json: bool) -> None:
         )
         for entry in found
     ]
-    rows.append((DRAWN, "identity-shift benchmark", None, "drawn here", "-"))
+    rows.append((SYNTHETIC, "identity-shift benchmark", None, "synthetic", "-"))
     console.show_table(("table", "of", "recipes", "datasets", "missing"), rows)
 
 
@@ -105,7 +110,7 @@ def _table(place: "Workspace", table: str, *, no_run: bool, device: str | None, 
 
     if table not in paper_tables.TABLES:
         raise ConfigError(
-            f"no table {table!r}; there are: {', '.join([*paper_tables.TABLES, DRAWN])}",
+            f"no table {table!r}; there are: {', '.join([*paper_tables.TABLES, SYNTHETIC])}",
             hint="choose one of these",
         )
     states = [paper_tables.state(place, recipe) for recipe in paper_tables.recipes_of(table)]
@@ -174,7 +179,7 @@ def _show(found: "list[Line]", *, title: str) -> None:
     console.show_table(columns, rows, title=title)
 
 
-def _drawn(
+def _synthetic(
     place: "Workspace",
     *,
     quick: bool,
@@ -196,7 +201,7 @@ def _drawn(
     from elimctl.experiments.parallel import complete_all
 
     started = time.perf_counter()
-    recipe = "drawn-quick" if quick else DRAWN
+    recipe = "synthetic-quick" if quick else SYNTHETIC
     paper_tables = recipes.read(recipe, {"train": {"device": device}})
     ready, skipped = identity_shift.available(paper_tables, methods)
     for name, reason in skipped.items():
@@ -229,7 +234,7 @@ def _drawn(
     if as_json:
         console.show_json(values)
         return
-    _show_drawn(found)
+    _show_synthetic(found)
     console.say(f"{found.machine}, {values['seconds']:.0f} s" + (f"; also in {file}" if written else ""))
 
 
@@ -241,7 +246,7 @@ def _workers(device: str | None) -> int:
     return cores() if hardware.device(device or "auto").type == "cpu" else 1
 
 
-def _show_drawn(found: "Report") -> None:
+def _show_synthetic(found: "Report") -> None:
     """The benchmark's two tables, and how to read them."""
     ccc, left = [], []
     for score in found.scores:

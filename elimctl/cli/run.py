@@ -48,7 +48,7 @@ def run(
         (entry["variant"] or "-", entry["metric"], entry["mean"], entry["spread"], entry["seeds"])
         for entry in summaries
     ]
-    console.show_table(("variant", "metric", "mean", "spread", "seeds"), rows, title=Path(recipe).stem)
+    console.show_table(("variant", "metric", "mean", "spread", "seeds"), rows, title=recipe)
     if note := jobs.protocol(tables).note:
         console.say(note)
     console.say(
@@ -71,7 +71,7 @@ def prepare_raw(raw: Path, tables: "Values", place: "Workspace") -> None:
         )
     name = jobs.dataset_name(tables) or dataset
     found = prepare.run(dataset, raw, tables, place, name=name)
-    assert found is not None, "only a share of the work has no summary"
+    assert found is not None, "only a single job has no summary"
     prepare.show_summary(found, title=name)
 
 

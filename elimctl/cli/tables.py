@@ -7,7 +7,7 @@ from typing import Any
 
 def line(found: dict[str, Any]) -> list[Any]:
     """The line of a dataset in the list of all."""
-    store = "damaged" if found["damage"] else f"{found['store']}, {found['coding']}"
+    store = "damaged" if found["damage"] else f"{found['store']}, {found['codec']}"
     counts = [found[name] for name in ("name", "dataset", "rows", "kept", "identities")]
     return [*counts, store, in_bytes(found["size"])]
 
@@ -27,7 +27,7 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             missing = f", {values['missing']:,} missing" if values["missing"] else ""
             yield label, "{min:.3f} to {max:.3f}, mean {mean:.3f}".format(**values) + missing
     side = images["shape"][1]
-    yield "images", f"{images['store']}, {images['coding']}, {side} x {side} px, {in_bytes(images['size'])}"
+    yield "images", f"{images['store']}, {images['codec']}, {side} x {side} px, {in_bytes(images['size'])}"
     for table in ("options", "settings"):
         yield from _flat(found[table] or {}, table)
     yield (

@@ -12,7 +12,7 @@ from elimctl.manifest import parquet
 from elimctl.prepare import assemble, gc, lock, rewrite
 from elimctl.prepare.build import UNITS, read_record
 from elimctl.prepare.gc import Garbage
-from elimctl.store.coding import Coding
+from elimctl.store.codec import Codec
 from elimctl.store.images import Kind, open_images
 from elimctl.workspace import Workspace
 
@@ -21,7 +21,7 @@ class Target(Config):
     """What a dataset's images are to become; None for what stays as it is."""
 
     to: Kind | None = None
-    coding: Coding | None = None
+    codec: Codec | None = None
 
 
 def locate(place: Workspace, name: str | None) -> Path:
@@ -66,7 +66,7 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
     Args:
         folder: of the dataset.
         out: where it goes; `folder` itself, or one that holds no dataset.
-        target: the store and the coding to write.
+        target: the store and the codec to write.
 
     Yields:
         Numbers of images that were written since the last; nothing where nothing is to be done.
@@ -77,8 +77,8 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
         OSError: the disk is full, or the folder cannot be written.
     """
     images = open_images(folder)
-    kind, coding = target.to or images.kind, target.coding or images.coding
-    if out == folder and (kind, coding) == (images.kind, images.coding):
+    kind, codec = target.to or images.kind, target.codec or images.codec
+    if out == folder and (kind, codec) == (images.kind, images.codec):
         return
     if out != folder and any((out / name).exists() for name in (parquet.NAME, UNITS)):
         raise ConfigError(f"{out} is a dataset already, or will be one", hint="choose another name with --as")
@@ -90,7 +90,7 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
             table = parquet.read(folder)
             order = np.arange(table.num_rows)
             record = {**read_record(folder), "inputs": None}  # from these, `prepare` would make another store
-            yield from rewrite.rewriting(folder, out, table, order, kind=kind, coding=coding, record=record)
+            yield from rewrite.rewriting(folder, out, table, order, kind=kind, codec=codec, record=record)
     finally:
         with suppress(OSError):  # nothing came of it
             out.rmdir()

@@ -294,7 +294,7 @@ def original_first(
 
     Source: She et al. 2021, supplement, section 2.
     """
-    if not (config.data.flip and hasattr(model, "latent")):
+    if not (config.data.label_noise and hasattr(model, "latent")):
         return None
     everything = latents.annotated(dataset, task, config)
     flipped = everything.take(np.flatnonzero(everything.annotated != everything.original))

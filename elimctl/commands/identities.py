@@ -216,7 +216,7 @@ def regroup(folder: Path, table: pa.Table, *, identities: Values) -> None:
     fold, split = _dealt(changed, settings["folds"], settings["seed"])
     changed = _with(changed, row=range(len(order)), fold=fold, split=split)
     record = {**record, "identities": identities}
-    rewrite(folder, folder, changed, order, kind=reader.kind, coding=reader.coding, record=record)
+    rewrite(folder, folder, changed, order, kind=reader.kind, codec=reader.codec, record=record)
     _carry_over(folder, order, before=before)
 
 

@@ -82,7 +82,7 @@ def open_raw(
     values: Values,
     *,
     cache: Path,
-    anew: bool = False,
+    force: bool = False,
     on_member: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, Iterator[Row]]:
     """Open a raw dataset, packed or not.
@@ -92,7 +92,7 @@ def open_raw(
         raw: the raw folder, or an archive of it.
         values: settings of the reader, the recipe's table `[dataset]`.
         cache: folder for what archives hold.
-        anew: unpack archives although the cache has what they hold.
+        force: unpack archives although the cache has what they hold.
         on_member: called with the path of each member of an archive before it is unpacked.
 
     Returns:
@@ -111,7 +111,7 @@ def open_raw(
         )
     options = validate(plugin.Options, values, where="dataset")
     try:
-        root = archives.mirror(raw, cache, anew=anew, on_member=on_member)
+        root = archives.mirror(raw, cache, force=force, on_member=on_member)
     except LayoutError as error:
         raise archives.explain(error, raw) from None
     return root, _explained(plugin.read(root, options), raw, root)

@@ -102,22 +102,26 @@ def device_of(workspace: Workspace, name: str | None) -> str:
 def _samples(config: RunConfig, dataset: Dataset, task: Task) -> Samples:
     """The samples that a run trains on, some of them maybe flipped to other classes."""
     samples = training_samples(config, dataset, task)
-    return subset.flipped(samples, config.data.flip, seed=config.train.seed) if config.data.flip else samples
+    return (
+        subset.flipped(samples, config.data.label_noise, seed=config.train.seed)
+        if config.data.label_noise
+        else samples
+    )
 
 
 def _of_method(config: RunConfig, task: Task) -> RunConfig:
     """Fill in what a method wants to know of its task, and the neck that it wants where the backbone has it.
 
     Raises:
-        ConfigError: `data.flip` for a method that learns no classes.
+        ConfigError: `data.label_noise` for a method that learns no classes.
     """
     plugin = plugins.find("methods", config.method_name)
     if task.classes:
         config = config.model_copy(update={"method": {**config.method, "classes": len(task.classes)}})
-    elif config.data.flip:
+    elif config.data.label_noise:
         raise ConfigError(
-            f"data.flip with {config.method_name}, which learns no classes",
-            hint="leave data.flip out, or train --method dmue or cross-entropy",
+            f"data.label_noise with {config.method_name}, which learns no classes",
+            hint="leave data.label_noise out, or train --method dmue or cross-entropy",
         )
     neck, backbone = getattr(plugin, "NECK", None), plugins.find("backbones", config.model.name)
     if neck in getattr(backbone, "NECKS", ()) and "neck" not in config.model.model_fields_set:
@@ -139,14 +143,14 @@ def _session(
     """A session at step 0."""
     _require_whole(config, ranks)
     train, crop_px = config.train, config.model.image_px
-    kept = getattr(config.method_config(), "samples", 2)  # k of methods that select samples
+    kept = getattr(config.method_config(), "samples_per_identity", 2)  # k of methods that select samples
     plan = Plan(
         batch_size=train.batch_size or 1,
         sampler=train.sampler or "shuffle",
-        identities=train.identities,
+        identities_per_batch=train.identities_per_batch,
         min_samples=max(kept, 2) if train.sampler == "shuffle" else 2,
         crop_px=crop_px,
-        flip=train.flip,
+        hflip=train.hflip,
         seed=train.seed,
         rank=ranks.rank,
         ranks=ranks.size,

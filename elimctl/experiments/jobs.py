@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elimctl import recipe as recipes
 from elimctl.commands.prepare import settle
 from elimctl.config import Values, merge, validate
 from elimctl.errors import ConfigError
@@ -66,7 +67,7 @@ def plan(recipe: str, tables: Values, dataset: Path) -> list[Job]:
     folds = tuple(range(_folds(dataset))) if asked.folds == "all" else asked.folds
     made = []
     for label, values in asked.variants():
-        stem = "-".join(part for part in (Path(recipe).stem, label) if part)
+        stem = "-".join(part for part in (recipes.label(recipe), label) if part)
         for seed in range(asked.seeds):
             for fold in folds:
                 name = f"{stem}-f{fold}-s{seed}" if asked.folds != (0,) else f"{stem}-s{seed}"

@@ -14,7 +14,7 @@ from elimctl.methods.matching import gather, problems, select
 from elimctl.methods.shifts import plans
 from elimctl.text import counted
 from elimctl.train.config import RunConfig
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.shift import identity_shift
 
 IDENTITIES, REFERENCES = 5, 2  # drawn, and how many of them the others are matched to
@@ -127,7 +127,7 @@ def match(
         torch.from_numpy(groups),
         torch.from_numpy(target).float(),
         sampling="gumbel" if config.sampling == "gumbel" else "none",
-        k=min(config.samples, SAMPLES),
+        k=min(config.samples_per_identity, SAMPLES),
         generator=torch.Generator().manual_seed(seed),
     )[:, :SAMPLES]
     z, mask = gather(torch.from_numpy(features).float(), kept), kept != PADDING
@@ -142,7 +142,7 @@ def match(
         eps=config.eps,
     )
     real = mask[sources].repeat_interleave(len(goals), dim=0)
-    plan = plans(a, b, M, real, config, watch=Watch())
+    plan = plans(a, b, M, real, config, monitor=ConvergenceMonitor())
     shift = identity_shift(M, plan)
     found = []
     for source, goal in rows:

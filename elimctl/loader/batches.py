@@ -56,10 +56,10 @@ class Plan:
     Args:
         batch_size: B.
         sampler: `identity` (N identities x floor(B / N)), `class` (all equally likely) or `shuffle`.
-        identities: N, identities that take part in matching.
+        identities_per_batch: N, identities that take part in matching.
         min_samples: samples an identity needs in the batch to take part in matching.
         crop_px: side of the crops.
-        flip: probability of a horizontal flip.
+        hflip: probability of a horizontal flip, in [0, 1].
         seed: the run's seed.
         transforms: what is applied to the crops after that.
         rank: which of the processes that train together this one is.
@@ -68,10 +68,10 @@ class Plan:
 
     batch_size: int
     sampler: Literal["identity", "shuffle", "class"]
-    identities: int
+    identities_per_batch: int
     min_samples: int
     crop_px: int
-    flip: float
+    hflip: float
     seed: int
     transforms: Transforms | None = None
     rank: int = 0
@@ -119,7 +119,9 @@ class Batches:
             )
         self._of_classes = [np.flatnonzero(codes == code) for code in range(len(names))]
         count = len(self.positions(0))
-        unit = count // plan.identities if plan.sampler == "identity" else 1  # an identity stays on one rank
+        unit = (
+            count // plan.identities_per_batch if plan.sampler == "identity" else 1
+        )  # an identity stays on one rank
         self.shares = shares(count, plan.ranks, unit=unit)
         if count < plan.ranks:
             raise ConfigError(
@@ -136,13 +138,13 @@ class Batches:
         rng = sampler.generator("crops", self.plan.seed, step)
         slack_px = self.reader.shape[1] - self.plan.crop_px
         # of the whole batch, so that what is drawn after them is the same on every rank
-        crops = draw_crops(rng, len(positions), slack_px=slack_px, flip=self.plan.flip)
+        crops = draw_crops(rng, len(positions), slack_px=slack_px, hflip=self.plan.hflip)
         start = sum(self.shares[: self.plan.rank])
         own = slice(start, start + self.shares[self.plan.rank])
         pixels = self._gather(self.samples.index[positions[own]], crops[own], step // self.steps_per_epoch)
         identity = self.samples.identity[positions]
         groups = matching_groups(
-            identity, identities=self.plan.identities, min_samples=self.plan.min_samples, rng=rng
+            identity, identities=self.plan.identities_per_batch, min_samples=self.plan.min_samples, rng=rng
         )
         batch = Batch(
             images=pixels.permute(0, 3, 1, 2),  # (b, 3, H, W) over channels-last memory, no copy
@@ -178,7 +180,7 @@ class Batches:
         return sampler.identity_balanced(
             self._members,
             batch_size=plan.batch_size,
-            identities=plan.identities,
+            identities=plan.identities_per_batch,
             seed=plan.seed,
             epoch=epoch,
             step=within,

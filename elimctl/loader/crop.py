@@ -52,17 +52,17 @@ class Crops:
         return Crops(self.top[part], self.left[part], self.flip[part])
 
 
-def draw_crops(rng: np.random.Generator, count: int, *, slack_px: int, flip: float) -> Crops:
+def draw_crops(rng: np.random.Generator, count: int, *, slack_px: int, hflip: float) -> Crops:
     """Draw the crops of a batch.
 
     Args:
         rng: source of randomness, the step's own.
         count: B, images in the batch.
         slack_px: side of the stored image less side of the crop, px, >= 0.
-        flip: probability of a flip, in [0, 1].
+        hflip: probability of a horizontal flip, in [0, 1].
     """
     corners = rng.integers(0, slack_px + 1, size=(2, count))
-    return Crops(corners[0], corners[1], rng.random(count) < flip)
+    return Crops(corners[0], corners[1], rng.random(count) < hflip)
 
 
 def cut(images: Iterable[np.ndarray], crops: Crops, *, out: np.ndarray) -> None:

@@ -60,14 +60,15 @@ def identity_balanced(
         raise DataError(
             f"{counted(len(groups), 'identity', 'identities')} in the training split, "
             f"{identities} wanted in a batch",
-            hint=f"add --set train.identities={len(groups)}, or prepare more identities",
+            hint=f"add --set train.identities_per_batch={len(groups)}, or prepare more identities",
         )
     share = batch_size // identities
     if share < 2:
         raise DataError(
             f"a batch of {batch_size} holds {share} samples of each of {identities} identities, "
             "at least 2 wanted: one alone cannot be matched",
-            hint=f"add --batch-size {2 * identities}, or --set train.identities={max(2, batch_size // 2)}",
+            hint=f"add --batch-size {2 * identities}, "
+            f"or --set train.identities_per_batch={max(2, batch_size // 2)}",
         )
     batches_a_round = len(groups) // identities
     turn, place = divmod(step, batches_a_round)

@@ -28,7 +28,7 @@ from elimctl.methods.regression import (
     with_total,
 )
 from elimctl.methods.shifts import ShiftConfig, shifts
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.precision import full_precision
 from elimctl.transport.shift import remove_shift
 
@@ -45,7 +45,7 @@ class Config(ShiftConfig, RegressionConfig):
     projector_bn: Literal["none", "shared", "per_identity"] = "shared"  # A.10 rows 13 and 14
     reference: Literal["random", "first"] = "random"  # which group the others are matched to; A.10 row 16
     include_reference: bool = False  # add the references' own errors to L_main; A.10 row 15
-    samples: Annotated[int, Field(ge=2)] = 10  # k, samples of an identity; A.10 row 19
+    samples_per_identity: Annotated[int, Field(ge=2)] = 10  # k; A.10 row 19
     sampling: Sampling = "gumbel"  # how they are chosen; A.10 row 20
     divide_spread: bool = True  # whether Eq. 4 divides by sigma, or subtracts mu alone; A.7
 
@@ -78,7 +78,7 @@ class Elim(Regressor):
     def __init__(self, config: Config, backbone: Backbone, projector: Projector) -> None:
         super().__init__(backbone, projector)
         self.config = config
-        self.watch = Watch()
+        self.monitor = ConvergenceMonitor()
 
     def losses(self, batch: Batch, *, update: int = 0) -> Losses:
         """L_main + L_va + 0.5 (L_PCC + L_CCC) by default; of alternate updates, `main` in the second alone.
@@ -142,7 +142,11 @@ class Elim(Regressor):
         config, generator = self.config, torch.Generator().manual_seed(batch.seed)
         chosen = int(torch.randint(len(batch.groups), (), generator=generator))
         kept = select(
-            batch.groups, batch.target, sampling=config.sampling, k=config.samples, generator=generator
+            batch.groups,
+            batch.target,
+            sampling=config.sampling,
+            k=config.samples_per_identity,
+            generator=generator,
         )
         if config.reference == "first":
             return kept
@@ -182,7 +186,7 @@ class Elim(Regressor):
 
         Source: Kim & Song 2022, Eq. 2, 3 and 8.
         """
-        return shifts(features, mask, self.config, watch=self.watch)
+        return shifts(features, mask, self.config, monitor=self.monitor)
 
     @full_precision
     def project_groups(

@@ -105,7 +105,7 @@ def age_groups(age: Float32[np.ndarray, " B"], config: Config, *, seed: int) -> 
     groups = matching_groups(
         codes[positions],
         identities=len(config.bins) - 1,
-        min_samples=config.samples,
+        min_samples=config.samples_per_identity,
         rng=np.random.default_rng(seed),
     )
     return np.append(positions, PADDING)[groups]  # -1 picks the last

@@ -30,7 +30,7 @@ KEPT = (
     "projector_bn",
     "include_reference",
     "reference",
-    "samples",
+    "samples_per_identity",
     "sampling",
     "divide_spread",
 )

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from elimctl.loader.groups import PADDING
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.cost import COSINE_MAX, cosine
 from elimctl.transport.gumbel import gumbel_top_k
 from elimctl.transport.precision import full_precision
@@ -123,7 +123,7 @@ def entropic(
     tol: float | None = None,
     eps: float = 0.0,
     log_domain: bool | None = None,
-    watch: Watch | None = None,
+    monitor: ConvergenceMonitor | None = None,
 ) -> Float[Tensor, "P n m"]:
     """Sinkhorn's plans of problems with cosine costs.
 
@@ -137,11 +137,11 @@ def entropic(
         tol: tolerance of the solver, None for exactly `n_iter` iterations.
         eps: added in the places where the reference code adds it; not in the log domain.
         log_domain: None chooses by `reg`.
-        watch: told where `tol` was not reached.
+        monitor: told where `tol` was not reached.
     """
     if log_domain if log_domain is not None else needs_log_domain(reg):
-        return sinkhorn_log(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, watch=watch)
-    return sinkhorn(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, eps=eps, watch=watch)
+        return sinkhorn_log(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, monitor=monitor)
+    return sinkhorn(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, eps=eps, monitor=monitor)
 
 
 def needs_log_domain(reg: float) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 from elimctl.config import Config
 from elimctl.methods.matching import Weights, entropic, problems
 from elimctl.transport.barycentre import barycentre
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.precision import full_precision
 from elimctl.transport.qp import Form, qp
 from elimctl.transport.shift import Share, Weighting, average, identity_shift, share
@@ -89,7 +89,11 @@ class ShiftConfig(Config):
 
 @full_precision
 def shifts(
-    features: Float[Tensor, "N k d"], mask: Bool[Tensor, "N k"], config: ShiftConfig, *, watch: Watch
+    features: Float[Tensor, "N k d"],
+    mask: Bool[Tensor, "N k"],
+    config: ShiftConfig,
+    *,
+    monitor: ConvergenceMonitor,
 ) -> Float[Tensor, "T k"]:
     """Identity shifts of the target samples: T = N - 1 with one reference, otherwise T = N.
 
@@ -100,7 +104,7 @@ def shifts(
         features: features of N identities, references first, zeros at padding.
         mask: True at real samples.
         config: how.
-        watch: told about solvers that did not converge.
+        monitor: told about solvers that did not converge.
 
     Returns:
         mu, without a gradient unless `differentiate_plan` is set; 0 at padding unless shared.
@@ -124,7 +128,7 @@ def shifts(
             centre = barycentre(b, M, reg=reg, n_iter=config.n_iter, mask=points)
             a = centre * b.sum(dim=1, keepdim=True)  # of the same mass: nothing is to stay behind
         pairs = (len(sources), len(features) - first)
-        plan = plans(a, b, M, source_mask.repeat_interleave(pairs[1], dim=0), config, watch=watch)
+        plan = plans(a, b, M, source_mask.repeat_interleave(pairs[1], dim=0), config, monitor=monitor)
         shift = _average(identity_shift(M, plan).view(*pairs, -1), config)
         return share(shift, mask[first:], among=config.shift)
 
@@ -146,7 +150,7 @@ def plans(
     mask: Bool[Tensor, "P n"],
     config: ShiftConfig,
     *,
-    watch: Watch,
+    monitor: ConvergenceMonitor,
 ) -> Float[Tensor, "P n m"]:
     """Plans of the solver that is set.
 
@@ -156,10 +160,10 @@ def plans(
         M: cosine costs.
         mask: True at real reference samples.
         config: which solver, and how.
-        watch: told about solvers that did not converge.
+        monitor: told about solvers that did not converge.
     """
     if config.solver == "qp":
-        return qp(a, b, M, gamma=config.qp_gamma, form=config.qp_form, watch=watch)
+        return qp(a, b, M, gamma=config.qp_gamma, form=config.qp_form, monitor=monitor)
     log_domain = {"auto": None, "always": True, "never": False}[config.log_domain]
     return entropic(
         a,
@@ -171,7 +175,7 @@ def plans(
         tol=config.tol,
         eps=config.eps,
         log_domain=False if config.eps_everywhere else log_domain,
-        watch=watch,
+        monitor=monitor,
     )
 
 

@@ -75,7 +75,7 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         (len(plan.rows), *(plan.settings.crop.size_px,) * 2, 3),
         [unit.shard_file(units, name) for name in names],
         kind=plan.settings.store,
-        coding=plan.settings.coding,
+        codec=plan.settings.codec,
         shard_images=plan.settings.shard_images,
         attributes={"crop": settings["crop"]},
     )

@@ -28,11 +28,11 @@ UNITS = "units"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The share of one of several calls that prepare a dataset together, as in an array job.
+    """One of several jobs that prepare a dataset together.
 
     Args:
-        index: which share, in [0, `count`).
-        count: number of shares.
+        index: number of the job, in [0, `count`).
+        count: number of jobs.
     """
 
     index: int
@@ -64,10 +64,10 @@ class Summary:
     identity_count: int = 0
 
 
-Share = Part | Literal["merge"] | None  # of the work; None: all of it
+Job = Part | Literal["merge"] | None  # None: the whole work
 
 
-def build(plan: Plan, out: Path, *, share: Share = None) -> Iterator[Outcome]:
+def build(plan: Plan, out: Path, *, job: Job = None) -> Iterator[Outcome]:
     """Prepare a dataset; a folder that holds it already is left as it is.
 
     Killed at any moment and called again, it does no finished unit twice, and the files it leaves are those
@@ -76,7 +76,7 @@ def build(plan: Plan, out: Path, *, share: Share = None) -> Iterator[Outcome]:
     Args:
         plan: what to prepare.
         out: the folder of the prepared dataset.
-        share: do only these units, and leave the dataset to a later call; or `merge`: do none, and put the
+        job: do only these units, and leave the dataset to a later call; or `merge`: do none, and put the
             dataset together from those that others did.
 
     Yields:
@@ -92,12 +92,12 @@ def build(plan: Plan, out: Path, *, share: Share = None) -> Iterator[Outcome]:
     if not is_current(plan, out):
         units.mkdir(parents=True, exist_ok=True)  # a file in the way is noticed before any face is sought
         names: list[str] = []
-        for work in _works(plan, units, share):
+        for work in _works(plan, units, job):
             name = yield from work
             names.append(name)
-        if not isinstance(share, Part):
+        if not isinstance(job, Part):
             assemble.publish(plan, units, names, out)
-    if not isinstance(share, Part):  # others may be at work here
+    if not isinstance(job, Part):  # others may be at work here
         assemble.tidy(out, units)
 
 
@@ -111,13 +111,13 @@ def forget(out: Path) -> None:
     (out / assemble.RECORD).unlink(missing_ok=True)
 
 
-def _works(plan: Plan, units: Path, share: Share) -> Iterator[Work]:
+def _works(plan: Plan, units: Path, job: Job) -> Iterator[Work]:
     """The units in the doing, by who is to do them."""
     tasks = list(plan.tasks(units))
-    if share == "merge":
+    if job == "merge":
         return executors.finished(tasks, plan.detector)
-    if isinstance(share, Part):
-        tasks = tasks[share.index :: share.count]
+    if isinstance(job, Part):
+        tasks = tasks[job.index :: job.count]
     if plan.settings.executor == "ray":
         return executors.ray_tasks(tasks)
     workers = min(plan.settings.workers or executors.cores(), len(tasks))

@@ -33,7 +33,7 @@ class Line:
         kept: samples that can be used.
         identities: of the kept samples.
         store: zarr or hdf5.
-        coding: of the images.
+        codec: of the images.
         damage: why it cannot be read, None where it can.
     """
 
@@ -44,7 +44,7 @@ class Line:
     kept: int | None = None
     identities: int | None = None
     store: str | None = None
-    coding: str | None = None
+    codec: str | None = None
     damage: str | None = None
 
 
@@ -104,7 +104,7 @@ def line(folder: Path) -> Line:
         kept=identities.total(),
         identities=len(identities),
         store=images.kind,
-        coding=images.coding,
+        codec=images.codec,
     )
 
 
@@ -139,7 +139,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "labels": {label: values.summary(identities.total()) for label, values in labels.items()},
         "images": {
             "store": images.kind,
-            "coding": images.coding,
+            "codec": images.codec,
             "shape": list(images.shape),
             "size": disk_bytes(images.path),
         },

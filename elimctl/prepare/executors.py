@@ -174,7 +174,7 @@ def finished(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:
     if missing:
         raise MissingError(
             f"{len(missing)} of {len(tasks)} units are not done, the first is unit {missing[0]}",
-            hint="run every --shard-index with these settings to its end, then merge again",
+            hint="finish every --job-index with these settings, then run --merge-jobs",
         )
     for task, name in zip(tasks, names, strict=True):
         yield _replay((name, unit.read_record(task.folder, name)))

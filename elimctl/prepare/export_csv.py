@@ -102,7 +102,7 @@ class _Crops:
 
     def __init__(self, reader: Images, folder: Path | None) -> None:
         self._reader, self._folder = reader, folder
-        self._suffix = "jpg" if reader.coding == "jpeg" else "png"
+        self._suffix = "jpg" if reader.codec == "jpeg" else "png"
 
     def write(self, row: Row) -> str:
         """Write the crop of a kept row; its path below the folder."""

@@ -13,7 +13,7 @@ from elimctl import atomic
 from elimctl.errors import StoreError
 from elimctl.manifest import parquet
 from elimctl.prepare import assemble
-from elimctl.store.coding import Coding
+from elimctl.store.codec import Codec
 from elimctl.store.images import (
     NAMES,
     Encoded,
@@ -33,11 +33,11 @@ def rewrite(
     order: np.ndarray,
     *,
     kind: Kind,
-    coding: Coding,
+    codec: Codec,
     record: dict[str, Any],
 ) -> None:
     """Write a prepared dataset from the images of one that there is; see `rewriting`."""
-    for _ in rewriting(source, out, table, order, kind=kind, coding=coding, record=record):
+    for _ in rewriting(source, out, table, order, kind=kind, codec=codec, record=record):
         pass
 
 
@@ -48,7 +48,7 @@ def rewriting(
     order: np.ndarray,
     *,
     kind: Kind,
-    coding: Coding,
+    codec: Codec,
     record: dict[str, Any],
 ) -> Iterator[int]:
     """Write a prepared dataset from the images of one that there is, telling how far it is.
@@ -63,7 +63,7 @@ def rewriting(
         table: the manifest to write, but for `image_sha256`, which is that of the source.
         order: (N,) number in the source of each row's image.
         kind: of the store to write.
-        coding: of its images.
+        codec: of its images.
         record: prepare.json as it shall be, but for the store's settings and the hash of the manifest.
 
     Yields:
@@ -84,7 +84,7 @@ def rewriting(
         digests: list[pa.Array] = []  # as strings of Python they would take twice the memory
         for start in range(0, len(order), reader.shard_images):
             rows = table.slice(start, reader.shard_images)
-            encoded = _encode(reader, rows, order[start : start + rows.num_rows], coding)
+            encoded = _encode(reader, rows, order[start : start + rows.num_rows], codec)
             files.append(units / f"{start}.unit")
             atomic.write_bytes(files[-1], encoded.content)
             digests.append(pa.array(encoded.sha256, pa.string()))
@@ -94,11 +94,11 @@ def rewriting(
             (len(order), *reader.shape[1:]),
             files,
             kind=kind,
-            coding=coding,
+            codec=codec,
             shard_images=reader.shard_images,
             attributes=reader.attributes,
         )
-        settings = {**record["settings"], "store": kind, "coding": coding}
+        settings = {**record["settings"], "store": kind, "codec": codec}
         _write_records(staging, table, digests, {**record, "settings": settings})
     except BaseException:  # an interrupt, and a caller who stops asking, too
         shutil.rmtree(staging, ignore_errors=True)
@@ -150,17 +150,17 @@ def _is_complete(staging: Path, out: Path) -> bool:
     return isinstance(noted, dict) and noted.get("manifest_sha256") == parquet.digest(manifest)
 
 
-def _encode(reader: Images, rows: pa.Table, order: np.ndarray, coding: Coding) -> Encoded:
+def _encode(reader: Images, rows: pa.Table, order: np.ndarray, codec: Codec) -> Encoded:
     """The unit of some rows.
 
     Raises:
         StoreError: an image is not the one that its row names.
     """
     kept = np.array([status == "kept" for status in rows["status"].to_pylist()])
-    if reader.coding == coding:
+    if reader.codec == codec:
         stored = iter(reader.chunks(order[kept]))
         chunks = [next(stored) if keep else None for keep in kept]
-        encoded = encode_chunks(chunks, reader.image_bytes, coding=coding, shard_images=reader.shard_images)
+        encoded = encode_chunks(chunks, reader.image_bytes, codec=codec, shard_images=reader.shard_images)
         _compare(reader, rows, order, encoded.sha256)
         return encoded
     digests = [
@@ -169,7 +169,7 @@ def _encode(reader: Images, rows: pa.Table, order: np.ndarray, coding: Coding) -
     _compare(reader, rows, order, digests)
     images = np.zeros((len(order), *reader.shape[1:]), np.uint8)
     images[kept] = reader.read(order[kept])
-    return encode_unit(images, kept, coding=coding, shard_images=reader.shard_images)
+    return encode_unit(images, kept, codec=codec, shard_images=reader.shard_images)
 
 
 def _compare(reader: Images, rows: pa.Table, order: np.ndarray, digests: Sequence[str | None]) -> None:
@@ -179,7 +179,7 @@ def _compare(reader: Images, rows: pa.Table, order: np.ndarray, digests: Sequenc
         if found != wanted:
             raise StoreError(
                 f"image {number} of {reader.path} has sha256 {found}, its manifest says {wanted}",
-                hint="run elimctl data verify, and elimctl prepare --again where it finds damage",
+                hint="run elimctl data verify, and elimctl prepare --force where it finds damage",
             )
 
 

@@ -24,7 +24,7 @@ class PrepareSettings(Config):
     crop: CropOptions = CropOptions()
     store: Literal["zarr", "hdf5"] = "zarr"
     # raw: the pixels, read fastest. blosc: the pixels, compressed. jpeg: quality 95, 4:4:4, a tenth as large.
-    coding: Literal["raw", "blosc", "jpeg"] = "raw"
+    codec: Literal["raw", "blosc", "jpeg"] = "raw"
     shard_images: int = Field(default=256, ge=1, le=65_536)  # images in a shard, the unit of work: 50 MB
     # dataset: what the dataset's options say. cluster: faces that ArcFace finds alike.
     # estimated-age: groups of the ages that insightface's model estimates.
@@ -52,7 +52,7 @@ def recorded(settings: PrepareSettings) -> Values:
 
 def of_a_unit(settings: PrepareSettings) -> Values:
     """The settings that the bytes of a unit depend on, as values for JSON."""
-    include = {"detector": True, "crop": True, "coding": True, "shard_images": True}
+    include = {"detector": True, "crop": True, "codec": True, "shard_images": True}
     return settings.model_dump(mode="json", include=include, exclude={"detector": set(PLACE)})
 
 

@@ -60,7 +60,7 @@ def run(
         outcomes.append(outcome)
         yield outcome
     kept = np.array([outcome.reason is None for outcome in outcomes])
-    encoded = encode_unit(crops, kept, coding=settings.coding, shard_images=settings.shard_images)
+    encoded = encode_unit(crops, kept, codec=settings.codec, shard_images=settings.shard_images)
     outcomes = [
         replace(outcome, image_sha256=sha256)
         for outcome, sha256 in zip(outcomes, encoded.sha256, strict=True)

@@ -169,7 +169,7 @@ def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             text = f"{number(values['min'])} to {number(values['max'])}, mean {number(values['mean'])}"
             yield label, text + (f"; {values['missing']:,} have none" if values["missing"] else "")
     images = found["images"]
-    yield "crops", f"{images['shape'][1]} \N{MULTIPLICATION SIGN} {images['shape'][2]} px, {images['coding']}"
+    yield "crops", f"{images['shape'][1]} \N{MULTIPLICATION SIGN} {images['shape'][2]} px, {images['codec']}"
 
 
 def _audit(folder: Path, digest: str) -> Values:

@@ -19,7 +19,7 @@ import hdf5plugin
 import numpy as np
 
 from elimctl.errors import StoreError
-from elimctl.store import coding, layout
+from elimctl.store import codec, layout
 from elimctl.store.file import File, Span, damaged, unreadable
 from elimctl.store.flat import Flat, Place
 from elimctl.store.layout import Layout
@@ -44,7 +44,7 @@ def write(path: Path, found: Layout, units: Units, *, attributes: Mapping[str, A
     """
     with _naming(path), h5py.File(path, "w", libver=("earliest", "v110"), locking=False) as file:
         file.attrs["elimctl"] = json.dumps(layout.note(found, attributes), sort_keys=True)
-        if found.coding == "jpeg":
+        if found.codec == "jpeg":
             _write_flat(file, units)
         else:
             _write_chunks(file, found, units)
@@ -65,7 +65,7 @@ def open(path: Path) -> "Chunks | Flat":  # noqa: A001 - store.hdf5.open reads a
     except (OSError, ValueError, TypeError, RuntimeError, KeyError) as error:
         raise unreadable(path, _errno(error), str(error)) from None
     found, attributes = layout.read(noted, path)
-    if found.coding == "jpeg":
+    if found.codec == "jpeg":
         count = (found.shape[0] + 1,)
         offsets = _place(datasets[OFFSETS], path, dtype="<i8", shape=count)
         data = _place(datasets[BYTES], path, dtype="|u1", shape=None)
@@ -132,7 +132,7 @@ class Chunks:
             places[numbers] = np.stack([offsets, sizes], axis=1)
         except (OSError, RuntimeError, ValueError, TypeError, OverflowError, IndexError) as error:
             raise damaged(self._path, str(error)) from None
-        raw = self.layout.coding == "raw"
+        raw = self.layout.codec == "raw"
         if np.any(offsets > file_bytes - sizes) or (raw and np.any(sizes != image_bytes)):
             raise damaged(self._path, f"its index does not fit {file_bytes} bytes of images of {image_bytes}")
         return places
@@ -147,14 +147,14 @@ class Chunks:
 
 def _write_chunks(file: h5py.File, found: Layout, units: Units) -> None:
     _, *image = found.shape
-    blosc = hdf5plugin.Blosc(cname=coding.COMPRESSOR, clevel=coding.LEVEL, shuffle=coding.SHUFFLE)
+    blosc = hdf5plugin.Blosc(cname=codec.COMPRESSOR, clevel=codec.LEVEL, shuffle=codec.SHUFFLE)
     dataset = file.create_dataset(
         IMAGES,
         found.shape,
         dtype="uint8",
         chunks=(1, *image),
         track_times=False,
-        **(blosc if found.coding == "blosc" else {}),
+        **(blosc if found.codec == "blosc" else {}),
     )
     for number, chunk in enumerate(units.chunks()):
         if chunk is not None:
@@ -178,7 +178,7 @@ def _check_chunked(dataset: Any, found: Layout, path: Path) -> None:
     properties = dataset.id.get_create_plist()
     filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
     got = (dataset.shape, dataset.dtype.str, dataset.chunks, filters)
-    wanted = (found.shape, "|u1", (1, *found.shape[1:]), FILTERS[found.coding])
+    wanted = (found.shape, "|u1", (1, *found.shape[1:]), FILTERS[found.codec])
     if got != wanted:
         raise StoreError(
             f"the images in {path} are laid out as {got}; wanted {wanted}",

@@ -9,9 +9,9 @@ import numpy as np
 
 from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.store import coding as codings
+from elimctl.store import codec as codecs
 from elimctl.store import hdf5, shard, zarr
-from elimctl.store.coding import Coding
+from elimctl.store.codec import Codec
 from elimctl.store.file import Span, damaged
 from elimctl.store.layout import Layout, Shape
 from elimctl.store.shard import Units
@@ -29,38 +29,38 @@ class Encoded(NamedTuple):
     sha256: list[str | None]  # of what the store keeps of each image, None where it is not kept
 
 
-def encode_unit(images: np.ndarray, kept: np.ndarray, *, coding: Coding, shard_images: int) -> Encoded:
+def encode_unit(images: np.ndarray, kept: np.ndarray, *, codec: Codec, shard_images: int) -> Encoded:
     """Encode the images of one unit.
 
     Args:
         images: (n, S, S, 3) uint8 RGB, n <= `shard_images`.
         kept: (n,) bool; the others take no space.
-        coding: how each image is coded.
+        codec: how each image is coded.
         shard_images: images a unit has, but for the last.
 
     Returns:
         The same bytes for the same images.
     """
     chunks = [
-        codings.encode(image, coding) if wanted else None
+        codecs.encode(image, codec) if wanted else None
         for image, wanted in zip(images, kept.tolist(), strict=True)
     ]
-    return encode_chunks(chunks, images[0].nbytes, coding=coding, shard_images=shard_images)
+    return encode_chunks(chunks, images[0].nbytes, codec=codec, shard_images=shard_images)
 
 
 def encode_chunks(
-    chunks: Sequence[bytes | memoryview | None], image_bytes: int, *, coding: Coding, shard_images: int
+    chunks: Sequence[bytes | memoryview | None], image_bytes: int, *, codec: Codec, shard_images: int
 ) -> Encoded:
     """Make a unit of images that are coded already, as `encode_unit` makes one of pixels.
 
     Args:
         chunks: at most `shard_images`; None for an image that is not kept.
         image_bytes: size of the pixels of one image.
-        coding: how they are coded.
+        codec: how they are coded.
         shard_images: images a unit has, but for the last.
     """
     digests = [
-        None if chunk is None else codings.digest(np.frombuffer(chunk, np.uint8), image_bytes, coding)
+        None if chunk is None else codecs.digest(np.frombuffer(chunk, np.uint8), image_bytes, codec)
         for chunk in chunks
     ]
     return Encoded(shard.encode(chunks, slots=shard_images), digests)
@@ -72,7 +72,7 @@ def write_images(
     units: Sequence[Path],
     *,
     kind: Kind,
-    coding: Coding,
+    codec: Codec,
     shard_images: int,
     attributes: Mapping[str, Any],
 ) -> str:
@@ -83,7 +83,7 @@ def write_images(
         shape: (N, S, S, 3).
         units: files with the content that `encode_unit` gave, in order.
         kind: of the store.
-        coding: of the images in the units.
+        codec: of the images in the units.
         shard_images: images a unit has, but for the last.
         attributes: values for JSON, noted in the store.
 
@@ -95,7 +95,7 @@ def write_images(
         OSError: the store could not be written.
     """
     store = STORES[kind]
-    layout = Layout(shape, coding, shard_images)
+    layout = Layout(shape, codec, shard_images)
     content = Units(units, count=shape[0], shard_images=shard_images)
     store.write(folder / store.NAME, layout, content, attributes=attributes)
     atomic.sync(folder / store.NAME)
@@ -203,7 +203,7 @@ class Images(Reader):
         self.path, self.kind = path, kind
         self._source: Source = STORES[kind].open(path)
         layout = self._source.layout
-        self.shape, self.coding, self.shard_images = layout.shape, layout.coding, layout.shard_images
+        self.shape, self.codec, self.shard_images = layout.shape, layout.codec, layout.shard_images
         self.image_bytes = layout.image_bytes
         self.attributes = self._source.attributes
 
@@ -267,12 +267,12 @@ class Images(Reader):
             return np.zeros(self.shape[1:], np.uint8)
         chunk = span.file.view(span.offset, span.size)
         try:
-            return codings.decoded(chunk, self.shape[1:], self.coding)
+            return codecs.decoded(chunk, self.shape[1:], self.codec)
         except ValueError as error:
             raise damaged(self.path, f"image {number}: {error}") from None
 
     def _read(self, number: int, image: np.ndarray) -> None:
-        if self.coding == "raw":  # read in place
+        if self.codec == "raw":  # read in place
             if self._source.fetch(number, image.reshape(-1)) is None:
                 image[...] = 0
             return
@@ -281,13 +281,13 @@ class Images(Reader):
             image[...] = 0
             return
         try:
-            codings.decode(chunk, image, self.coding)
+            codecs.decode(chunk, image, self.codec)
         except ValueError as error:
             raise damaged(self.path, f"image {number}: {error}") from None
 
     def _digest(self, number: int, chunk: np.ndarray) -> str:
         try:
-            return codings.digest(chunk, self.image_bytes, self.coding)
+            return codecs.digest(chunk, self.image_bytes, self.codec)
         except ValueError as error:
             raise damaged(self.path, f"image {number}: {error}") from None
 

@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 from elimctl.errors import StoreError
 from elimctl.manifest import parquet
-from elimctl.store.coding import JPEG, Coding
+from elimctl.store.codec import JPEG, Codec
 
 Shape = tuple[int, int, int, int]  # (N, S, S, 3)
-OURS = frozenset({"format", "shape", "coding", "shard_images", "jpeg", "empty_shards"})
+OURS = frozenset({"format", "shape", "codec", "shard_images", "jpeg", "empty_shards"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Layout:
 
     Args:
         shape: (N, S, S, 3).
-        coding: how each image is coded.
+        codec: how each image is coded.
         shard_images: images a unit of work has, and a shard file of a zarr array.
     """
 
     shape: Shape
-    coding: Coding
+    codec: Codec
     shard_images: int
 
     @property
@@ -43,10 +43,10 @@ def note(layout: Layout, attributes: Mapping[str, Any]) -> dict[str, Any]:
         **{name: value for name, value in attributes.items() if name not in OURS},
         "format": parquet.FORMAT,
         "shape": list(layout.shape),
-        "coding": layout.coding,
+        "codec": layout.codec,
         "shard_images": layout.shard_images,
     }
-    return noted | ({"jpeg": JPEG} if layout.coding == "jpeg" else {})
+    return noted | ({"jpeg": JPEG} if layout.codec == "jpeg" else {})
 
 
 def read(noted: object, path: Path) -> tuple[Layout, dict[str, Any]]:
@@ -61,13 +61,13 @@ def read(noted: object, path: Path) -> tuple[Layout, dict[str, Any]]:
     """
     values: dict[str, Any] = noted if isinstance(noted, dict) else {}
     parquet.check(values.get("format"), path)
-    shape, coding, shard_images = (values.get(name) for name in ("shape", "coding", "shard_images"))
+    shape, codec, shard_images = (values.get(name) for name in ("shape", "codec", "shard_images"))
     numbers = [*shape, shard_images] if isinstance(shape, list) else []
     sound = len(numbers) == 5 and all(isinstance(number, int) and number > 0 for number in numbers)
-    if not sound or coding not in get_args(Coding):
+    if not sound or codec not in get_args(Codec):
         raise StoreError(
-            f"{path} notes shape {shape}, coding {coding} and {shard_images} images a shard; "
-            f"wanted (N, S, S, 3), one of {', '.join(get_args(Coding))}, and a number",
+            f"{path} notes shape {shape}, codec {codec} and {shard_images} images a shard; "
+            f"wanted (N, S, S, 3), one of {', '.join(get_args(Codec))}, and a number",
             hint="run elimctl prepare again",
         )
-    return Layout(tuple(numbers[:4]), coding, numbers[4]), values  # type: ignore[arg-type]
+    return Layout(tuple(numbers[:4]), codec, numbers[4]), values  # type: ignore[arg-type]

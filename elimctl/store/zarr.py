@@ -22,7 +22,7 @@ from zarr.codecs import BloscCodec
 
 from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.store import coding, layout, shard
+from elimctl.store import codec, layout, shard
 from elimctl.store.file import File, Span, damaged, unreadable
 from elimctl.store.flat import OFFSET_BYTES, Flat, Place
 from elimctl.store.layout import Layout
@@ -71,7 +71,7 @@ def write(folder: Path, found: Layout, units: Units, *, attributes: Mapping[str,
         attributes: values for JSON, noted beside the layout.
     """
     noted = layout.note(found, attributes)
-    if found.coding == "jpeg":
+    if found.codec == "jpeg":
         _write_flat(folder, units, noted)
     else:
         _write_shards(folder, found, units, noted)
@@ -89,11 +89,11 @@ def open(folder: Path) -> "Shards | Flat":  # noqa: A001 - store.zarr.open reads
     attributes = metadata.get("attributes")
     ours = attributes.get("elimctl") if isinstance(attributes, dict) else None
     found, noted = layout.read(ours, folder)
-    if found.coding == "jpeg":
+    if found.codec == "jpeg":
         return _open_flat(folder, found, noted)
     _, *image = found.shape
     wanted = Declared(
-        list(found.shape), "uint8", [found.shard_images, *image], [1, *image], CODECS[found.coding]
+        list(found.shape), "uint8", [found.shard_images, *image], [1, *image], CODECS[found.codec]
     )
     _compare(metadata, wanted, folder)
     return Shards(folder, found, noted)
@@ -142,7 +142,7 @@ class Shards:
             return found
 
     def _open(self, number: int) -> Shard:
-        raw = self.layout.coding == "raw"
+        raw = self.layout.codec == "raw"
         return Shard(
             self._folder / shard_name(number),
             slots=self.layout.shard_images,
@@ -164,8 +164,8 @@ def _declare(folder: Path, found: Layout, attributes: Mapping[str, Any]) -> None
     _, *image = found.shape
     blosc = BloscCodec(
         typesize=1,
-        cname=coding.COMPRESSOR,  # type: ignore[arg-type]
-        clevel=coding.LEVEL,
+        cname=codec.COMPRESSOR,  # type: ignore[arg-type]
+        clevel=codec.LEVEL,
         shuffle="noshuffle",
         blocksize=found.image_bytes,
     )
@@ -175,7 +175,7 @@ def _declare(folder: Path, found: Layout, attributes: Mapping[str, Any]) -> None
         dtype="uint8",
         chunks=(1, *image),
         shards=(found.shard_images, *image),
-        compressors=blosc if found.coding == "blosc" else None,
+        compressors=blosc if found.codec == "blosc" else None,
         filters=None,
         fill_value=0,
         attributes=dict(attributes),

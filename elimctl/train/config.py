@@ -27,7 +27,7 @@ class DataConfig(Config):
 
     name: str | None = None  # folder under data/; None: the only one
     fold: Annotated[int, Field(ge=0)] = 0  # fold that is `val`; the others are `train`
-    flip: Share = 0.0  # share of the training samples that get another class, to see what is made of it; E.4
+    label_noise: Share = 0.0  # share of the training samples that get another class on purpose; E.4
 
 
 class Rates(Config):
@@ -46,7 +46,7 @@ class TrainConfig(Config):
     batch_size: Positive | None = None  # images, of all ranks together; None: see `resolve`; A.10 row 22
     sampler: Literal["identity", "shuffle", "class"] | None = None  # None: the method's own; A.10 row 23
     max_identities: Positive | None = None  # identities of the training split, chosen by the seed; A.12
-    identities: Positive = 10  # N, identities in a batch, of all ranks together; A.10 row 19
+    identities_per_batch: Positive = 10  # N, of all ranks together; A.10 row 19
     lr_backbone: Rate = 5e-5  # Adam, trunk and neck; A.10 row 10
     lr_projector: Rate = 1e-5  # Adam, projector; A.10 row 10
     betas: tuple[Beta, Beta] = (0.5, 0.9)  # Adam; A.10 row 9
@@ -55,7 +55,7 @@ class TrainConfig(Config):
     rates: tuple[Rates, ...] = ()  # in place of milestones, epoch by epoch; E.4
     weight_decay: Annotated[float, Field(ge=0)] = 0.0  # times a weight, added to its gradient; A.9, E.4
     clip_norm: Rate | None = None  # largest gradient norm of the backbone; None: off; A.10 row 18
-    flip: Share = 0.5  # probability of a horizontal flip
+    hflip: Share = 0.5  # probability of a horizontal flip
     transforms: tuple[dict[str, Any], ...] = ()  # of albumentations, applied to each crop after that
     workers: Annotated[int, Field(ge=0)] = 1  # that make batches ahead; 0: none
     worker_kind: Literal["thread", "process"] = "thread"  # process: where transforms hold threads up
@@ -152,7 +152,7 @@ def resolve(config: RunConfig, *, samples: list[int]) -> RunConfig:
 def _batch_size(config: RunConfig, samples: list[int], *, balanced: bool) -> int:
     largest = PAPER_BATCH.get(config.model.name, min(PAPER_BATCH.values()))
     if balanced:
-        largest = min(largest, config.train.identities * max(PAIR, int(median(samples))))
+        largest = min(largest, config.train.identities_per_batch * max(PAIR, int(median(samples))))
     return max(2, min(largest, sum(samples)))
 
 

@@ -70,14 +70,16 @@ def annotated(dataset: Dataset, task: Task, config: RunConfig) -> Watched:
     Args:
         dataset: that the run was trained on.
         task: what it learns.
-        config: its settings, `data.flip` and the seed of the flips among them.
+        config: its settings, `data.label_noise` and the seed of the flips among them.
 
     Raises:
         DataError: no row has a class, or there are fewer identities than `train.max_identities`.
     """
     samples = training_samples(config, dataset, task)
     flipped = (
-        subset.flipped(samples, config.data.flip, seed=config.train.seed) if config.data.flip else samples
+        subset.flipped(samples, config.data.label_noise, seed=config.train.seed)
+        if config.data.label_noise
+        else samples
     )
     return Watched(samples.index, _codes(flipped), _codes(samples), task.classes)
 

@@ -32,12 +32,13 @@ def require_matches(config: RunConfig, batches: Batches) -> None:
         return
     by_identity = what == "identities"
     codes = batches.samples.identity if by_identity else plugin.matched(batches.samples, method)
-    if by_identity and plan.identities < PAIR:
+    if by_identity and plan.identities_per_batch < PAIR:
         raise DataError(
-            f"train.identities = {plan.identities}, and {config.method_name} matches {PAIR} or more",
-            hint=f"set train.identities to {PAIR} at least, or train --method erm",
+            f"train.identities_per_batch = {plan.identities_per_batch}, "
+            f"and {config.method_name} matches {PAIR} or more",
+            hint=f"set train.identities_per_batch to {PAIR} at least, or train --method erm",
         )
-    least = plan.min_samples if by_identity else max(getattr(method, "samples", PAIR), PAIR)
+    least = plan.min_samples if by_identity else max(getattr(method, "samples_per_identity", PAIR), PAIR)
     looked = min(config.train.steps or 1, max(batches.steps_per_epoch, LOOKED_AT))
     most = 0
     for step in range(looked):
@@ -58,7 +59,7 @@ def _second_largest(codes: Int64[np.ndarray, " n"]) -> int:
 
 def _remedy(most: int, everywhere: int, *, what: str) -> str:
     """What can be done where two groups have at most so many samples in a batch, and in the whole split."""
-    fewer = f"add --set method.samples={most}, or " if most >= PAIR else ""
+    fewer = f"add --set method.samples_per_identity={most}, or " if most >= PAIR else ""
     if what == "identities":
         return f"{fewer}leave train.sampler out: batches are then balanced over identities"
     if everywhere < PAIR:

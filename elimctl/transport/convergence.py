@@ -11,7 +11,7 @@ class ConvergenceWarning(RuntimeWarning):
     """A solver reached its iteration limit before its tolerance."""
 
 
-class Watch:
+class ConvergenceMonitor:
     """Warns the first time that a solver is seen not to have converged, and never again.
 
     Figures that a CUDA device has yet to compute are not waited for: a later call reads them, once they

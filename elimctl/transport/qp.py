@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import one_hot, pad
 
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.precision import full_precision
 
 Form = Literal["balanced", "partial"]
@@ -75,7 +75,7 @@ def qp(
     gamma: float,
     form: Form = "balanced",
     n_iter: int = 20,
-    watch: Watch | None = None,
+    monitor: ConvergenceMonitor | None = None,
 ) -> Float[Tensor, "B n m"]:
     """Plans of B quadratically penalised transport problems, solved together in float64.
 
@@ -89,7 +89,7 @@ def qp(
         form: `balanced` solves for unit mass and gives the plan the mass of b, whatever that of a; `partial`
             transports the smaller of the two masses, rows and columns summing to at most a and b.
         n_iter: iterations at most.
-        watch: told how far the solutions are off; None: a new one, which warns here and now.
+        monitor: told how far the solutions are off; None: a new one, which warns here and now.
 
     Returns:
         Plans without a gradient.
@@ -111,7 +111,7 @@ def qp(
     wide = M.shape[2] > M.shape[1]  # the equations are reduced to the columns: these should be the fewer
     sides = (b, a, M.mT, Q.mT) if wide else (a, b, M, Q)
     plan, error = _interior_point(_scaled(*sides), n_iter=n_iter)
-    (Watch() if watch is None else watch)(error, tol=ACCEPTED, solver="qp", n_iter=n_iter)
+    (ConvergenceMonitor() if monitor is None else monitor)(error, tol=ACCEPTED, solver="qp", n_iter=n_iter)
     plan = plan.mT if wide else plan
     return (mass.view(-1, 1, 1) * plan[:, :n, :m]).to(dtype)
 

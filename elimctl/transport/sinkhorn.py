@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.precision import full_precision
 
 
@@ -23,7 +23,7 @@ def sinkhorn(
     mask: Bool[Tensor, "#B n"] | None = None,
     tol: float | None = None,
     eps: float = 0.0,
-    watch: Watch | None = None,
+    monitor: ConvergenceMonitor | None = None,
 ) -> Float[Tensor, "B n m"]:
     """Plans of B entropic transport problems, solved together.
 
@@ -40,7 +40,7 @@ def sinkhorn(
         tol: stop once no scaling changes by more, relative to the largest of its problem; this reads
             from the device in every iteration. None: always `n_iter` iterations.
         eps: added to the weights `a` and to every denominator, for bit fidelity with the reference code.
-        watch: told by how much scalings still change where `tol` was not reached; None: a new one, which
+        monitor: told by how much scalings still change where `tol` was not reached; None: a new one, which
             warns here and now.
 
     Returns:
@@ -68,7 +68,9 @@ def sinkhorn(
             break
     else:
         if tol is not None:
-            (Watch() if watch is None else watch)(change, tol=tol, solver="sinkhorn", n_iter=n_iter)
+            (ConvergenceMonitor() if monitor is None else monitor)(
+                change, tol=tol, solver="sinkhorn", n_iter=n_iter
+            )
     v = _divide(b, torch.bmm(u, K), eps or None)
     return u.mT * K * v
 
@@ -83,7 +85,7 @@ def sinkhorn_log(
     n_iter: int,
     mask: Bool[Tensor, "#B n"] | None = None,
     tol: float | None = None,
-    watch: Watch | None = None,
+    monitor: ConvergenceMonitor | None = None,
 ) -> Float[Tensor, "B n m"]:
     """The plans of `sinkhorn`, computed with logarithms: finite for any `reg`.
 
@@ -95,7 +97,7 @@ def sinkhorn_log(
         n_iter: as in `sinkhorn`.
         mask: as in `sinkhorn`.
         tol: as in `sinkhorn`.
-        watch: as in `sinkhorn`.
+        monitor: as in `sinkhorn`.
 
     Returns:
         Plans; columns sum to b up to rounding, rows approach a.
@@ -118,7 +120,9 @@ def sinkhorn_log(
                 break
     else:
         if tol is not None:
-            (Watch() if watch is None else watch)(change, tol=tol, solver="sinkhorn", n_iter=n_iter)
+            (ConvergenceMonitor() if monitor is None else monitor)(
+                change, tol=tol, solver="sinkhorn", n_iter=n_iter
+            )
     log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
     return (log_u.unsqueeze(2) + log_K + log_v.unsqueeze(1)).exp()
 

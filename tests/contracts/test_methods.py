@@ -28,7 +28,7 @@ def method(request):
         torch.manual_seed(0)
         trunk = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
         neck = nn.Sequential(nn.Linear(16, 8), nn.BatchNorm1d(8), nn.ReLU())
-        resolved = CLASSIFICATION if task(plugin) == "classification" else {"samples": SAMPLES}
+        resolved = CLASSIFICATION if task(plugin) == "classification" else {"samples_per_identity": SAMPLES}
         asked = {key: value for key, value in resolved.items() if key in plugin.Config.model_fields}
         return plugin.build(plugin.Config(**asked), Backbone(trunk, neck))
 

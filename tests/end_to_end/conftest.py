@@ -9,7 +9,7 @@ from elimctl.cli.main import main
 
 # 6 people, 12 clips, 4 frames each: a fold of two clips, and a network that trains in milliseconds
 SYNTHETIC = ["--people", "6", "--clips", "12", "--frames", "4", "--set", "synth.width_px=240"]
-TINY = ["--set", "model.image_px=64", "--set", "model.neck=gap", "--set", "train.identities=4"]
+TINY = ["--set", "model.image_px=64", "--set", "model.neck=gap", "--set", "train.identities_per_batch=4"]
 
 
 @pytest.fixture(scope="session")

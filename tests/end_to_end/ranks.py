@@ -98,7 +98,8 @@ def session(name, ranks):
         classes=rng.integers(0, CLASSES, 40),
     )
     plan = Plan(
-        config.batch_size, config.sampler, identities=5, min_samples=2, crop_px=16, flip=0.5, seed=0,
+        config.batch_size, config.sampler, identities_per_batch=5, min_samples=2, crop_px=16, hflip=0.5,
+        seed=0,
         rank=ranks.rank, ranks=ranks.size,
     )  # fmt: skip
     run = SimpleNamespace(name="one")

@@ -37,15 +37,21 @@ def test_eval_and_export_with_no_run(refused, workspace):
 
 def test_fewer_identities_than_a_batch_wants(refused, workspace):
     message = refused(
-        "train", "--set", "model.image_px=64", "--set", "train.identities=50", "--workspace", workspace
+        "train",
+        "--set",
+        "model.image_px=64",
+        "--set",
+        "train.identities_per_batch=50",
+        "--workspace",
+        workspace,
     )
     assert "50 wanted" in message
-    assert "--set train.identities=10" in message
+    assert "--set train.identities_per_batch=10" in message
     assert not (workspace / "runs").exists()
 
 
 def test_a_crop_larger_than_the_stored_images(refused, workspace):
-    message = refused("train", "--set", "train.identities=4", "--workspace", workspace)
+    message = refused("train", "--set", "train.identities_per_batch=4", "--workspace", workspace)
     assert "224" in message
     assert "72" in message
 
@@ -187,7 +193,7 @@ def test_a_name_that_leads_elsewhere(refused, workspace, name):
 
 def test_an_unknown_recipe_is_answered_with_the_nearest(refused, workspace):
     said = refused("train", "--recipe", "afew-va-papr", "--workspace", workspace)
-    assert "near it are afew-va-paper" in said
+    assert "near it are elim/afew-va" in said
     assert "dmue" not in said
 
 

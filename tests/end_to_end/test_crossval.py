@@ -130,9 +130,9 @@ def test_what_was_stopped_goes_on_to_the_same_result(call, finished, workspace, 
 
 
 def test_other_settings_are_not_mixed_with_finished_folds(call, finished, capsys):
-    assert call("crossval", *settings(finished), "--set", "method.samples=3") == 1
+    assert call("crossval", *settings(finished), "--set", "method.samples_per_identity=3") == 1
     told = capsys.readouterr().err
-    assert "run elim-al-cv-f0 has method.samples = 10, wanted 3" in told
+    assert "run elim-al-cv-f0 has method.samples_per_identity = 10, wanted 3" in told
     assert "choose another name" in told
 
 

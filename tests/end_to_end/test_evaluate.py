@@ -60,7 +60,7 @@ def test_identities_that_were_trained_on_are_told_of(call, two, capsys):
 
 
 def test_two_identities_have_no_interval(call, two, capsys):
-    assert call("eval", "--run", "one", "--formula", "reference", *FEW, "--workspace", two) == 0
+    assert call("eval", "--run", "one", "--public-code", *FEW, "--workspace", two) == 0
     out, err = capsys.readouterr()
     assert "2 identities: no interval, at least 5 wanted" in err
     assert "nan" not in out.lower()

@@ -48,7 +48,7 @@ DMUE += [
     "--set",
     "model.neck=fc",
     "--set",
-    "data.flip=0.2",
+    "data.label_noise=0.2",
 ]
 DMUE += ["--set", "train.latents=4", "--set", "train.eval_every=2"]
 
@@ -66,7 +66,7 @@ def finished(call, tmp_path_factory):
     assert call("prepare", "raf-db", raw / "raf-db", *there) == 0
     place = ["--workspace", workspace]
     quick = ["--data", "afew-va", "--backbone", "timm/test_resnet", "--steps", "4", "--batch-size", "12"]
-    quick += ["--set", "model.image_px=32", "--set", "train.identities=4"]
+    quick += ["--set", "model.image_px=32", "--set", "train.identities_per_batch=4"]
     quick += ["--set", "train.lr_backbone=1e-3"]
     for name, count in (("few", 4), ("many", 5)):
         most = ["--set", f"train.max_identities={count}"]
@@ -291,7 +291,7 @@ def test_a_resumed_run_has_watched_what_an_uninterrupted_one_has(finished):
 
 def test_watching_a_method_without_latent_distributions_is_refused(call, finished, capsys):
     arguments = ["--data", "afew-va", "--set", "train.latents=2", "--backbone", "timm/test_resnet"]
-    arguments += ["--set", "model.image_px=32", "--set", "train.identities=4"]
+    arguments += ["--set", "model.image_px=32", "--set", "train.identities_per_batch=4"]
     arguments += ["--run", "refused", "--workspace", finished]
     assert call("train", *arguments) == 1
     assert "train.latents with elim, which mines no latent distributions" in capsys.readouterr().err

@@ -116,5 +116,5 @@ def test_preparing_again_mends_what_verify_found(call, afew, tmp_path):
     shard.unlink()
     shard.write_bytes(bytes([content[0] ^ 1]) + content[1:])
     assert call("data", "verify", "--workspace", tmp_path) == 1
-    assert prepare(call, "afew-va", afew, tmp_path, "--again") == 0
+    assert prepare(call, "afew-va", afew, tmp_path, "--force") == 0
     assert call("data", "verify", "--workspace", tmp_path) == 0

@@ -15,7 +15,7 @@ from elimctl.workspace import Workspace
 
 METHODS = [name for name in plugins.names("methods") if hasattr(plugins.find("methods", name), "SAMPLER")]
 MODEL = {"name": "timm/test_resnet", "image_px": 32}
-TRAIN = {"steps": 4, "batch_size": 16, "identities": 4, "eval_every": 2, "checkpoint_every": 1}
+TRAIN = {"steps": 4, "batch_size": 16, "identities_per_batch": 4, "eval_every": 2, "checkpoint_every": 1}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,9 @@ def config(method):
     data = (
         "raf-db" if getattr(plugins.find("methods", method), "TASK", "") == "classification" else "affectnet"
     )
-    settings = {"samples": 2} if method == "elim-age" else {}  # of each group of ages in a batch of 16
+    settings = (
+        {"samples_per_identity": 2} if method == "elim-age" else {}
+    )  # of each group of ages in a batch of 16
     return run_config(
         {"data": {"name": data}, "model": MODEL, "method": {"name": method, **settings}, "train": TRAIN}
     )
@@ -102,7 +104,10 @@ def test_a_classifier_takes_the_part_of_a_network_that_there_is(
 def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call):
     arguments = ["--data", "raf-db", "--method", "dmue", "--backbone", "timm/test_resnet", "--steps", "2"]
     arguments += ["--batch-size", "16", "--set", "model.image_px=32"]
-    assert call("train", *arguments, "--set", "data.flip=0.2", "--run", "flips", "--workspace", datasets) == 0
+    assert (
+        call("train", *arguments, "--set", "data.label_noise=0.2", "--run", "flips", "--workspace", datasets)
+        == 0
+    )
     assert call("eval", "--split", "train", "--run", "flips", "--workspace", datasets) == 0
     found = json.loads((datasets / "runs" / "flips" / "eval" / "flips.json").read_text())
     assert found["count"] > 0
@@ -115,7 +120,10 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
         (["--method", "elim", "--data", "raf-db"], "elim learns valence and arousal"),
         (["--method", "caf", "--data", "raf-db"], "caf learns valence and arousal"),
         (["--method", "elim-age", "--data", "raf-db"], "wants age of each person"),
-        (["--method", "erm", "--data", "affectnet", "--set", "data.flip=0.1"], "data.flip with erm"),
+        (
+            ["--method", "erm", "--data", "affectnet", "--set", "data.label_noise=0.1"],
+            "data.label_noise with erm",
+        ),
         (["--method", "erm", "--data", "affectnet", "--set", "train.sampler=class"], "learns no classes"),
         (["--method", "dmue", "--data", "raf-db", "--batch-size", "4"], "batch of 4 for 7 classes"),
         (["--data", "affectnet", "--set", "train.max_identities=99"], "train.max_identities = 99"),
@@ -131,7 +139,10 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
             ["--method", "elim", "--data", "affectnet", "--set", "train.sampler=shuffle"],
             "elim matches identities with 10 samples or more in a batch",
         ),
-        (["--data", "affectnet", "--set", "train.identities=1"], "train.identities = 1, and elim matches 2"),
+        (
+            ["--data", "affectnet", "--set", "train.identities_per_batch=1"],
+            "train.identities_per_batch = 1, and elim matches 2",
+        ),
     ],
 )
 def test_what_a_method_wants_and_has_not_got_is_said_before_there_is_a_run(

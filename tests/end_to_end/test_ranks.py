@@ -29,7 +29,14 @@ CASES = (
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
 TINY = [
     *("--batch-size", "16", "--steps", "8", "--set", "model.image_px=64", "--set", "model.neck=gap"),
-    *("--set", "train.identities=4", "--set", "train.eval_every=3", "--set", "train.checkpoint_every=2"),
+    *(
+        "--set",
+        "train.identities_per_batch=4",
+        "--set",
+        "train.eval_every=3",
+        "--set",
+        "train.checkpoint_every=2",
+    ),
 ]
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 

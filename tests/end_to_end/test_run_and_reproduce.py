@@ -12,7 +12,7 @@ from elimctl.train.loop import fit
 from elimctl.workspace import Workspace
 
 RECIPE = """# Two folds, two seeds, two steps.
-extends = "afew-va-paper"
+extends = "elim/afew-va"
 
 [run]
 seeds = 2
@@ -30,7 +30,7 @@ neck = "gap"
 [train]
 steps = 2
 batch_size = 8
-identities = 4
+identities_per_batch = 4
 lr_backbone = 1e-3
 
 [[run.rows]]
@@ -45,7 +45,8 @@ NAMES = ["tiny-f0-s0", "tiny-f1-s0", "tiny-f0-s1", "tiny-f1-s1"]
 def recipes(tmp_path_factory):
     """A folder of recipes as packaged ones: the paper's, and a tiny one."""
     folder = tmp_path_factory.mktemp("pipelines")
-    (folder / "afew-va-paper.toml").write_text(recipe.path("afew-va-paper").read_text())
+    (folder / "elim").mkdir()
+    (folder / "elim/afew-va.toml").write_text(recipe.path("elim/afew-va").read_text())
     (folder / "tiny.toml").write_text(RECIPE)
     return folder
 
@@ -123,7 +124,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_result(call, raw, recipes, f
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("method.samples", "3", "method.samples = 10, wanted 3"),
+        ("method.samples_per_identity", "3", "method.samples_per_identity = 10, wanted 3"),
         ("train.clip_norm", "1", "train.clip_norm = no value, wanted 1.0"),  # None in the recipe
         ("method.tol", "0.1", "method.tol = no value, wanted 0.1"),
         ("train.max_identities", "4", "train.max_identities = no value, wanted 4"),
@@ -208,7 +209,7 @@ def test_a_table_runs_what_the_prepared_data_allow(call, packaged, finished, tmp
 def test_the_tables_are_listed_with_what_is_missing(call, tmp_path, capsys):
     assert call("reproduce", "--workspace", tmp_path) == 0
     out = capsys.readouterr().out
-    for word in ("elim-1", "elim-a2", "dmue-2", "drawn", "aff-wild2"):
+    for word in ("elim-1", "elim-a2", "dmue-2", "synthetic", "aff-wild2"):
         assert word in out
 
 
@@ -223,12 +224,12 @@ def benchmark(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("drawn"))
     small = ["synth.people=20", "synth.clips=40", "synth.frames=3", "prepare.workers=1"]
     short = ["train.steps=3", "train.batch_size=20", "train.eval_every=3", "run.seeds=2"]
-    tables = recipe.read("drawn", sets=[*small, *short, "model.neck=gap"])
-    said = list(identity_shift.prepare(workspace, "drawn-shift1", tables, 1.0))
+    tables = recipe.read("synthetic", sets=[*small, *short, "model.neck=gap"])
+    said = list(identity_shift.prepare(workspace, "synthetic-shift1", tables, 1.0))
     ready, skipped = identity_shift.available(tables, ["erm", "elim"])
     planned = {
         1.0: {
-            method: identity_shift.jobs("drawn-shift1", "drawn", 1.0, method, values, 2)
+            method: identity_shift.jobs("synthetic-shift1", "synthetic", 1.0, method, values, 2)
             for method, values in ready.items()
         }
     }
@@ -239,9 +240,9 @@ def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
     workspace, tables, planned, said, skipped = benchmark
     assert said[0] == "drawing faces with identity shift 1"
     assert skipped == {}
-    assert list(identity_shift.prepare(workspace, "drawn-shift1", tables, 1.0)) == []  # once is enough
+    assert list(identity_shift.prepare(workspace, "synthetic-shift1", tables, 1.0)) == []  # once is enough
     with pytest.raises(ConfigError, match=r"synth\.identity_shift = 1\.0, wanted 0\.5"):
-        list(identity_shift.prepare(workspace, "drawn-shift1", tables, 0.5))
+        list(identity_shift.prepare(workspace, "synthetic-shift1", tables, 0.5))
     everything = [job for found in planned[1.0].values() for job in found]
     assert identity_shift.report(workspace, planned, tables, {}).scores == []
     done = complete_all(identity_shift.complete, workspace, everything[:1], workers=1)
@@ -265,8 +266,8 @@ def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
 
 def test_a_method_that_cannot_be_run_is_skipped_with_its_reason(monkeypatch):
     monkeypatch.setitem(identity_shift.METHODS, "elim-2030", {"name": "elim-2030"})
-    ready, skipped = identity_shift.available(recipe.read("drawn"), ["erm", "elim-2030"])
+    ready, skipped = identity_shift.available(recipe.read("synthetic"), ["erm", "elim-2030"])
     assert list(ready) == ["erm"]
     assert "no method named 'elim-2030'" in skipped["elim-2030"]
     with pytest.raises(ConfigError, match="no method 'svm' in the benchmark"):
-        identity_shift.available(recipe.read("drawn"), ["svm"])
+        identity_shift.available(recipe.read("synthetic"), ["svm"])

@@ -117,7 +117,7 @@ def prepared(tmp_path: Path) -> Callable[..., Path]:
         units, digests = [], []
         for start in range(0, count, SHARD):
             part = slice(start, start + SHARD)
-            encoded = encode_unit(images[part], kept[part], coding="raw", shard_images=SHARD)
+            encoded = encode_unit(images[part], kept[part], codec="raw", shard_images=SHARD)
             units.append(tmp_path / f"{start}.unit")
             units[-1].write_bytes(encoded.content)
             digests += encoded.sha256
@@ -127,7 +127,7 @@ def prepared(tmp_path: Path) -> Callable[..., Path]:
             (count, SIDE_PX, SIDE_PX, 3),
             units,
             kind="zarr",
-            coding="raw",
+            codec="raw",
             shard_images=SHARD,
             attributes={"crop": crop},
         )
@@ -142,7 +142,7 @@ def prepared(tmp_path: Path) -> Callable[..., Path]:
             "status": status,
             **given,
         }
-        settings = {"store": "zarr", "coding": "raw", "crop": crop, "folds": folds, "seed": 0}
+        settings = {"store": "zarr", "codec": "raw", "crop": crop, "folds": folds, "seed": 0}
         facts = {"dataset": "patterns", "settings": settings}
         parquet.write(folder / parquet.NAME, pa.table(values, schema=columns.schema()), metadata=facts)
         record = {

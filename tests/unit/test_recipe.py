@@ -51,10 +51,10 @@ def test_a_recipe_can_extend_a_packaged_one(tmp_path):
 
 def test_the_settings_of_a_method_do_not_pass_to_another(tmp_path):
     file = tmp_path / "mine.toml"
-    file.write_text("extends = 'afew-va-paper'\n[method]\nname = 'erm'\n")
+    file.write_text("extends = 'elim/afew-va'\n[method]\nname = 'erm'\n")
     assert recipe.read(str(file))["method"] == {"name": "erm"}
-    file.write_text("extends = 'afew-va-paper'\n[method]\nn_iter = 6\n")
-    assert recipe.read(str(file))["method"] == {**recipe.read("afew-va-paper")["method"], "n_iter": 6}
+    file.write_text("extends = 'elim/afew-va'\n[method]\nn_iter = 6\n")
+    assert recipe.read(str(file))["method"] == {**recipe.read("elim/afew-va")["method"], "n_iter": 6}
 
 
 def test_a_recipe_that_extends_itself_is_refused(tmp_path):
@@ -79,10 +79,10 @@ def test_a_packaged_recipe_is_found_by_name():
 @pytest.mark.parametrize(
     ("wrong", "near"),
     [
-        ("afew-va-papers", "afew-va-paper"),
-        ("elim-table2-r19", "elim-table2-r18"),
+        ("afew-va-papers", "elim/afew-va"),
+        ("elim-table2-r19", "elim/table2-r18"),
         ("demo-tiny.tml", "demo-tiny"),
-        ("no/such/folder/elim-affectnet", "elim-affectnet"),
+        ("no/such/folder/elim-affectnet", "elim/affectnet"),
     ],
 )
 def test_a_recipe_that_is_not_there_is_answered_with_the_nearest_few(wrong, near):
@@ -117,7 +117,7 @@ def test_every_packaged_recipe_is_valid(name):
 
 def test_the_papers_recipe_says_what_the_defaults_are():
     """It is there to be read; were a default changed, it would still be the paper's."""
-    paper = recipe.run_config(recipe.read("afew-va-paper"))
+    paper = recipe.run_config(recipe.read("elim/afew-va"))
     default = recipe.run_config(recipe.read(None))
     assert paper.method_config() == default.method_config()
     changed = {"epochs": 100}

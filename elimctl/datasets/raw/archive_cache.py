@@ -20,7 +20,7 @@ def key(facts: object) -> str:
     return hashlib.sha256(json.dumps([FORMAT, facts], sort_keys=True).encode()).hexdigest()[:32]
 
 
-def published(cache: Path, name: str, fill: Callable[[Path], None], *, anew: bool = False) -> Path:
+def published(cache: Path, name: str, fill: Callable[[Path], None], *, force: bool = False) -> Path:
     """A folder of the cache, filled if it is not there; it is there whole or not at all.
 
     Of several processes that want it one fills it, and the others wait. Where the file system has no locks,
@@ -30,16 +30,16 @@ def published(cache: Path, name: str, fill: Callable[[Path], None], *, anew: boo
         cache: where folders are kept.
         name: of the folder, a `key`.
         fill: given an empty folder, writes what it shall hold.
-        anew: fill it although it is there.
+        force: fill it although it is there.
 
     Raises:
         OSError: the cache cannot be written, or the disk is full; nothing half is left in it.
     """
     folder = cache / name
-    if folder.is_dir() and not anew:
+    if folder.is_dir() and not force:
         return folder
     with _locked(cache) as alone:
-        if folder.is_dir() and not anew:
+        if folder.is_dir() and not force:
             return folder
         for leftover in cache.glob(".*.tmp") if alone else ():
             shutil.rmtree(leftover)

@@ -29,7 +29,7 @@ PACKED = re.compile(
 COUNTED = re.compile(r", but [\d,]+ archives?\Z")  # how readers tell that something may be packed
 
 
-def mirror(root: Path, cache: Path, *, anew: bool = False, on_member: OnMember = lambda _: None) -> Path:
+def mirror(root: Path, cache: Path, *, force: bool = False, on_member: OnMember = lambda _: None) -> Path:
     """A folder to read in place of a raw dataset's, in which archives are folders.
 
     An archive `x.zip` appears as a folder `x.zip`, at any depth and within archives too. One beside a folder
@@ -40,7 +40,7 @@ def mirror(root: Path, cache: Path, *, anew: bool = False, on_member: OnMember =
     Args:
         root: folder of the raw dataset, or an archive of it.
         cache: folder for what is unpacked. A hidden name keeps it out of the dataset if it lies within root.
-        anew: unpack archives although the cache has what they hold.
+        force: unpack archives although the cache has what they hold.
         on_member: called with the path of each member before it is unpacked.
 
     Returns:
@@ -57,7 +57,7 @@ def mirror(root: Path, cache: Path, *, anew: bool = False, on_member: OnMember =
     """
     if root.is_file() and is_known(root.name):
         found = archive_sets.around(root)
-        return _unpacked(found, found.name, cache, on_member, anew=anew)
+        return _unpacked(found, found.name, cache, on_member, force=force)
     folders: set[Path] = set()
     sets: dict[Path, ArchiveSet] = {}
     for folder, names in files.walk(root):
@@ -66,7 +66,7 @@ def mirror(root: Path, cache: Path, *, anew: bool = False, on_member: OnMember =
     if not sets:
         return root
     unpacked = {
-        place: _unpacked(found, place.relative_to(root).as_posix(), cache, on_member, anew=anew)
+        place: _unpacked(found, place.relative_to(root).as_posix(), cache, on_member, force=force)
         for place, found in sets.items()
     }
     links = _links(root, folders, unpacked)
@@ -144,7 +144,7 @@ def _volumes(folder: Path, names: Sequence[str]) -> Iterator[dict[int, Path]]:
     yield from found.values()
 
 
-def _unpacked(found: ArchiveSet, name: str, cache: Path, on_member: OnMember, *, anew: bool) -> Path:
+def _unpacked(found: ArchiveSet, name: str, cache: Path, on_member: OnMember, *, force: bool) -> Path:
     """Folder of what a set of archives holds; `name` is its path below the root."""
     before = found.status
 
@@ -157,7 +157,7 @@ def _unpacked(found: ArchiveSet, name: str, cache: Path, on_member: OnMember, *,
             )
 
     key = archive_cache.key({"name": name, "facts": found.facts})
-    return archive_cache.published(cache, key, fill, anew=anew)
+    return archive_cache.published(cache, key, fill, force=force)
 
 
 def _links(root: Path, folders: set[Path], unpacked: Mapping[Path, Path]) -> dict[str, str]:

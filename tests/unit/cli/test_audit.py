@@ -37,14 +37,14 @@ def prepare(tmp_path):
         folder = tmp_path / "data" / "noise"
         folder.mkdir(parents=True)
         images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-        encoded = encode_unit(images, np.ones(4, bool), coding="raw", shard_images=4)
+        encoded = encode_unit(images, np.ones(4, bool), codec="raw", shard_images=4)
         (tmp_path / "unit").write_bytes(encoded.content)
         write_images(
             folder,
             images.shape,
             [tmp_path / "unit"],
             kind="zarr",
-            coding="raw",
+            codec="raw",
             shard_images=4,
             attributes={"crop": CropOptions(size_px=16).model_dump(mode="json")},
         )

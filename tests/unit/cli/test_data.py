@@ -79,9 +79,9 @@ def _damage(place: Path, name: str = "afew-va") -> None:
 
 
 def test_the_list_has_a_line_for_each_dataset(run: Run) -> None:
-    run("convert", "afew-va", "--to", "hdf5", "--coding", "jpeg", "--as", "small")
+    run("convert", "afew-va", "--to", "hdf5", "--codec", "jpeg", "--as", "small")
     found = run("list", "--json").json()
-    assert [(line["name"], line["store"], line["coding"]) for line in found] == [
+    assert [(line["name"], line["store"], line["codec"]) for line in found] == [
         ("afew-va", "zarr", "raw"),
         ("small", "hdf5", "jpeg"),
     ]
@@ -95,7 +95,7 @@ def test_the_list_has_a_line_for_each_dataset(run: Run) -> None:
 
 
 def test_a_damaged_dataset_does_not_hide_the_others(run: Run, place: Path) -> None:
-    run("convert", "afew-va", "--coding", "jpeg", "--as", "small")
+    run("convert", "afew-va", "--codec", "jpeg", "--as", "small")
     (place / "data" / "small" / "images.zarr" / "zarr.json").write_text("{")
     found = run("list")
     assert found.code == 0
@@ -161,13 +161,13 @@ def test_each_damaged_row_is_named_and_the_code_is_1(run: Run, place: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["zarr", "hdf5"])
-@pytest.mark.parametrize("coding", ["raw", "blosc"])
-def test_converting_without_loss_keeps_every_image(run: Run, place: Path, kind: str, coding: str) -> None:
+@pytest.mark.parametrize("codec", ["raw", "blosc"])
+def test_converting_without_loss_keeps_every_image(run: Run, place: Path, kind: str, codec: str) -> None:
     folder = place / "data" / "afew-va"
     before = open_images(folder).read(range(24))
-    found = run("convert", "afew-va", "--to", kind, "--coding", coding, "--json").json()
-    assert (found["store"], found["coding"]) == (kind, coding)
-    assert found["written"] == (0 if (kind, coding) == ("zarr", "raw") else 24)
+    found = run("convert", "afew-va", "--to", kind, "--codec", codec, "--json").json()
+    assert (found["store"], found["codec"]) == (kind, codec)
+    assert found["written"] == (0 if (kind, codec) == ("zarr", "raw") else 24)
     assert open_images(folder).kind == kind
     np.testing.assert_array_equal(open_images(folder).read(range(24)), before)
     assert run("verify").code == 0
@@ -175,27 +175,27 @@ def test_converting_without_loss_keeps_every_image(run: Run, place: Path, kind: 
 
 
 def test_what_is_not_named_stays_as_it_is(run: Run, place: Path) -> None:
-    run("convert", "--coding", "blosc")
+    run("convert", "--codec", "blosc")
     run("convert", "--to", "hdf5")
     images = open_images(place / "data" / "afew-va")
-    assert (images.kind, images.coding) == ("hdf5", "blosc")
+    assert (images.kind, images.codec) == ("hdf5", "blosc")
     assert "is hdf5, blosc already" in run("convert").err
 
 
 def test_a_new_name_leaves_the_dataset(run: Run, place: Path) -> None:
     before = sorted((place / "data" / "afew-va").rglob("*"))
-    assert run("convert", "--coding", "jpeg", "--as", "small").code == 0
+    assert run("convert", "--codec", "jpeg", "--as", "small").code == 0
     assert [
         path for path in sorted((place / "data" / "afew-va").rglob("*")) if path.name != lock.NAME
     ] == before
-    assert open_images(place / "data" / "small").coding == "jpeg"
+    assert open_images(place / "data" / "small").codec == "jpeg"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("afew-va", "--to", "tar"), "to: input should be 'zarr' or 'hdf5'"),
-        (("afew-va", "--coding", "png"), "coding: input should be"),
+        (("afew-va", "--codec", "png"), "codec: input should be"),
         (("afew-va", "--as", "../out"), "cannot be the name of a folder"),
         (("nothing",), "no prepared dataset 'nothing'"),
     ],
@@ -207,15 +207,15 @@ def test_what_cannot_be_converted_is_told(run: Run, arguments: tuple, message: s
 
 
 def test_a_name_that_is_taken_is_refused(run: Run) -> None:
-    run("convert", "afew-va", "--coding", "jpeg", "--as", "small")
-    found = run("convert", "afew-va", "--coding", "blosc", "--as", "small")
+    run("convert", "afew-va", "--codec", "jpeg", "--as", "small")
+    found = run("convert", "afew-va", "--codec", "blosc", "--as", "small")
     assert found.code == 1
     assert "is a dataset already" in found.err
 
 
 def test_a_damaged_dataset_is_not_converted_and_leaves_nothing(run: Run, place: Path) -> None:
     _damage(place)
-    found = run("convert", "--coding", "jpeg", "--as", "small")
+    found = run("convert", "--codec", "jpeg", "--as", "small")
     assert found.code == 1
     assert "its manifest says" in found.err
     assert not (place / "data" / "small").exists()
@@ -224,7 +224,7 @@ def test_a_damaged_dataset_is_not_converted_and_leaves_nothing(run: Run, place: 
 def test_nothing_is_changed_while_a_preparation_runs(run: Run, place: Path) -> None:
     (place / "data" / "afew-va" / "units").mkdir()
     with lock.hold(place / "data" / "afew-va"):
-        for command in (("convert", "--coding", "jpeg"), ("gc", "--yes"), ("gc", "afew-va", "--yes")):
+        for command in (("convert", "--codec", "jpeg"), ("gc", "--yes"), ("gc", "afew-va", "--yes")):
             found = run(*command)
             assert found.code == 1
             assert "being prepared or changed already" in found.err
@@ -327,14 +327,14 @@ def test_gc_of_a_name_that_is_not_there_makes_no_folder(run: Run, place: Path) -
 
 
 def test_of_several_datasets_one_is_named_after_the_command(run: Run) -> None:
-    run("convert", "afew-va", "--coding", "jpeg", "--as", "small")
+    run("convert", "afew-va", "--codec", "jpeg", "--as", "small")
     for command in ("show", "audit", "verify"):
         assert "hint: name one of these after the command" in run(command).err
 
 
 def test_verify_tells_how_damage_is_mended(run: Run, place: Path) -> None:
     _damage(place)
-    assert "run the same elimctl prepare with --again" in run("verify").err
+    assert "run the same elimctl prepare with --force" in run("verify").err
 
 
 def _rows(text: str) -> list[list[str]]:
@@ -366,9 +366,9 @@ def test_a_split_may_be_exported(run: Run) -> None:
     assert not {row[3] for row in parts[0]} & {row[3] for row in parts[1]}
 
 
-@pytest.mark.parametrize("coding", ["raw", "jpeg"])
-def test_elim_reads_the_identity_from_the_path(run: Run, tmp_path: Path, coding: str, place: Path) -> None:
-    run("convert", "--coding", coding)
+@pytest.mark.parametrize("codec", ["raw", "jpeg"])
+def test_elim_reads_the_identity_from_the_path(run: Run, tmp_path: Path, codec: str, place: Path) -> None:
+    run("convert", "--codec", codec)
     out, crops = tmp_path / "training.csv", tmp_path / "train"
     found = run("export-csv", "--elim", "--out", out, "--images", crops, "--json").json()
     assert found["rows"] == 22
@@ -381,7 +381,7 @@ def test_elim_reads_the_identity_from_the_path(run: Run, tmp_path: Path, coding:
         assert (float(valence), float(arousal)) == pytest.approx((known["valence"], known["arousal"]))
         crop = np.asarray(Image.open(crops / path))
         np.testing.assert_array_equal(crop, images.read([known["row"]])[0])
-        assert path.endswith(".jpg" if coding == "jpeg" else ".png")
+        assert path.endswith(".jpg" if codec == "jpeg" else ".png")
 
 
 def test_an_export_with_images_can_be_prepared_again(run: Run, tmp_path: Path) -> None:

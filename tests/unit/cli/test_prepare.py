@@ -15,22 +15,22 @@ from elimctl.manifest import parquet
 from elimctl.prepare.build import Part, Summary
 
 
-def test_shares_of_the_work_are_told_apart() -> None:
-    assert prepare._share(None, None, merge=False) is None
-    assert prepare._share(0, 3, merge=False) == Part(0, 3)
-    assert prepare._share(None, None, merge=True) == "merge"
-    assert prepare._share(None, 3, merge=True) == "merge"
+def test_jobs_of_the_work_are_told_apart() -> None:
+    assert prepare._job(None, None, merge=False) is None
+    assert prepare._job(0, 3, merge=False) == Part(0, 3)
+    assert prepare._job(None, None, merge=True) == "merge"
+    assert prepare._job(None, 3, merge=True) == "merge"
 
 
 @pytest.mark.parametrize(("index", "count"), [(3, 3), (0, None), (None, 3)])
-def test_half_a_share_is_refused(index: int | None, count: int | None) -> None:
+def test_half_a_job_is_refused(index: int | None, count: int | None) -> None:
     with pytest.raises(ConfigError, match="the index below the number"):
-        prepare._share(index, count, merge=False)
+        prepare._job(index, count, merge=False)
 
 
-def test_a_share_is_not_merged() -> None:
-    with pytest.raises(ConfigError, match="--merge with --shard-index"):
-        prepare._share(0, 3, merge=True)
+def test_a_job_is_not_merged() -> None:
+    with pytest.raises(ConfigError, match="--merge-jobs with --job-index"):
+        prepare._job(0, 3, merge=True)
 
 
 def test_what_is_still_packed_is_named_when_no_dataset_is_found(tmp_path: Path) -> None:

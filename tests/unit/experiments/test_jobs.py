@@ -19,8 +19,8 @@ def prepared(folder, *, dataset="afew-va", identity="clip", **settings):
 
 
 def test_cross_validation_holds_out_every_fold_with_every_seed(tmp_path):
-    tables = recipe.read("elim-table2-al")
-    made = jobs.plan("elim-table2-al", tables, prepared(tmp_path / "afew-va"))
+    tables = recipe.read("elim/table2-al")
+    made = jobs.plan("elim/table2-al", tables, prepared(tmp_path / "afew-va"))
     assert len(made) == 30
     assert [job.name for job in made[:7]] == [
         *(f"elim-table2-al-f{fold}-s0" for fold in range(6)),
@@ -31,13 +31,13 @@ def test_cross_validation_holds_out_every_fold_with_every_seed(tmp_path):
 
 
 def test_one_fold_is_not_in_the_name(tmp_path):
-    tables = recipe.read("elim-table1-r18")
+    tables = recipe.read("elim/table1-r18")
     made = jobs.plan("some/where/mine.toml", tables, prepared(tmp_path / "aff-wild", dataset="aff-wild"))
     assert [job.name for job in made] == [f"mine-s{seed}" for seed in range(5)]
 
 
 def test_a_sweep_is_in_the_names(tmp_path):
-    made = jobs.plan("elim-fig6", recipe.read("elim-fig6"), prepared(tmp_path / "afew-va"))
+    made = jobs.plan("elim/fig6", recipe.read("elim/fig6"), prepared(tmp_path / "afew-va"))
     assert len({job.name for job in made}) == len(made) == 12 * 30
     job = next(job for job in made if job.name == "elim-fig6-max_identities50-lambda_va0.0-f2-s3")
     config = recipe.run_config(job.tables)
@@ -59,14 +59,14 @@ def test_a_sweep_is_in_the_names(tmp_path):
 def test_a_dataset_that_was_prepared_otherwise_is_refused(tmp_path, otherwise, said):
     with pytest.raises(ConfigError, match=said):
         jobs.plan(
-            "elim-table2-al", recipe.read("elim-table2-al"), prepared(tmp_path / "afew-va", **otherwise)
+            "elim/table2-al", recipe.read("elim/table2-al"), prepared(tmp_path / "afew-va", **otherwise)
         )
 
 
 def test_a_dataset_that_is_not_prepared_is_asked_for(tmp_path):
     prepared(tmp_path / "data" / "raf-db")
     with pytest.raises(MissingError, match="no prepared dataset 'afew-va'") as caught:
-        jobs.find_dataset(Workspace(tmp_path), recipe.read("elim-table2-al"))
+        jobs.find_dataset(Workspace(tmp_path), recipe.read("elim/table2-al"))
     assert "elimctl prepare afew-va DIR" in str(caught.value.hint)
 
 

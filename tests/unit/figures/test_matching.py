@@ -10,7 +10,7 @@ from elimctl.methods import elim
 from elimctl.methods.matching import problems
 from elimctl.methods.shifts import shifts
 from elimctl.train.config import RunConfig
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 
 
 @pytest.fixture
@@ -22,11 +22,11 @@ def split():
 
 def test_plans_and_shifts_are_those_of_the_method(split):
     features, target, identity = split
-    found = match(features, target, identity, elim.Config(samples=4))
+    found = match(features, target, identity, elim.Config(samples_per_identity=4))
     assert len(found) == REFERENCES * (IDENTITIES - REFERENCES)
     for one in found:
         z = torch.from_numpy(features[np.stack([one.reference, one.target])]).float()
-        wanted = shifts(z, torch.ones(2, 4, dtype=torch.bool), elim.Config(), watch=Watch())
+        wanted = shifts(z, torch.ones(2, 4, dtype=torch.bool), elim.Config(), monitor=ConvergenceMonitor())
         np.testing.assert_allclose(one.shift, wanted[0], rtol=1e-5)  # float32 in another order of summation
         # columns of Sinkhorn's plans sum to the weights of the targets exactly
         real = torch.ones(1, 4, dtype=torch.bool)

@@ -40,9 +40,9 @@ TRANSFORMS = [
 def dataset(tmp_path):
     """The images of `Store` on disk."""
     pixels = Store().read(range(60))
-    unit = encode_unit(pixels, np.ones(60, bool), coding="raw", shard_images=60)
+    unit = encode_unit(pixels, np.ones(60, bool), codec="raw", shard_images=60)
     (tmp_path / "unit").write_bytes(unit.content)
-    settings = {"kind": "zarr", "coding": "raw", "shard_images": 60, "attributes": {}}
+    settings = {"kind": "zarr", "codec": "raw", "shard_images": 60, "attributes": {}}
     write_images(tmp_path, pixels.shape, [tmp_path / "unit"], **settings)
     return tmp_path
 
@@ -55,7 +55,14 @@ def batches(sampler="identity", workers=1, reader=None, processes=False, **chang
         identity=np.repeat(np.arange(6), 5),
         names=tuple("abcdef"),
     )
-    settings = {"batch_size": 12, "identities": 4, "min_samples": 2, "crop_px": 8, "flip": 0.5, "seed": 1}
+    settings = {
+        "batch_size": 12,
+        "identities_per_batch": 4,
+        "min_samples": 2,
+        "crop_px": 8,
+        "hflip": 0.5,
+        "seed": 1,
+    }
     plan = Plan(sampler=sampler, **settings | changes)
     return Batches(reader or Store(), samples, plan, workers=workers, processes=processes)
 
@@ -157,7 +164,7 @@ def test_an_error_in_a_process_comes_as_itself_with_its_hint(dataset):
 
 def test_transforms_change_the_crops_and_differ_between_epochs():
     transforms = Transforms([{"transform": "InvertImg", "p": 0.5}], crop_px=8)
-    source = batches("shuffle", transforms=transforms, flip=0.0, crop_px=12)  # 2 steps an epoch, no slack
+    source = batches("shuffle", transforms=transforms, hflip=0.0, crop_px=12)  # 2 steps an epoch, no slack
     inverted = []
     for first in (0, 2):
         found = [source.batch(step) for step in (first, first + 1)]

@@ -38,14 +38,14 @@ def test_a_crop_that_does_not_fit_is_an_error_with_both_sizes(images, crop_px):
 
 @given(st.integers(0, 40), st.integers(1, 50), st.integers(0, 100))
 def test_crops_stay_inside_the_image(slack, count, seed):
-    crops = draw_crops(np.random.default_rng(seed), count, slack_px=slack, flip=0.5)
+    crops = draw_crops(np.random.default_rng(seed), count, slack_px=slack, hflip=0.5)
     for corner in (crops.top, crops.left):
         assert corner.min() >= 0
         assert corner.max() <= slack
 
 
 def test_every_position_is_drawn_and_half_the_images_are_flipped():
-    crops = draw_crops(np.random.default_rng(0), 20_000, slack_px=4, flip=0.5)
+    crops = draw_crops(np.random.default_rng(0), 20_000, slack_px=4, hflip=0.5)
     counts = np.bincount(crops.top * 5 + crops.left, minlength=25)
     assert counts.min() > 20_000 / 25 * 0.8  # 5 standard deviations of a binomial with p = 1/25
     assert abs(crops.flip.mean() - 0.5) < 0.02  # 5 standard deviations
@@ -63,7 +63,7 @@ def test_cut_agrees_with_numpy_on_windows_and_flips(side_px, crop_px, count, fli
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, side_px, side_px, 3), dtype=np.uint8)
     images.flags.writeable = False  # as those of a store are
-    crops = draw_crops(rng, count, slack_px=side_px - crop_px, flip=flip)
+    crops = draw_crops(rng, count, slack_px=side_px - crop_px, hflip=flip)
     out = np.empty((count, crop_px, crop_px, 3), np.uint8)
     cut(iter(images), crops, out=out)
     for image, found, top, left, flipped in zip(images, out, crops.top, crops.left, crops.flip, strict=True):
@@ -72,6 +72,6 @@ def test_cut_agrees_with_numpy_on_windows_and_flips(side_px, crop_px, count, fli
 
 
 def test_cut_wants_an_image_for_every_crop():
-    crops = draw_crops(np.random.default_rng(0), 3, slack_px=0, flip=0.0)
+    crops = draw_crops(np.random.default_rng(0), 3, slack_px=0, hflip=0.0)
     with pytest.raises(ValueError, match="zip"):
         cut(np.zeros((2, 4, 4, 3), np.uint8), crops, out=np.empty((3, 4, 4, 3), np.uint8))

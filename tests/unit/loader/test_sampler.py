@@ -99,7 +99,7 @@ def test_other_frames_of_an_identity_are_drawn_in_every_step_epoch_and_run():
 def test_fewer_identities_than_n_says_both_numbers():
     with pytest.raises(DataError, match=r"3 identities .* 10 wanted") as caught:
         identity_balanced(groups_of([5] * 3), batch_size=20, identities=10, seed=0, epoch=0, step=0)
-    assert "train.identities=3" in caught.value.hint
+    assert "train.identities_per_batch=3" in caught.value.hint
 
 
 def test_a_batch_with_less_than_two_samples_an_identity_is_refused():

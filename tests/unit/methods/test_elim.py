@@ -170,7 +170,7 @@ def test_only_whole_batches_update_the_running_statistics(backbone, batch):
 
 @pytest.mark.parametrize(("sampling", "kept"), [("gumbel", 2 * 3), ("none", 24 - 6), ("max-filling", 24 - 6)])
 def test_only_samples_that_were_kept_count(backbone, batch, sampling, kept):
-    model, drawn = build(backbone, samples=2, sampling=sampling, reference="first"), batch()
+    model, drawn = build(backbone, samples_per_identity=2, sampling=sampling, reference="first"), batch()
     drawn = replace(drawn, groups=drawn.groups[drawn.identity[drawn.groups[:, 0]].argsort()])
     features = torch.rand(24, 8, requires_grad=True)
     model.matching_loss(features, torch.zeros(24, 2), drawn).backward()
@@ -243,7 +243,7 @@ def test_alternate_makes_two_updates_and_encodes_anew_for_each(backbone, batch):
 
 
 def test_losses_are_a_function_of_the_batch_seed(backbone, batch):
-    model = build(backbone, samples=3)
+    model = build(backbone, samples_per_identity=3)
     same = [model.losses(batch(seed=1))["main"] for _ in range(2)]
     assert torch.equal(*same)
     assert not torch.equal(same[0], model.losses(batch(seed=2))["main"])
@@ -272,7 +272,10 @@ def test_matching_never_waits_for_the_device(backbone, batch, sampling, settings
 
 @pytest.mark.parametrize(("references", "targets"), [(1, 3), (2, 4), (9, 4), ("all", 4), ("barycentre", 4)])
 def test_a_reference_that_does_not_stand_alone_is_a_target_too(backbone, batch, references, targets):
-    model, drawn = build(backbone, references=references, samples=3, projector_bn="none"), batch()
+    model, drawn = (
+        build(backbone, references=references, samples_per_identity=3, projector_bn="none"),
+        batch(),
+    )
     features = torch.rand(24, 8, requires_grad=True)
     kept = model.draw(drawn)
     assert len(model.shift_free(features, kept)) == targets
@@ -382,7 +385,7 @@ def test_the_projector_is_as_wide_as_the_features(backbone, projector_bn, norm):
         {"reg": 0.0},
         {"eta": -1.0},
         {"n_iter": 0},
-        {"samples": 1},
+        {"samples_per_identity": 1},
     ],
     ids=str,
 )

@@ -94,7 +94,7 @@ def test_settings_of_the_transport_are_refused(backbone):
 
 
 def test_settings_that_were_written_in_full_are_read_again():
-    written = Config(samples=4, warmup=(1, 9))
+    written = Config(samples_per_identity=4, warmup=(1, 9))
     assert Config(**written.model_dump()) == written
 
 

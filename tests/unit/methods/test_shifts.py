@@ -10,7 +10,7 @@ from elimctl.errors import ConfigError
 from elimctl.methods.matching import problems
 from elimctl.methods.shifts import ShiftConfig, shifts
 from elimctl.transport.barycentre import barycentre
-from elimctl.transport.convergence import Watch
+from elimctl.transport.convergence import ConvergenceMonitor
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors.json").read_text(encoding="utf-8"))
 COUNTS = torch.tensor([6, 2, 5, 4])
@@ -25,7 +25,7 @@ def identities():
 
 
 def found(identities, **settings):
-    return shifts(*identities, ShiftConfig(**settings), watch=Watch())
+    return shifts(*identities, ShiftConfig(**settings), monitor=ConvergenceMonitor())
 
 
 def alone(identities, reference, target, **settings):

@@ -73,9 +73,9 @@ def _in_shares(plan: Plan, out: Path) -> None:
     """As three calls of an array job in any order, one of them twice, and a fourth that merges."""
     outcomes = {}
     for index in (2, 0, 1, 2):
-        outcomes[index] = list(build(plan, out, share=Part(index, 3)))
+        outcomes[index] = list(build(plan, out, job=Part(index, 3)))
         assert [file.name for file in out.iterdir()] == ["units"]
-    merged = list(build(plan, out, share="merge"))
+    merged = list(build(plan, out, job="merge"))
     assert len(merged) == len(plan.rows) == sum(map(len, outcomes.values()))
 
 
@@ -101,32 +101,32 @@ def test_whoever_does_the_work_the_bytes_are_the_same(
 
 def test_a_missing_unit_is_told_before_anything_is_merged(make_plan: MakePlan, tmp_path: Path) -> None:
     plan = make_plan()
-    list(build(plan, tmp_path / "out", share=Part(1, 3)))  # units 1 and 4 of 6
+    list(build(plan, tmp_path / "out", job=Part(1, 3)))  # units 1 and 4 of 6
     with pytest.raises(MissingError, match="4 of 6 units are not done, the first is unit 0") as caught:
-        list(build(plan, tmp_path / "out", share="merge"))
-    assert "--shard-index" in caught.value.hint
-    list(build(plan, tmp_path / "out", share=Part(0, 3)))
+        list(build(plan, tmp_path / "out", job="merge"))
+    assert "--job-index" in caught.value.hint
+    list(build(plan, tmp_path / "out", job=Part(0, 3)))
     with pytest.raises(MissingError, match="2 of 6 units are not done, the first is unit 2"):
-        list(build(plan, tmp_path / "out", share="merge"))
+        list(build(plan, tmp_path / "out", job="merge"))
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["units"]
 
 
 def test_units_of_other_files_are_not_merged(make_plan: MakePlan, raw: Path, tmp_path: Path) -> None:
     plan = make_plan()
-    list(build(plan, tmp_path / "out", share=Part(0, 1)))
+    list(build(plan, tmp_path / "out", job=Part(0, 1)))
     file = raw / "01" / "001" / "00000.png"
     changed = bytearray(file.read_bytes())
     changed[-1] ^= 1
     file.write_bytes(changed)
     with pytest.raises(MissingError, match="1 of 6 units are not done, the first is unit 0"):
-        list(build(plan, tmp_path / "out", share="merge"))
+        list(build(plan, tmp_path / "out", job="merge"))
 
 
 def test_of_more_shares_than_units_some_have_nothing_to_do(
     make_plan: MakePlan, tmp_path: Path, content: Content
 ) -> None:
     plan = make_plan(workers=2)
-    assert list(build(plan, tmp_path / "out", share=Part(7, 9))) == []
+    assert list(build(plan, tmp_path / "out", job=Part(7, 9))) == []
 
 
 def test_a_share_of_a_dataset_that_is_prepared_leaves_what_others_do_there(
@@ -134,9 +134,9 @@ def test_a_share_of_a_dataset_that_is_prepared_leaves_what_others_do_there(
 ) -> None:
     plan = make_plan()
     list(build(plan, tmp_path))
-    list(build(make_plan(size_px=24), tmp_path, share=Part(0, 2)))
+    list(build(make_plan(size_px=24), tmp_path, job=Part(0, 2)))
     of_others = sorted((tmp_path / "units").iterdir())
-    assert list(build(plan, tmp_path, share=Part(0, 2))) == []
+    assert list(build(plan, tmp_path, job=Part(0, 2))) == []
     assert sorted((tmp_path / "units").iterdir()) == of_others != []
 
 
@@ -194,7 +194,7 @@ def test_a_worker_that_dies_is_told_and_the_next_call_completes(
     assert not any(map(_is_alive, _workers(trap)))
     finished = {file: _place(file.with_suffix(".shard")) for file in units.glob("*.json")}
     assert len(finished) == 6
-    list(build(plan, tmp_path / "out", share=Part(0, 1)))
+    list(build(plan, tmp_path / "out", job=Part(0, 1)))
     assert {file: _place(file.with_suffix(".shard")) for file in finished} == finished
     list(build(plan, tmp_path / "out"))
     list(build(make_plan(detector=plan.settings.detector, shard_images=2), tmp_path / "whole"))

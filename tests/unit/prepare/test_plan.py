@@ -114,7 +114,7 @@ def test_a_dataset_with_splits_needs_no_folds(plan_of: MakePlan) -> None:
         {"folds": 3},
         {"size_px": 17},
         {"store": "hdf5"},
-        {"coding": "jpeg"},
+        {"codec": "jpeg"},
         {"shard_images": 4},
         {"identity": "actor", "folds": 2},
     ],

@@ -36,7 +36,7 @@ def test_of_own_splits_the_content_is_recorded(tmp_path: Path) -> None:
 
 
 def test_a_unit_depends_on_how_faces_are_found_cropped_and_coded_only() -> None:
-    assert of_a_unit(PrepareSettings()).keys() == {"detector", "crop", "coding", "shard_images"}
+    assert of_a_unit(PrepareSettings()).keys() == {"detector", "crop", "codec", "shard_images"}
     other = PrepareSettings(store="hdf5", folds=3, seed=7, splits="folds", workers=2, executor="ray")
     assert of_a_unit(other) == of_a_unit(PrepareSettings())
 

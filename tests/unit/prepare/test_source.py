@@ -14,7 +14,7 @@ from elimctl.prepare.source import Source, examine, images
 from elimctl.synthetic.video_writing import write_video
 
 FRAMES = 24
-STEP = 10  # gray levels from one frame to the next: more than what coding changes
+STEP = 10  # gray levels from one frame to the next: more than what codec changes
 
 
 @pytest.fixture(params=["v.mp4", "v.avi"])

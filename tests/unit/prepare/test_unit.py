@@ -47,7 +47,7 @@ def _images(root: Path, name: str, count: int) -> np.ndarray:
     out.mkdir()
     files = [unit.shard_file(root / "units", name)]
     shape = (count, 16, 16, 3)
-    write_images(out, shape, files, kind="zarr", coding="raw", shard_images=4, attributes={})
+    write_images(out, shape, files, kind="zarr", codec="raw", shard_images=4, attributes={})
     return open_images(out).read(range(count))
 
 
@@ -189,7 +189,7 @@ def test_the_annotation_names_a_unit(tmp_path: Path, change: dict) -> None:
     [
         {"crop": CropOptions(size_px=17)},
         {"crop": CropOptions(size_px=16, margin=0.1)},
-        {"coding": "jpeg"},
+        {"codec": "jpeg"},
         {"shard_images": 5},
     ],
     ids=str,

@@ -13,7 +13,7 @@ from elimctl.prepare.verify import Damage, verify
 from elimctl.store import features
 from elimctl.store.images import open_images
 
-COMBINATIONS = [(kind, coding) for kind in ("zarr", "hdf5") for coding in ("raw", "blosc", "jpeg")]
+COMBINATIONS = [(kind, codec) for kind in ("zarr", "hdf5") for codec in ("raw", "blosc", "jpeg")]
 FACTS = {"content": "0" * 64}
 
 
@@ -52,14 +52,14 @@ def _flip_image(folder: Path, row: int) -> None:
     _flip(file, place + len(chunk) // 2)
 
 
-@pytest.mark.parametrize(("store", "coding"), COMBINATIONS)
-def test_what_was_prepared_is_whole(prepared, store: str, coding: str) -> None:
-    assert list(verify(prepared(store=store, coding=coding))) == [None] * 29  # 28 rows and a cache
+@pytest.mark.parametrize(("store", "codec"), COMBINATIONS)
+def test_what_was_prepared_is_whole(prepared, store: str, codec: str) -> None:
+    assert list(verify(prepared(store=store, codec=codec))) == [None] * 29  # 28 rows and a cache
 
 
-@pytest.mark.parametrize(("store", "coding"), COMBINATIONS)
-def test_each_damaged_row_is_named(prepared, store: str, coding: str) -> None:
-    folder = prepared(store=store, coding=coding)
+@pytest.mark.parametrize(("store", "codec"), COMBINATIONS)
+def test_each_damaged_row_is_named(prepared, store: str, codec: str) -> None:
+    folder = prepared(store=store, codec=codec)
     for row in (0, 20):
         _flip_image(folder, row)
     found = _damage(folder)

@@ -14,7 +14,7 @@ DROPPED = (2, 8, 9, 10)  # 8 to 10 are all of the last unit
 BLACK = 5  # kept, though nothing is to be seen
 NOTED = {"crop": {"size_px": 16}}
 KINDS = ("zarr", "hdf5")
-CODINGS = ("raw", "blosc", "jpeg")
+CODECS = ("raw", "blosc", "jpeg")
 NAMES = {"zarr": zarr.NAME, "hdf5": hdf5.NAME}
 
 Make = Callable[..., Path]
@@ -38,18 +38,18 @@ def stored(kept: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def make(stored: np.ndarray, kept: np.ndarray, tmp_path: Path) -> Make:
-    """A function that writes the images into a folder, by kind and coding."""
+    """A function that writes the images into a folder, by kind and codec."""
 
-    def write(kind: str, coding: str, folder: Path | None = None) -> Path:
-        folder = folder or tmp_path / f"{kind}-{coding}"
+    def write(kind: str, codec: str, folder: Path | None = None) -> Path:
+        folder = folder or tmp_path / f"{kind}-{codec}"
         folder.mkdir()
         units = []
         for start in range(0, len(stored), SHARD_IMAGES):
             part = slice(start, start + SHARD_IMAGES)
-            encoded = images.encode_unit(stored[part], kept[part], coding=coding, shard_images=SHARD_IMAGES)
+            encoded = images.encode_unit(stored[part], kept[part], codec=codec, shard_images=SHARD_IMAGES)
             units.append(tmp_path / f"{folder.name}.{start}.unit")
             units[-1].write_bytes(encoded.content)
-        options = {"kind": kind, "coding": coding, "shard_images": SHARD_IMAGES, "attributes": NOTED}
+        options = {"kind": kind, "codec": codec, "shard_images": SHARD_IMAGES, "attributes": NOTED}
         name = images.write_images(folder, stored.shape, units, **options)
         assert name == NAMES[kind]
         return folder
@@ -57,13 +57,13 @@ def make(stored: np.ndarray, kept: np.ndarray, tmp_path: Path) -> Make:
     return write
 
 
-@pytest.fixture(params=[(kind, coding) for kind in KINDS for coding in CODINGS], ids="-".join)
+@pytest.fixture(params=[(kind, codec) for kind in KINDS for codec in CODECS], ids="-".join)
 def made(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """Kind and coding of a store."""
+    """Kind and codec of a store."""
     return request.param
 
 
 @pytest.fixture
 def dataset(made: tuple[str, str], make: Make) -> Path:
-    """A folder with a store, of every kind and coding."""
+    """A folder with a store, of every kind and codec."""
     return make(*made)

@@ -60,10 +60,10 @@ def test_reading_and_writing_ask_for_no_lock(
     open_images(file.parent).check()
     unit, written = tmp_path / "unit", tmp_path / hdf5.NAME
     pixels = np.ones((8, 64, 64, 3), np.uint8)
-    unit.write_bytes(encode_unit(pixels, np.ones(8, bool), coding="raw", shard_images=8).content)
+    unit.write_bytes(encode_unit(pixels, np.ones(8, bool), codec="raw", shard_images=8).content)
     written.touch()
     locked(written)
-    write_images(tmp_path, pixels.shape, [unit], kind="hdf5", coding="raw", shard_images=8, attributes={})
+    write_images(tmp_path, pixels.shape, [unit], kind="hdf5", codec="raw", shard_images=8, attributes={})
     np.testing.assert_array_equal(open_images(tmp_path).read([3]), pixels[3:4])
 
 
@@ -186,11 +186,11 @@ import numpy as np
 from elimctl.store import images
 unit = Path({str(tmp_path)!r}) / "unit"
 pixels = np.ones((8, 64, 64, 3), np.uint8)
-unit.write_bytes(images.encode_unit(pixels, np.ones(8, bool), coding="raw", shard_images=8).content)
+unit.write_bytes(images.encode_unit(pixels, np.ones(8, bool), codec="raw", shard_images=8).content)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
-    images.write_images(unit.parent, pixels.shape, [unit], kind="hdf5", coding="raw", shard_images=8,
+    images.write_images(unit.parent, pixels.shape, [unit], kind="hdf5", codec="raw", shard_images=8,
                         attributes={{}})
 except OSError as error:
     print(error.errno, error.filename)

@@ -26,14 +26,14 @@ from elimctl.store.images import Images, Reader, open_images
 JPEG_ERROR = 12
 
 
-def _plain(dataset: Path, kind: str, coding: str) -> dict[str, np.ndarray]:
+def _plain(dataset: Path, kind: str, codec: str) -> dict[str, np.ndarray]:
     """What the format's own library reads: the images, or the bytes and the offsets."""
-    names = ("bytes", "offsets") if coding == "jpeg" else ("images",)
+    names = ("bytes", "offsets") if codec == "jpeg" else ("images",)
     if kind == "hdf5":
         with h5py.File(dataset / "images.h5") as file:
             return {name: file[name][:] for name in names}
     opened = plain_zarr.open(dataset / "images.zarr", mode="r")
-    return {name: opened[name][:] if coding == "jpeg" else opened[:] for name in names}
+    return {name: opened[name][:] if codec == "jpeg" else opened[:] for name in names}
 
 
 def _decode(flat: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
@@ -79,7 +79,7 @@ def test_images_come_in_the_order_asked_for(reader: Images, indices: list[int]) 
 
 def test_the_reader_tells_what_was_written(reader: Images, made: tuple[str, str]) -> None:
     assert isinstance(reader, Reader)
-    assert (reader.kind, reader.coding) == made
+    assert (reader.kind, reader.codec) == made
     assert reader.shape == (11, 16, 16, 3)
     assert reader.shard_images == 4
     assert reader.attributes["crop"] == {"size_px": 16}
@@ -102,7 +102,7 @@ def test_digests_are_of_pixels_or_of_jpeg_files(
     wanted = [hashlib.sha256(content.tobytes()).hexdigest() for content in contents]
     known = [digest if keep else None for digest, keep in zip(wanted, kept, strict=True)]
     assert reader.digests(range(11)) == known
-    encoded = images.encode_unit(stored[:4], kept[:4], coding=made[1], shard_images=4)
+    encoded = images.encode_unit(stored[:4], kept[:4], codec=made[1], shard_images=4)
     assert encoded.sha256 == known[:4]
 
 

@@ -41,11 +41,11 @@ def test_a_shard_of_dropped_rows_has_no_file(folder: Path) -> None:
     assert _below(folder) == [zarr.shard_name(0), zarr.shard_name(1), "zarr.json"]
 
 
-@pytest.mark.parametrize("coding", ["raw", "blosc"])
+@pytest.mark.parametrize("codec", ["raw", "blosc"])
 def test_the_shards_are_those_zarr_itself_writes(
-    make, coding: str, stored: np.ndarray, tmp_path: Path
+    make, codec: str, stored: np.ndarray, tmp_path: Path
 ) -> None:
-    folder = make("zarr", coding) / zarr.NAME
+    folder = make("zarr", codec) / zarr.NAME
     array = plain_zarr.create_array(
         tmp_path / "whole",
         shape=stored.shape,
@@ -150,9 +150,7 @@ def test_a_missing_shard_is_damaged_and_not_zeros(folder: Path) -> None:
 
 
 def test_a_shard_of_other_images_is_damaged(folder: Path) -> None:
-    other = images.encode_unit(
-        np.ones((4, 5, 5, 3), np.uint8), np.ones(4, bool), coding="raw", shard_images=4
-    )
+    other = images.encode_unit(np.ones((4, 5, 5, 3), np.uint8), np.ones(4, bool), codec="raw", shard_images=4)
     (folder / zarr.shard_name(0)).write_bytes(other.content)
     with pytest.raises(StoreError, match="does not fit chunks of 768 bytes"):
         open_images(folder.parent).read([0])
@@ -172,7 +170,7 @@ def test_a_foreign_array_is_refused(folder: Path, attributes: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"shape": [11]}, {"shape": [0, 16, 16, 3]}, {"coding": "png"}, {"shard_images": None}]
+    "change", [{"shape": [11]}, {"shape": [0, 16, 16, 3]}, {"codec": "png"}, {"shard_images": None}]
 )
 def test_notes_that_make_no_sense_are_refused(folder: Path, change: dict) -> None:
     _change(folder, lambda noted: noted["attributes"]["elimctl"].update(change))

@@ -71,7 +71,7 @@ def session(tmp_path):
         samples = Samples(
             np.arange(8), np.zeros((8, 2), np.float32), np.repeat(np.arange(4), 2), ("a", "b", "c", "d")
         )
-        plan = Plan(4, "shuffle", identities=2, min_samples=2, crop_px=4, flip=0.5, seed=0)
+        plan = Plan(4, "shuffle", identities_per_batch=2, min_samples=2, crop_px=4, hflip=0.5, seed=0)
         made = SimpleNamespace(session=None)
 
         def validate(_):

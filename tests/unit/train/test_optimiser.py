@@ -96,7 +96,7 @@ def test_weight_decay_is_added_to_the_gradient(fused):
         (range(25, 36), 1e-5, 1e-5),
     ],
 )
-@pytest.mark.parametrize("name", ["dmue-affectnet", "dmue-table2-plain-r50ibn-raf-db"])
+@pytest.mark.parametrize("name", ["dmue/affectnet", "dmue/table2-plain-r50ibn-raf-db"])
 def test_rates_of_dmue_are_those_of_its_public_code(name, epochs, backbone, projector):
     config = recipe.run_config(recipe.read(name)).train
     assert config.weight_decay == 1e-4

@@ -32,8 +32,8 @@ def check(method, *, sizes, batch_size, ages=None, sampler="shuffle", identities
         names=tuple(map(str, range(len(sizes)))),
         age=age,
     )
-    least = max(settings.get("samples", 10), 2) if sampler == "shuffle" else 2
-    plan = Plan(batch_size, sampler, identities, least, crop_px=32, flip=0.5, seed=0)
+    least = max(settings.get("samples_per_identity", 10), 2) if sampler == "shuffle" else 2
+    plan = Plan(batch_size, sampler, identities, least, crop_px=32, hflip=0.5, seed=0)
     config = RunConfig(method={"name": method, **settings}, train=TrainConfig(steps=steps))
     require_matches(config, Batches(Unread(), samples, plan, workers=0))
 
@@ -42,14 +42,14 @@ def check(method, *, sizes, batch_size, ages=None, sampler="shuffle", identities
     "wanted",
     [
         {"method": "elim", "sizes": [5] * 6, "batch_size": 8, "sampler": "identity"},
-        {"method": "elim-attention", "sizes": [40] * 2, "batch_size": 40, "samples": 3},
+        {"method": "elim-attention", "sizes": [40] * 2, "batch_size": 40, "samples_per_identity": 3},
         {"method": "elim-age", "sizes": [30] * 5, "batch_size": 100, "ages": AGES},
         {
             "method": "elim-age",
             "sizes": [8] * 5,
             "batch_size": 16,
             "ages": AGES,
-            "samples": 2,
+            "samples_per_identity": 2,
         },
         {"method": "elim-age", "sizes": [9] * 5, "batch_size": 16, "ages": [20] * 5, "lambda_main": 0.0},
         {"method": "erm", "sizes": [1] * 20, "batch_size": 8},
@@ -67,10 +67,14 @@ def test_batches_with_something_to_match_pass(wanted):
         (
             {"sizes": [30] * 5, "batch_size": 16, "ages": AGES},
             "groups of ages with 10 samples or more in a batch, and of the first 100 batches of 16 none",
-            r"method\.samples=\d, or raise --batch-size",
+            r"method\.samples_per_identity=\d, or raise --batch-size",
         ),
         # they would fit, and never come together
-        ({"sizes": [96, 4], "batch_size": 30, "ages": [20, 35], "samples": 5}, "has 3 at most", "samples=3"),
+        (
+            {"sizes": [96, 4], "batch_size": 30, "ages": [20, 35], "samples_per_identity": 5},
+            "has 3 at most",
+            "samples_per_identity=3",
+        ),
         ({"sizes": [50, 50], "batch_size": 50, "ages": [20, 99]}, "has 0 at most", "two groups of ages"),
         ({"sizes": [50, 50], "batch_size": 50, "ages": None}, "has 0 at most", "two groups of ages"),
         ({"sizes": [9] * 9, "batch_size": 81, "steps": 7, "ages": [20] * 9}, "first 7 batches", "people"),
@@ -86,10 +90,10 @@ def test_the_hint_is_enough():
     split = {"sizes": [30] * 5, "batch_size": 16, "ages": AGES}
     with pytest.raises(DataError) as error:
         check("elim-age", **split)
-    found = int(re.search(r"samples=(\d+)", error.value.hint)[1])
-    check("elim-age", **split, samples=found)
+    found = int(re.search(r"samples_per_identity=(\d+)", error.value.hint)[1])
+    check("elim-age", **split, samples_per_identity=found)
     with pytest.raises(DataError):
-        check("elim-age", **split, samples=found + 1)
+        check("elim-age", **split, samples_per_identity=found + 1)
 
 
 def test_identities_that_never_meet_are_refused():
@@ -100,5 +104,5 @@ def test_identities_that_never_meet_are_refused():
 
 @pytest.mark.parametrize("sampler", ["identity", "shuffle"])
 def test_one_identity_in_a_batch_is_refused(sampler):
-    with pytest.raises(DataError, match=r"train\.identities = 1, and elim matches 2"):
+    with pytest.raises(DataError, match=r"train\.identities_per_batch = 1, and elim matches 2"):
         check("elim", sizes=[20] * 3, batch_size=60, sampler=sampler, identities=1)

@@ -46,7 +46,7 @@ def session(*, method="elim", norm=True, dropout=0.0, **train):
     config = TrainConfig(**settings | train)
     target = np.random.default_rng(1).uniform(-1, 1, (40, 2)).astype(np.float32)
     samples = Samples(np.arange(40), target, np.repeat(np.arange(8), 5), tuple("abcdefgh"))
-    plan = Plan(20, plugin.SAMPLER, identities=5, min_samples=2, crop_px=16, flip=0.5, seed=0)
+    plan = Plan(20, plugin.SAMPLER, identities_per_batch=5, min_samples=2, crop_px=16, hflip=0.5, seed=0)
     return Session(SimpleNamespace(name="one"), config, model, Batches(Noise(), samples, plan), None)
 
 

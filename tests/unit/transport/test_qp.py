@@ -5,7 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from elimctl.transport.convergence import ConvergenceWarning, Watch
+from elimctl.transport.convergence import ConvergenceMonitor, ConvergenceWarning
 from elimctl.transport.qp import qp
 
 seeds = st.integers(0, 2**32 - 1)
@@ -173,13 +173,13 @@ def test_it_warns_with_numbers_where_it_did_not_converge():
 
 
 def test_with_a_watch_it_warns_once():
-    watch = Watch()
+    monitor = ConvergenceMonitor()
     with pytest.warns(ConvergenceWarning):
-        qp(*problems(0, 5, 10, 10), gamma=1e-4, n_iter=3, watch=watch)
-    qp(*problems(0, 5, 10, 10), gamma=1e-4, n_iter=3, watch=watch)  # a second warning would be an error
+        qp(*problems(0, 5, 10, 10), gamma=1e-4, n_iter=3, monitor=monitor)
+    qp(*problems(0, 5, 10, 10), gamma=1e-4, n_iter=3, monitor=monitor)  # a second warning would be an error
 
 
-class Listener(Watch):
+class Listener(ConvergenceMonitor):
     """Keeps what it is told."""
 
     def __call__(self, error, **_):
@@ -189,14 +189,14 @@ class Listener(Watch):
 @pytest.mark.parametrize(("n", "n_iter"), [(10, 11), (51, 17)])
 def test_it_needs_no_more_iterations_than_a_predictor_corrector_does(n, n_iter):
     listener = Listener()
-    qp(*problems(0, 20, n, n), gamma=1e-4, n_iter=n_iter, watch=listener)
+    qp(*problems(0, 20, n, n), gamma=1e-4, n_iter=n_iter, monitor=listener)
     assert listener.error.max() < 1e-11
 
 
 def test_it_never_waits_for_the_device():
     a, b, M = (values.to("meta") for values in problems(0, 3, 4, 5))
     for form in ("balanced", "partial"):
-        assert qp(a, b, M, gamma=1e-4, form=form, watch=Watch()).shape == M.shape
+        assert qp(a, b, M, gamma=1e-4, form=form, monitor=ConvergenceMonitor()).shape == M.shape
 
 
 def test_no_gradient_flows():

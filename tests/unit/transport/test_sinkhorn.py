@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elimctl.transport.convergence import ConvergenceWarning, Watch
+from elimctl.transport.convergence import ConvergenceMonitor, ConvergenceWarning
 from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
 
 SOLVERS = pytest.mark.parametrize("solver", [sinkhorn, sinkhorn_log])
@@ -146,10 +146,10 @@ def test_a_tolerance_that_is_not_reached_is_reported_with_numbers(solver):
 
 @SOLVERS
 def test_a_watch_hears_of_a_tolerance_that_is_not_reached_and_warns_once(solver):
-    watch = Watch()
+    monitor = ConvergenceMonitor()
     with pytest.warns(ConvergenceWarning):
-        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, watch=watch)
-    solver(*problems(1, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, watch=watch)  # another would be an error
+        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, monitor=monitor)
+    solver(*problems(1, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, monitor=monitor)  # another would be an error
 
 
 @SOLVERS
