@@ -15,7 +15,13 @@ from elimctl.workspace import Workspace
 
 SETTINGS = {
     "model": {"image_px": 64, "neck": "gap"},
-    "train": {"steps": 8, "batch_size": 16, "identities_per_batch": 4, "eval_every": 3, "checkpoint_every": 2},
+    "train": {
+        "steps": 8,
+        "batch_size": 16,
+        "identities_per_batch": 4,
+        "eval_every": 3,
+        "checkpoint_every": 2,
+    },
 }
 FILES = ("metrics.csv", "checkpoints/last.safetensors", "checkpoints/best.safetensors")
 
