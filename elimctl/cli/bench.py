@@ -6,7 +6,7 @@ import typer
 from typer import Option
 
 from elimctl.cli import console, options
-from elimctl.cli.listed_help import ListedHelp
+from elimctl.cli.help_texts import ListedHelp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

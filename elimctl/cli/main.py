@@ -3,6 +3,7 @@
 import errno
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +31,7 @@ from elimctl.cli import (
     temporal,
     train,
 )
-from elimctl.cli.listed_help import ListedHelp
+from elimctl.cli.help_texts import GroupedHelp, ListedHelp
 from elimctl.errors import ElimctlError, Notice, RankError
 
 FULL = "free some space, then run the same command again; nothing finished was lost"
@@ -46,33 +47,45 @@ REMEDIES = {
     errno.EEXIST: "move that file away, or choose another folder with --workspace",
 }
 
+COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    "Data": {
+        "prepare": prepare.prepare,
+        "data": data.app,
+        "features": features.app,
+        "datasets": datasets.datasets,
+        "synth": synth.synth,
+    },
+    "Training": {
+        "train": train.train,
+        "crossval": crossval.crossval,
+        "temporal": temporal.temporal,
+        "run": run.run,
+        "reproduce": reproduce.reproduce,
+    },
+    "Evaluation": {
+        "eval": evaluate.evaluate,
+        "compare": compare.compare,
+        "figures": figures.figures,
+        "report": report.report,
+    },
+    "Use": {"export": export.export},
+    "Tools": {"demo": demo.demo, "models": models.models, "doctor": doctor.doctor, "bench": bench.app},
+}
+
 app = typer.Typer(
-    help="Identity-invariant valence and arousal: prepare, train, evaluate, export.",
+    cls=GroupedHelp,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # it would take "[default: ...]" for markup, and load rich for --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("prepare", cls=ListedHelp)(prepare.prepare)
-app.command("train", cls=ListedHelp)(train.train)
-app.command("eval", cls=ListedHelp)(evaluate.evaluate)
-app.command("temporal", cls=ListedHelp)(temporal.temporal)
-app.command("compare", cls=ListedHelp)(compare.compare)
-app.command("crossval", cls=ListedHelp)(crossval.crossval)
-app.command("figures", cls=ListedHelp)(figures.figures)
-app.command("report", cls=ListedHelp)(report.report)
-app.command("export", cls=ListedHelp)(export.export)
-app.command("run", cls=ListedHelp)(run.run)
-app.command("reproduce", cls=ListedHelp)(reproduce.reproduce)
-app.command("demo", cls=ListedHelp)(demo.demo)
-app.command("datasets", cls=ListedHelp)(datasets.datasets)
-app.command("synth", cls=ListedHelp)(synth.synth)
-app.command("models", cls=ListedHelp)(models.models)
-app.command("doctor", cls=ListedHelp)(doctor.doctor)
 data.app.command("audit", cls=ListedHelp)(audit.audit)
-app.add_typer(data.app, name="data")
-app.add_typer(features.app, name="features")
-app.add_typer(bench.app, name="bench")
+for panel, commands in COMMANDS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, cls=GroupedHelp, rich_help_panel=panel)
+        else:
+            app.command(name, cls=ListedHelp, rich_help_panel=panel)(command)
 
 
 def _show_version(wanted: bool) -> bool:
@@ -90,7 +103,7 @@ def options(
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Identity-invariant valence and arousal: prepare, train, evaluate, export."""
+    """Train identity-invariant valence and arousal models: prepare, train, evaluate, export."""
 
 
 def _show_notice(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
