@@ -14,7 +14,7 @@ def test_every_name_of_the_python_api_can_be_loaded_and_is_documented(name):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(AttributeError, match="no attribute 'sinkhorns'; it has .*sinkhorn"):
+    with pytest.raises(AttributeError, match=r"no attribute 'sinkhorns'; it has .*sinkhorn"):
         _ = elimctl.sinkhorns
 
 
