@@ -8,12 +8,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from elimctl.cli import doctor
-from elimctl.cli.doctor import Check
+from elimctl.cli import doctor as command
+from elimctl.commands import doctor
+from elimctl.commands.doctor import Check
 from elimctl.errors import ConfigError
 
 app = typer.Typer()
-app.command()(doctor.doctor)
+app.command()(command.doctor)
 
 
 def call(*arguments):
@@ -129,7 +130,7 @@ def test_a_cv2_that_does_not_import_or_lost_its_files_is_a_problem(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert doctor.opencv().found.startswith("cv2 does not import: ")
     monkeypatch.setitem(sys.modules, "cv2", ModuleType("cv2"))
-    assert doctor.opencv().found.startswith("cv2 is an empty shell")
+    assert doctor.opencv().found.startswith("cv2 is empty")
 
 
 @pytest.mark.parametrize("name", doctor.TORCH_SET)
