@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from elimctl.commands.conclude import conclude, record
+from elimctl.commands.execution import Scoring
 from elimctl.loader.dataset import SCORED, Dataset
 from elimctl.manifest import columns, parquet
 from elimctl.metrics.detail import Resampling
@@ -84,7 +85,7 @@ def measure(scratch: Path, *, rows: int, identities: int, resamples: int) -> Ite
         protocol={},
     )
     del dataset, samples  # as `elimctl eval` does
-    conclude(scores, path, options=options, resampling=Resampling(resamples), reference=True)
+    conclude(scores, path, Scoring(options, Resampling(resamples), public_code=True))
     eval_seconds = time.perf_counter() - started
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1e6
     yield f"{resamples:,} resamples of {INTERVAL_ROWS:,} rows"

@@ -33,8 +33,7 @@ def compare(
         second,
         split=split,
         resampling=evaluate.resampling(resamples, seed),
-        device=device,
-        track=lambda batches, count: console.track(batches, split, total=count),
+        execution=options.execution(device),
     )
     if as_json:
         changes = [asdict(change) | {"real": change.real} for change in found.changes]

@@ -1,8 +1,8 @@
 """`elimctl eval`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
@@ -62,6 +62,7 @@ def evaluate(
     from elimctl.cli.analyses import show as show_analyses
     from elimctl.commands import analyses
     from elimctl.commands.evaluate import evaluate_run, trained_on
+    from elimctl.commands.execution import Scoring
     from elimctl.config import validate
     from elimctl.metrics.score import MetricOptions
 
@@ -69,19 +70,17 @@ def evaluate(
     analyses.require_columns(asked.slices)
     place, drawn = workspaces.locate(workspace), resampling(resamples, seed)
     metric = validate(MetricOptions, recipes.read(recipe, sets=sets)["eval"], where="eval")
+    execution = options.execution(device)
     found = evaluate_run(
         place,
-        name=run,
+        run,
         data=data,
         split=split,
         fold=fold,
-        options=metric,
-        resampling=drawn,
-        reference=public_code,
-        device=device,
-        track=lambda batches, count: console.track(batches, split, total=count),
+        scoring=Scoring(metric, drawn, public_code),
+        execution=execution,
     )
-    analyse = partial(analyses.analyse, place, found, asked, resampling=drawn, device=device, track=_track)
+    analyse = partial(analyses.analyse, place, found, asked, resampling=drawn, execution=execution)
     seen = trained_on(place, found)
     if as_json:
         more = analyse()
@@ -113,20 +112,16 @@ def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None)
     if seen:
         everybody = counted(found.detail.identities, "identity", "identities")
         console.say(f"{seen:,} of {everybody} were trained on: these scores say little of other people")
-    if found.flips is not None:
+    if noise := found.label_noise:
         console.say(
-            f"of {found.flips.count:,} flipped samples the latent distribution ranks the original class "
-            f"first for {found.flips.original_first:.1%} (a guess: {found.flips.chance:.1%})"
+            f"label noise: of {counted(noise.count, 'changed sample')} the latent distribution ranks the "
+            f"original class first for {noise.original_first:.1%} (chance {noise.chance:.1%})"
         )
 
 
 def differing_crops(differences: Sequence[str]) -> str:
     """What crops show otherwise than those of training, in one line."""
     return f"crops are not as in training: {'; '.join(differences)}"
-
-
-def _track(batches: Iterable[Any], what: str, count: int) -> Iterator[Any]:
-    return console.track(batches, what, total=count)
 
 
 def resampling(resamples: int | None, seed: int) -> "Resampling":

@@ -44,7 +44,7 @@ def figures(
 
     from elimctl import workspace as workspaces
     from elimctl.errors import DataError
-    from elimctl.figures.draw_runs import draw_runs
+    from elimctl.figures.draw_runs import Wanted, draw_runs
     from elimctl.figures.style import DARK, LIGHT
     from elimctl.text import counted, printable, shortened
 
@@ -54,12 +54,9 @@ def figures(
             runs or (),
             split=split,
             out=out,
-            faces=faces,
-            only=only or (),
-            pairs=pair or (),
+            wanted=Wanted(only or (), pair or (), faces),
             look=DARK if dark else LIGHT,
-            device=device,
-            track=lambda batches, count: console.track(batches, "features", total=count),
+            execution=options.execution(device),
         )
     )
     if as_json:

@@ -1,9 +1,12 @@
 """Options that several commands share, spelled and explained once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
+
+if TYPE_CHECKING:
+    from elimctl.commands.execution import Execution
 
 Workspace = Annotated[
     Path | None,
@@ -48,3 +51,11 @@ Recipe = Annotated[
 ]
 Json = Annotated[bool, Option("--json", help="Write JSON to stdout instead of a table.")]
 Device = Annotated[str | None, Option(help="auto, cpu, cuda or cuda:N [default: the recipe's, auto].")]
+
+
+def execution(device: str | None) -> "Execution":
+    """The device of the option, and progress on the terminal."""
+    from elimctl.cli import console
+    from elimctl.commands.execution import Execution
+
+    return Execution(device, lambda items, label, count: console.track(items, label, total=count))

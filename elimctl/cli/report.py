@@ -70,9 +70,7 @@ def write(
         split=split,
         faces=faces,
         only=only or (),
-        device=device,
-        track=lambda batches, count: console.track(batches, split, total=count),
-        track_features=lambda batches, count: console.track(batches, "features", total=count),
+        execution=options.execution(device),
     )
     html = render(page)
     folder = place.runs / page.runs[0] if len(page.runs) == 1 else place.root

@@ -27,6 +27,7 @@ def temporal(
 
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
+    from elimctl.commands.execution import Scoring
     from elimctl.commands.temporal import temporal_run
     from elimctl.config import validate
     from elimctl.metrics.score import MetricOptions
@@ -36,13 +37,11 @@ def temporal(
     forms = validate(MetricOptions, values["eval"], where="eval")
     found = temporal_run(
         workspaces.locate(workspace),
-        name=run,
+        run,
         split=split,
         settings=validate(TemporalSettings, values["temporal"], where="temporal"),
-        options=forms,
-        resampling=evaluate.resampling(resamples, seed),
-        device=device,
-        track=lambda items, what, count: console.track(items, what, total=count),
+        scoring=Scoring(forms, evaluate.resampling(resamples, seed)),
+        execution=options.execution(device),
     )
     if as_json:
         console.show_json(asdict(found) | {"head": str(found.head), "predictions": str(found.predictions)})

@@ -1,12 +1,12 @@
 """What else there is to know of an evaluated run: slices, calibration, identity invariance, smoothing."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +15,7 @@ from elimctl import atomic
 from elimctl.commands import features
 from elimctl.commands.compare import predicted
 from elimctl.commands.evaluate import Evaluation
+from elimctl.commands.execution import Execution
 from elimctl.config import Values
 from elimctl.errors import ConfigError, ElimctlError
 from elimctl.manifest import columns, parquet
@@ -30,9 +31,6 @@ from elimctl.store import features as cache
 from elimctl.workspace import Workspace
 
 Found = TypeVar("Found")
-
-# Passes batches on, and may count them on the way; told what they are and their number.
-Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,7 @@ def analyse(
     asked: Asked,
     *,
     resampling: Resampling,
-    device: str | None = None,
-    track: Track = lambda batches, _, __: batches,
+    execution: Execution = Execution(),
 ) -> Analyses:
     """Make the analyses asked for, and keep each in a file `<split>.<analysis>.json` beside the scores.
 
@@ -110,9 +107,8 @@ def analyse(
         workspace: where the run and the dataset are.
         evaluation: of the run.
         asked: which analyses.
-        resampling: how intervals are made.
-        device: where the model runs, if it has to; None for the one it was trained on.
-        track: wraps the batches of a model that runs.
+        resampling: how intervals are computed.
+        execution: device and progress.
 
     Returns:
         What was made, and in `failed` why the rest was not: a column that cannot be sliced by, an analysis
@@ -139,9 +135,9 @@ def analyse(
     found = Analyses(
         slices={name: one for name, one in sliced.items() if one is not None} or None,
         calibration=tried(asked.calibration, partial(calibration, table, resampling)),
-        invariance=tried(asked.invariance, partial(_invariance, workspace, evaluation, table, device, track)),
+        invariance=tried(asked.invariance, partial(_invariance, workspace, evaluation, table, execution)),
         smoothing=tried(
-            asked.smoothing, partial(_smoothing, workspace, evaluation, table, resampling, device, track)
+            asked.smoothing, partial(_smoothing, workspace, evaluation, table, resampling, execution)
         ),
         failed=tuple(failed),
     )
@@ -175,15 +171,15 @@ def _slices(
 
 
 def _invariance(
-    workspace: Workspace, evaluation: Evaluation, table: PredictionTable, device: str | None, track: Track
+    workspace: Workspace, evaluation: Evaluation, table: PredictionTable, execution: Execution
 ) -> Measured:
     """Measure features, from the cache if it has them."""
     run, dataset = workspace.run(evaluation.run), workspace.dataset(evaluation.dataset)
     found = features.extract(
         dataset,
-        features.run_model(run, device=device or "auto"),
+        features.run_model(run, device=execution.device or "auto"),
         reserve=True,
-        track=lambda batches, count: track(batches, "features", count),
+        track=execution.tracked("features"),
     )
     return measure_table(cache.open(dataset, found.key).read, table)
 
@@ -193,19 +189,12 @@ def _smoothing(
     evaluation: Evaluation,
     table: PredictionTable,
     resampling: Resampling,
-    device: str | None,
-    track: Track,
+    execution: Execution,
 ) -> Smoothing:
     if table.classes:
         raise ConfigError(
             f"run {evaluation.run} learns classes, and it is valence and arousal that are smoothed",
             hint="leave --smooth out",
         )
-    training = predicted(
-        workspace,
-        evaluation.run,
-        split="train",
-        device=device,
-        track=lambda batches, count: track(batches, "train", count),
-    )
+    training = predicted(workspace, evaluation.run, split="train", execution=execution)
     return smoothing(table, training, resampling)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from elimctl.commands import crops, evaluate, saved
-from elimctl.commands.evaluate import Track, evaluate_run
+from elimctl.commands.evaluate import evaluate_run
+from elimctl.commands.execution import Execution
 from elimctl.errors import MissingError
 from elimctl.metrics.compare import Comparison, compare
 from elimctl.metrics.detail import Resampling
@@ -21,9 +22,8 @@ def compare_runs(
     b: str,
     *,
     split: str = "val",
-    resampling: Resampling | None = None,
-    device: str | None = None,
-    track: Track = lambda batches, _: batches,
+    resampling: Resampling = Resampling(),
+    execution: Execution = Execution(),
 ) -> Comparison:
     """Compare the best checkpoints of two runs on a split.
 
@@ -31,10 +31,9 @@ def compare_runs(
         workspace: where the runs and the dataset are.
         a: name of the first run.
         b: name of the second.
-        split: the split; a run that has no predictions for it, or older ones, predicts it.
-        resampling: how intervals are made.
-        device: where runs predict; None for the one each was trained on.
-        track: wraps the batches of predictions, told their number.
+        split: the split; a run without current predictions for it predicts it.
+        resampling: how intervals are computed.
+        execution: device and progress.
 
     Returns:
         The differences, of runs as their folders are called now.
@@ -46,13 +45,12 @@ def compare_runs(
     """
     _require_runs(workspace, a, b)
     tables = {
-        name: predicted(workspace, name, split=split, device=device, track=track)
-        for name in dict.fromkeys((a, b))
+        name: predicted(workspace, name, split=split, execution=execution) for name in dict.fromkeys((a, b))
     }
     table_a, table_b = (
         replace(tables[name], protocol=tables[name].protocol | {"run": name}) for name in (a, b)
     )
-    found = compare(table_a, table_b, resampling or Resampling())
+    found = compare(table_a, table_b, resampling)
     runs = {name: run.Run(workspace.run(name)) for name in tables}
     return replace(found, remarks=tuple(_remarks(workspace, runs, tables)))
 
@@ -84,17 +82,15 @@ def predicted(
     name: str | None,
     *,
     split: str,
-    device: str | None = None,
-    track: Track = lambda batches, _: batches,
+    execution: Execution = Execution(),
 ) -> PredictionTable:
-    """Predictions of a run on a split of its own dataset, saved ones where they are of its best checkpoint.
+    """Predictions of a run on a split of its own dataset; saved ones if they are of its best checkpoint.
 
     Args:
-        workspace: where the run and the dataset are.
-        name: the run; None for the newest.
+        workspace: holds the run and the dataset.
+        name: name of the run; None for the newest.
         split: the split.
-        device: where the run predicts.
-        track: wraps the batches of predictions, told their number.
+        execution: device and progress.
 
     Raises:
         MissingError: there is no such run, or it has no checkpoint.
@@ -105,7 +101,7 @@ def predicted(
     if path.exists() and _is_current(table := read(path), found, path):
         require_facts(table, str(path), path=path)
         return table
-    evaluated = evaluate_run(workspace, name=found.name, split=split, device=device, track=track)
+    evaluated = evaluate_run(workspace, found.name, split=split, execution=execution)
     return read(evaluated.predictions)
 
 

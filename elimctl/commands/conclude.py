@@ -1,4 +1,4 @@
-"""Evaluation of a split: scores, and a file with every prediction."""
+"""Score the predictions of a split, and write a file with all of them."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elimctl import atomic
+from elimctl.commands.execution import Scoring
 from elimctl.config import Values
 from elimctl.metrics.classes import ClassScores, confusion, score_classes
-from elimctl.metrics.detail import AnyDetail, Resampling, detail
+from elimctl.metrics.detail import AnyDetail, detail
 from elimctl.metrics.predictions import Predictions
 from elimctl.metrics.score import MetricOptions, Scores, accumulate, score
 from elimctl.predict.table import CLASS_SCHEMA, PROTOCOL, SCHEMA, read
@@ -23,12 +24,12 @@ GROUP_ROWS = 1 << 16  # rows gathered before they are written, about 10 MB
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """What an evaluation found.
+    """Scores of a split.
 
     Args:
         scores: of all samples together.
         detail: intervals, means over identities and clips.
-        remarks: what else a reader has to know, by its key in the file.
+        remarks: further facts, by their key in the file of scores.
     """
 
     scores: Scores | ClassScores
@@ -37,7 +38,7 @@ class Evaluated:
 
     @property
     def values(self) -> Values:
-        """All of it, as the file of scores has it."""
+        """The content of the file of scores."""
         return asdict(self.scores) | asdict(self.detail) | self.remarks
 
 
@@ -48,34 +49,30 @@ def evaluate(
     split: str,
     path: Path,
     classes: tuple[str, ...] = (),
-    options: MetricOptions,
+    scoring: Scoring,
     protocol: Mapping[str, Any],
-    resampling: Resampling,
-    reference: bool = False,
 ) -> Evaluated:
-    """Score a split, and write `<path>.parquet` (every prediction) and `<path>.json` (the scores).
+    """Score a split, and write `<path>.parquet` (all predictions) and `<path>.json` (the scores).
 
     Args:
-        batches: what `predictions` yields.
+        batches: predictions.
         table: the manifest that the batches' row numbers refer to.
         split: name of the split.
-        path: the files' path without their endings; its folder is made if it does not exist.
-        classes: names of the classes that were predicted; none: valence and arousal were.
-        options: the form of each metric.
-        protocol: what was scored on what, kept in the Parquet file's metadata as JSON, with the options.
-        resampling: how intervals are made.
-        reference: whether to add the scores by the formulas of the published code.
+        path: path of both files without suffix; its folder is created if needed.
+        classes: names of the predicted classes; empty for valence and arousal.
+        scoring: metrics and intervals.
+        protocol: run, dataset, fold and so on; kept as JSON in the metadata of the Parquet file.
 
     Returns:
-        What `<path>.json` holds. Each file appears whole, or is left as it was.
+        The content of `<path>.json`. Each file is written whole or not at all.
 
     Raises:
         DataError: there is no batch.
     """
     scores = record(
-        batches, table, split=split, path=path, classes=classes, options=options, protocol=protocol
+        batches, table, split=split, path=path, classes=classes, options=scoring.options, protocol=protocol
     )
-    return conclude(scores, path, options=options, resampling=resampling, reference=reference)
+    return conclude(scores, path, scoring)
 
 
 def record(
@@ -88,16 +85,7 @@ def record(
     options: MetricOptions,
     protocol: Mapping[str, Any],
 ) -> Scores | ClassScores:
-    """Write `<path>.parquet`, the first half of `evaluate`; afterwards the manifest is not needed any more.
-
-    Args:
-        batches: as of `evaluate`, like all that follow.
-        table: the manifest.
-        split: name of the split.
-        path: the files' path without their endings.
-        classes: names of the classes that were predicted.
-        options: the form of each metric.
-        protocol: what was scored on what.
+    """Write `<path>.parquet`, the first half of `evaluate`; the manifest can be freed afterwards.
 
     Returns:
         Scores of all samples together.
@@ -119,45 +107,43 @@ def record(
 def conclude(
     scores: Scores | ClassScores,
     path: Path,
+    scoring: Scoring,
     *,
-    options: MetricOptions,
-    resampling: Resampling,
-    reference: bool = False,
     remarks: Values | None = None,
 ) -> Evaluated:
-    """Write `<path>.json` from what `record` wrote and gave, the second half of `evaluate`.
+    """Write `<path>.json`, the second half of `evaluate`.
 
     Args:
-        scores: what `record` returned.
-        path: that it was given.
-        options: likewise.
-        resampling: how intervals are made.
-        reference: whether to add the scores by the formulas of the published code.
-        remarks: what else a reader has to know, by its key in the file.
+        scores: result of `record`.
+        path: path given to `record`.
+        scoring: metrics and intervals.
+        remarks: further facts, by their key in the file.
 
     Returns:
-        What `<path>.json` holds.
+        The content of `<path>.json`.
 
     Raises:
         DataError: predictions or labels are not finite.
         StoreError: the file of predictions is damaged.
     """
-    made = detail(read(_predictions(path)), options, resampling, reference=reference)
-    found = Evaluated(scores, made, remarks or {})
-    text = json.dumps(found.values, indent=2, allow_nan=False) + "\n"
+    details = detail(
+        read(_predictions(path)), scoring.options, scoring.resampling, reference=scoring.public_code
+    )
+    evaluated = Evaluated(scores, details, remarks or {})
+    text = json.dumps(evaluated.values, indent=2, allow_nan=False) + "\n"
     atomic.write_text(path.with_name(f"{path.name}.json"), text)
-    return found
+    return evaluated
 
 
 def _predictions(path: Path) -> Path:
-    """The file of predictions that belongs to scores."""
+    """The Parquet file beside a file of scores."""
     return path.with_name(f"{path.name}.parquet")
 
 
 def _recorded(
     batches: Iterable[Predictions], table: pa.Table, path: Path, schema: pa.Schema, classes: tuple[str, ...]
 ) -> Iterator[Predictions]:
-    """Pass batches on while writing them to a Parquet file, which is complete once the last has passed."""
+    """Pass batches on and write them to a Parquet file, which is complete after the last batch."""
     described = table.select(["path", "identity", "clip", "frame"]).combine_chunks()
     waiting: list[pa.Table] = []
     with pq.ParquetWriter(path, schema) as writer:

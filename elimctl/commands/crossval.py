@@ -13,6 +13,7 @@ import pyarrow as pa
 from elimctl import atomic
 from elimctl.commands.compare import predicted
 from elimctl.commands.conclude import Evaluated
+from elimctl.commands.execution import Execution
 from elimctl.commands.pool import evaluate_table, pool
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError
@@ -216,7 +217,7 @@ def summarise(
     for fold, run in runs.items():
         opened = Run(workspace.run(run))
         opened.require_manifest(digest)
-        table = predicted(workspace, run, split=SPLIT, device=device)
+        table = predicted(workspace, run, split=SPLIT, execution=Execution(device))
         files.append(opened.predictions(SPLIT))
         evaluated = evaluate_table(table, options, resampling, split=SPLIT)
         found.append(Fold(fold, run, table.protocol["step"], evaluated))

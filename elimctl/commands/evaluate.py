@@ -1,7 +1,7 @@
-"""From a run to its scores on a split."""
+"""Score a run on a split."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,33 +14,30 @@ from torch import nn
 from elimctl import atomic
 from elimctl.commands import crops
 from elimctl.commands.conclude import Evaluated, conclude, record
+from elimctl.commands.execution import Execution, Scoring
 from elimctl.config import Values
 from elimctl.errors import MissingError
 from elimctl.loader.dataset import SCORED, Dataset, open_dataset
 from elimctl.loader.view import View
 from elimctl.manifest import audit, splits
-from elimctl.metrics.detail import AnyDetail, Resampling
+from elimctl.metrics.detail import AnyDetail
 from elimctl.metrics.predictions import Predictions, PredictionTable
-from elimctl.metrics.score import MetricOptions
 from elimctl.predict.split import BATCH, predictions
 from elimctl.train import hardware, latents, run
-from elimctl.train.config import RunConfig
+from elimctl.train.latents import Watched
 from elimctl.train.run import Run
 from elimctl.train.task import AnyScores, Task, trained_task, training_samples
 from elimctl.workspace import Workspace
 
-# Passes the batches of predictions on, and may count them on the way.
-Track = Callable[[Iterable[Predictions], int], Iterable[Predictions]]
-
 
 @dataclass(frozen=True, slots=True)
-class Flips:
-    """How flipped samples are seen.
+class LabelNoise:
+    """How well a model with latent distributions sees through label noise.
 
     Args:
-        count: number of flipped samples.
-        original_first: share of them whose latent distribution ranks the class first that they had.
-        chance: that share of a guess.
+        count: number of training samples whose class was changed on purpose.
+        original_first: share of them whose latent distribution ranks the original class first.
+        chance: the same share for a random guess.
     """
 
     count: int
@@ -50,17 +47,17 @@ class Flips:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluation found and wrote.
+    """Result of an evaluation.
 
     Args:
         run: name of the run.
         dataset: name of the dataset.
-        fold: the fold that is `val`; None where the dataset's own splits, or all of it, were scored.
-        step: training steps behind the checkpoint that was scored.
+        fold: the fold that is `val`; None for official splits and for `all`.
+        step: training steps of the scored checkpoint.
         evaluated: scores, intervals, and means over identities and clips.
-        predictions: the Parquet file that holds every prediction.
-        crop_differences: what the crops show otherwise than those of training, a line each.
-        flips: what became of labels that were flipped on purpose, on the split that has them.
+        predictions: the Parquet file with all predictions.
+        crop_differences: differences from the crops of training, one line each.
+        label_noise: result on labels that were changed on purpose; only on the training split.
     """
 
     run: str
@@ -70,7 +67,7 @@ class Evaluation:
     evaluated: Evaluated
     predictions: Path
     crop_differences: tuple[str, ...] = ()
-    flips: Flips | None = None
+    label_noise: LabelNoise | None = None
 
     @property
     def scores(self) -> AnyScores:
@@ -79,123 +76,91 @@ class Evaluation:
 
     @property
     def detail(self) -> AnyDetail:
-        """What goes with them."""
+        """Intervals and means over groups."""
         return self.evaluated.detail
 
 
 def evaluate_run(
     workspace: Workspace,
-    *,
     name: str | None = None,
+    *,
     data: str | None = None,
     split: str = "val",
     fold: int | None = None,
-    options: MetricOptions | None = None,
-    resampling: Resampling | None = None,
-    reference: bool = False,
-    device: str | None = None,
-    track: Track = lambda batches, _: batches,
+    scoring: Scoring = Scoring(),
+    execution: Execution = Execution(),
 ) -> Evaluation:
-    """Score the best checkpoint of a run, and keep the scores and predictions in its `eval/`.
+    """Score the best checkpoint of a run, and write scores and predictions to its `eval/`.
 
     Args:
-        workspace: where the run and the dataset are.
-        name: the run; None for the newest.
-        data: the dataset; None for the one it was trained on.
-        split: the split to score.
-        fold: the fold that is `val`; None for the one held out in training.
-        options: the form of each metric.
-        resampling: how intervals are made.
-        reference: whether to add the scores by the formulas of the published code.
-        device: None for the one it was trained on.
-        track: wraps the batches of predictions, told their number.
+        workspace: holds the run and the dataset.
+        name: name of the run; None for the newest.
+        data: name of the dataset; None for the run's own.
+        split: split to score.
+        fold: fold that is `val`; None for the fold held out in training.
+        scoring: metrics and intervals.
+        execution: device and progress.
 
     Raises:
-        MissingError: there is no such run, or it has no checkpoint.
-        ConfigError: the run's own dataset was prepared anew since; name it with `data` to score on it all the
-            same.
+        MissingError: the run or its checkpoint does not exist.
+        ConfigError: the run's own dataset was prepared again since; `data` scores on it all the same.
         DataError: the split is empty or unknown.
     """
-    found = run.Run(workspace.run(name))
-    config = found.config()
-    model, progress = run.load_model(found)
+    opened = run.Run(workspace.run(name))
+    config = opened.config()
+    model, progress = run.load_model(opened)
     dataset = open_dataset(workspace.dataset(data or config.data.name), only=SCORED)
     fold = config.data.fold if fold is None else fold
     if data is None:
-        found.require_manifest(dataset.digest)
-    on = hardware.device(device or config.train.device)
-    task, trained = trained_task(found), crops.recipe_of_run(found)
-    view = crops.view(found, trained)
+        opened.require_manifest(dataset.digest)
+    device = hardware.device(execution.device or config.train.device)
+    task, trained = trained_task(opened), crops.recipe_of_run(opened)
+    view = crops.view(opened, trained)
+    predict = model.to(device).predict
     batches, count = predict_split(
-        model.to(on).predict,  # type: ignore[arg-type]
+        predict,  # type: ignore[arg-type]
         dataset,
         task,
         split,
         fold=fold,
         view=view,
-        device=on,
+        device=device,
     )
     protocol: Values = {
-        "run": found.name,
+        "run": opened.name,
         "step": progress.step,
         "dataset": dataset.name,
         "manifest": dataset.digest,
         "fold": splits.counting_fold(dataset.table, split, fold),
         "view": view.name,
     }
-    path = found.folder / "eval" / found.stem(protocol | {"split": split})
-    options = options or MetricOptions()
+    path = opened.folder / "eval" / opened.stem(protocol | {"split": split})
     scores = record(
-        track(batches, count),
+        execution.track(batches, split, count),
         dataset.table,
         split=split,
         path=path,
         classes=task.classes,
-        options=options,
+        options=scoring.options,
         protocol=protocol,
     )
-    flips = _flips(found, path, model, dataset, task, view=view, device=on)
+    noise = None
+    if path.name == "train" and config.data.label_noise and hasattr(model, "latent"):
+        noise = _label_noise(path, model, latents.annotated(dataset, task, config), dataset, view, device)
     differing = tuple(crops.differences(trained, crops.recipe(dataset.folder)))
     del dataset, batches  # the manifest of a million rows is 90 MB, and their predictions are read now
-    resampling = resampling or Resampling()
-    evaluated = conclude(
-        scores,
-        path,
-        options=options,
-        resampling=resampling,
-        reference=reference,
-        remarks=({} if task.classes else {"forms": options.model_dump()})
-        | {"crop_differences": list(differing)},
-    )
+    remarks: Values = {} if task.classes else {"forms": scoring.options.model_dump()}
+    evaluated = conclude(scores, path, scoring, remarks=remarks | {"crop_differences": list(differing)})
     return Evaluation(
-        run=found.name,
+        run=opened.name,
         dataset=protocol["dataset"],
         fold=protocol["fold"],
         step=progress.step,
         evaluated=evaluated,
         predictions=path.with_name(f"{path.name}.parquet"),
         crop_differences=differing,
-        flips=flips,
+        label_noise=noise,
     )
-
-
-def _flips(
-    found: run.Run,
-    path: Path,
-    model: torch.nn.Module,
-    dataset: Dataset,
-    task: Task,
-    *,
-    view: View,
-    device: torch.device,
-) -> Flips | None:
-    """What became of labels that were flipped on purpose, where the split has them that was trained on."""
-    if path.name != "train":
-        return None
-    flips = original_first(model, dataset, task, found.config(), view=view, device=device)
-    if flips is not None:
-        atomic.write_text(path.with_name("flips.json"), json.dumps(asdict(flips), indent=2) + "\n")
-    return flips
 
 
 def predict_split(
@@ -208,7 +173,7 @@ def predict_split(
     view: View,
     device: torch.device | str,
 ) -> tuple[Iterator[Predictions], int]:
-    """Predictions for the kept samples of a split, and the number of batches they come in."""
+    """Predict the kept samples of a split; returns the batches and their number."""
     samples = task.samples(dataset, split, fold=fold)
     batches = predictions(
         predict,
@@ -222,22 +187,40 @@ def predict_split(
     return batches, -(-len(samples) // BATCH)
 
 
-def trained_on(workspace: Workspace, found: Evaluation) -> int | None:
-    """Number of identities that a run was trained on, among those that it was scored on.
+def _label_noise(
+    path: Path, model: nn.Module, everything: Watched, dataset: Dataset, view: View, device: torch.device
+) -> LabelNoise:
+    """Rank the original class of each sample with label noise, and write the result beside the scores.
+
+    Source: She et al. 2021, supplement, section 2.
+    """
+    noisy = everything.take(np.flatnonzero(everything.annotated != everything.original))
+    right = 0
+    if len(noisy):
+        latent = latents.distributions(model, dataset, noisy, view=view, device=device)
+        right = int((latent.argmax(axis=1) == noisy.original).sum())
+    # a guess has one class less to choose from: the annotated class is not in the latent distribution
+    result = LabelNoise(len(noisy), right / max(len(noisy), 1), 1 / (len(everything.classes) - 1))
+    atomic.write_text(path.with_name("label_noise.json"), json.dumps(asdict(result), indent=2) + "\n")
+    return result
+
+
+def trained_on(workspace: Workspace, evaluation: Evaluation) -> int | None:
+    """Number of scored identities that the run was trained on.
 
     Args:
-        workspace: where the run and its dataset are.
-        found: what it scored.
+        workspace: holds the run and its dataset.
+        evaluation: of the run.
 
     Returns:
-        None where that cannot be known: it was scored on another dataset than it was trained on, or on this
-        one as it was prepared anew since, or identities are groups of ages, which everybody is in.
+        None if unknown: the run was scored on another dataset than it was trained on, or on a newer
+        preparation of it, or its identities are age groups.
     """
-    known = _training(workspace, Run(workspace.run(found.run)), found.dataset)
+    known = _training(workspace, Run(workspace.run(evaluation.run)), evaluation.dataset)
     if known is None:
         return None
     dataset, trained = known
-    scored = pq.read_table(found.predictions, columns=["row"])["row"].to_numpy()
+    scored = pq.read_table(evaluation.predictions, columns=["row"])["row"].to_numpy()
     rows = pa.array(np.concatenate([trained, scored]))
     parts = np.repeat([0, 1], [len(trained), len(scored)])
     names = dataset.table.select(["identity", "age_group"]).take(rows)
@@ -246,16 +229,7 @@ def trained_on(workspace: Workspace, found: Evaluation) -> int | None:
 
 
 def trained_rows(workspace: Workspace, run: Run, table: PredictionTable) -> int | None:
-    """Number of samples that a run was trained on, among those that it has predicted.
-
-    Args:
-        workspace: where its dataset is.
-        run: the run.
-        table: its predictions.
-
-    Returns:
-        None where that cannot be known, as with `trained_on`.
-    """
+    """Number of predicted samples that the run was trained on; None if unknown, as with `trained_on`."""
     known = _training(workspace, run, str(table.protocol.get("dataset")))
     if known is None or known[0].digest != table.protocol.get("manifest"):
         return None
@@ -263,9 +237,9 @@ def trained_rows(workspace: Workspace, run: Run, table: PredictionTable) -> int 
 
 
 def _training(workspace: Workspace, run: Run, name: str) -> tuple[Dataset, np.ndarray] | None:
-    """A dataset and the rows of it that a run was trained on; None where it was trained on other rows.
+    """A dataset and its rows that a run was trained on; None if the run was trained on another dataset.
 
-    The dataset may have another name than in training: its manifest tells.
+    The dataset may have another name than in training: the manifest's digest decides.
     """
     try:
         dataset = open_dataset(workspace.dataset(name), only=(*SCORED, "age_group"))
@@ -274,33 +248,3 @@ def _training(workspace: Workspace, run: Run, name: str) -> tuple[Dataset, np.nd
     if dataset.digest != run.facts().get("manifest"):
         return None
     return dataset, training_samples(run.config(), dataset, trained_task(run)).index
-
-
-def original_first(
-    model: nn.Module, dataset: Dataset, task: Task, config: RunConfig, *, view: View, device: torch.device
-) -> Flips | None:
-    """How often the latent distribution finds the class that a flipped sample had.
-
-    Args:
-        model: of a run, in evaluation mode, on `device`.
-        dataset: the run's.
-        task: what it has learned.
-        config: the run's settings.
-        view: what the model sees of an image.
-        device: where the model is.
-
-    Returns:
-        None where no label was flipped, or the method has no latent distribution.
-
-    Source: She et al. 2021, supplement, section 2.
-    """
-    if not (config.data.label_noise and hasattr(model, "latent")):
-        return None
-    everything = latents.annotated(dataset, task, config)
-    flipped = everything.take(np.flatnonzero(everything.annotated != everything.original))
-    right = 0
-    if len(flipped):
-        latent = latents.distributions(model, dataset, flipped, view=view, device=device)
-        right = int((latent.argmax(axis=1) == flipped.original).sum())
-    # the annotated class has no share in it
-    return Flips(len(flipped), right / max(len(flipped), 1), 1 / (len(task.classes) - 1))

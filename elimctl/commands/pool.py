@@ -47,23 +47,10 @@ def pool(files: Sequence[Path], path: Path, *, protocol: Mapping[str, Any]) -> P
 
 
 def evaluate_table(
-    table: PredictionTable,
-    options: MetricOptions,
-    resampling: Resampling,
-    *,
-    split: str,
-    reference: bool = False,
+    table: PredictionTable, options: MetricOptions, resampling: Resampling, *, split: str
 ) -> Evaluated:
-    """Scores of saved predictions, and what goes with them, as `evaluate.evaluate` has them.
-
-    Args:
-        table: the predictions.
-        options: the form of each metric.
-        resampling: how intervals are made.
-        split: name that the scores are given.
-        reference: whether to add the scores by the formulas of the published code.
-    """
-    more = detail(table, options, resampling, reference=reference)
+    """Score saved predictions, with intervals; `split` is the name in the result."""
+    more = detail(table, options, resampling)
     if table.classes:
         counted = confusion_of(table.target, table.preds, classes=len(table.classes))
         return Evaluated(score_classes(counted, table.classes, split=split), more)

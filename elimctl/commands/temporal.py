@@ -1,9 +1,8 @@
 """From a run to a temporal head on its features, and what time adds to its scores."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from elimctl.commands import features
 from elimctl.commands.conclude import evaluate
+from elimctl.commands.execution import Execution, Scoring
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError
 from elimctl.loader.batches import Samples
@@ -24,7 +24,7 @@ from elimctl.methods.temporal_head import HeadOfFrames, TemporalHead
 from elimctl.metrics.compare import Comparison as Differences
 from elimctl.metrics.compare import compare
 from elimctl.metrics.detail import Resampling
-from elimctl.metrics.score import MetricOptions, Scores
+from elimctl.metrics.score import Scores
 from elimctl.predict.split import BATCH, known_predictions
 from elimctl.predict.table import read
 from elimctl.store import features as cache
@@ -35,9 +35,6 @@ from elimctl.train.temporal import PAIR, Frames, Report, TemporalSettings
 from elimctl.workspace import Workspace
 
 WINDOWS = 2  # that can be learned from, at least
-
-# Passes batches or epochs on, and may count them on the way; told what they are, and how many at most.
-Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +98,12 @@ class _Job:
 
 def temporal_run(
     workspace: Workspace,
-    *,
     name: str | None = None,
+    *,
     split: str = "val",
-    settings: TemporalSettings | None = None,
-    options: MetricOptions | None = None,
-    resampling: Resampling | None = None,
-    device: str | None = None,
-    track: Track = lambda items, _what, _count: items,
+    settings: TemporalSettings = TemporalSettings(),
+    scoring: Scoring = Scoring(),
+    execution: Execution = Execution(),
 ) -> Comparison:
     """Train a temporal head on the features of a run, and score it beside two that see single frames.
 
@@ -120,10 +115,8 @@ def temporal_run(
         name: the run; None for the newest.
         split: the split to score.
         settings: the head and its training.
-        options: the form of each metric.
-        resampling: how intervals are made.
-        device: None for the one the run was trained on.
-        track: wraps the batches of images, and then the epochs of each head.
+        scoring: metrics and intervals.
+        execution: device and progress, of the batches of images and of the epochs of each head.
 
     Raises:
         MissingError: there is no such run, or it has no checkpoint.
@@ -131,12 +124,12 @@ def temporal_run(
         DataError: the split is empty or unknown, or the dataset has no time, or too little of it.
         TrainingError: a loss or a prediction is not finite.
     """
-    job = _checked(workspace, name, split, settings or TemporalSettings(), device)
+    job = _checked(workspace, name, split, settings, execution.device)
     extraction = features.extract(
         job.dataset.folder,
         job.encoder,
         reserve=True,
-        track=lambda batches, count: track(batches, "features", count),
+        track=execution.tracked("features"),
     )
     cached = cache.open(job.dataset.folder, extraction.key)
     train, val, scored = (_frames(part, cached) for part in (job.train, job.val, job.scored))
@@ -144,7 +137,7 @@ def temporal_run(
     def fit(network: type[TemporalHead], what: str) -> tuple[TemporalHead, list[Report]]:
         head = training.build(extraction.width, job.settings, network=network).to(job.device)
         fitting = training.fit(head, train, val, job.settings)
-        return head, list(track(fitting, what, job.settings.epochs or 0))
+        return head, list(execution.track(fitting, what, job.settings.epochs or 0))
 
     alone, _ = fit(HeadOfFrames, "single frames")
     temporal, reports = fit(TemporalHead, "temporal head")
@@ -161,10 +154,8 @@ def temporal_run(
     path = job.run.folder / "temporal" / "head.safetensors"
     training.save(path, temporal, facts=facts)
 
-    options, resampling = options or MetricOptions(), resampling or Resampling()
-
     def scores(preds: np.ndarray, stem: str) -> Scores:
-        return _score(job, preds, path.with_name(stem), options, resampling, facts | {"split": split})
+        return _score(job, preds, path.with_name(stem), scoring, facts | {"split": split})
 
     static = scores(_project(model.to(job.device), scored.features, job.device), f"{split}-static")
     by_frame = scores(training.predict(alone, scored), f"{split}-alone")
@@ -179,7 +170,7 @@ def temporal_run(
         static=static,
         alone=by_frame,
         temporal=by_window,
-        by_time=_differences(path, split, resampling),
+        by_time=_differences(path, split, scoring.resampling),
         head=path,
         predictions=path.with_name(f"{split}.parquet"),
     )
@@ -268,9 +259,7 @@ def _frames(part: _Part, cached: cache.Features) -> Frames:
     return Frames(values, torch.from_numpy(part.samples.target), part.runs)
 
 
-def _score(
-    job: _Job, preds: np.ndarray, path: Path, options: MetricOptions, resampling: Resampling, facts: Values
-) -> Scores:
+def _score(job: _Job, preds: np.ndarray, path: Path, scoring: Scoring, facts: Values) -> Scores:
     """Score predictions of the frames that are scored, and write them as `elimctl eval` does."""
     samples = job.scored.samples
     evaluated = evaluate(
@@ -278,9 +267,8 @@ def _score(
         job.dataset.table,
         split=facts["split"],
         path=path,
-        options=options,
+        scoring=scoring,
         protocol=facts,
-        resampling=resampling,
     )
     return cast(Scores, evaluated.scores)  # no classes were named
 

@@ -10,6 +10,7 @@ from typing import Any
 from elimctl import atomic
 from elimctl import recipe as recipes
 from elimctl.commands import evaluate, train
+from elimctl.commands.execution import Scoring
 from elimctl.config import Values, validate
 from elimctl.errors import ConfigError
 from elimctl.experiments.jobs import Job, difference, protocol
@@ -75,7 +76,7 @@ def complete(workspace: Workspace, job: Job, follow: Follow) -> Values:
         follow(session)
     options = validate(MetricOptions, job.tables["eval"], where="eval")
     split = protocol(job.tables).split
-    found = evaluate.evaluate_run(workspace, name=job.name, split=split, options=options)
+    found = evaluate.evaluate_run(workspace, job.name, split=split, scoring=Scoring(options))
     record = {
         "variant": job.variant,
         "seed": job.seed,

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TypeVar
 
 from elimctl import atomic
-from elimctl.commands import features
+from elimctl.commands.execution import Execution
 from elimctl.errors import ConfigError, ElimctlError
 from elimctl.figures.of_run import OF_RUN
 from elimctl.figures.of_runs import OF_RUNS
@@ -61,18 +61,30 @@ class Folder:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which figures to draw.
+
+    Args:
+        only: names of the figures; empty for all.
+        pairs: identities to match, as `reference:target`; empty for random pairs.
+        faces: whether faces may be shown; licences of most datasets forbid to pass them on.
+    """
+
+    only: Sequence[str] = ()
+    pairs: Sequence[str] = ()
+    faces: bool = False
+
+
 def draw_runs(
     workspace: Workspace,
     names: Sequence[str] = (),
     *,
     split: str = "val",
     out: Path | None = None,
-    faces: bool = False,
-    only: Sequence[str] = (),
-    pairs: Sequence[str] = (),
+    wanted: Wanted = Wanted(),
     look: Look = LIGHT,
-    device: str | None = None,
-    track: features.Track = lambda batches, _: batches,
+    execution: Execution = Execution(),
 ) -> Iterator[Folder]:
     """Draw all figures that apply to each run, and those of all runs together.
 
@@ -84,12 +96,9 @@ def draw_runs(
             `figures/` in each run's folder, and in the workspace for figures of several runs; those of
             another split than `val` go into a folder of its name in there. Those on a dark ground go into a
             folder `dark` in there.
-        faces: whether faces may be shown; licences of most datasets forbid to pass them on.
-        only: names of the figures to draw; none for all.
-        pairs: identities to match, as `reference:target`; none for some that are drawn.
+        wanted: which figures, of whom.
         look: colours.
-        device: where models run; None for where they were trained.
-        track: wraps batches of features.
+        execution: device and progress of features.
 
     Yields:
         What was drawn and what not, once for each run and once for all together.
@@ -100,15 +109,14 @@ def draw_runs(
         DataError: pairs of a run that learns classes.
         MissingError: there is no such run.
     """
+    only = wanted.only
     require_known(only, runs=max(len(names), 1))
-    wanted: Sequence[str | None] = names or [None]
-    chosen = [
-        open_material(workspace, name, split, faces=faces, device=device, track=track) for name in wanted
-    ]
-    for material in chosen if pairs else []:
-        material.choose(pairs)
-    flags = f" --split {split}{' --faces' if faces else ''}{' --dark' if look is DARK else ''}"
-    flags += "".join(f" --pair {quote(pair)}" for pair in pairs)
+    runs: Sequence[str | None] = names or [None]
+    chosen = [open_material(workspace, name, split, faces=wanted.faces, execution=execution) for name in runs]
+    for material in chosen if wanted.pairs else []:
+        material.choose(wanted.pairs)
+    flags = f" --split {split}{' --faces' if wanted.faces else ''}{' --dark' if look is DARK else ''}"
+    flags += "".join(f" --pair {quote(pair)}" for pair in wanted.pairs)
     for material in chosen if _wanted(OF_RUN, only) else []:
         where = out if len(chosen) == 1 else out / material.name if out else None
         command = f"elimctl figures {material.name}{flags}"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from elimctl.commands import crops, features
+from elimctl.commands.execution import Execution
 from elimctl.commands.saved import read_own
 from elimctl.errors import ConfigError, DataError, StoreError
 from elimctl.figures.arrays import thinned
@@ -56,8 +57,7 @@ class Material:
         name: the run's.
         split: that was scored; also the stem of another file in the run's `eval/`.
         faces: whether faces may be shown.
-        device: where the model runs; None for where it was trained.
-        track: wraps the batches of features.
+        execution: device and progress of features.
     """
 
     def __init__(
@@ -67,8 +67,7 @@ class Material:
         split: str,
         *,
         faces: bool,
-        device: str | None,
-        track: features.Track,
+        execution: Execution,
     ) -> None:
         self.workspace, self.split, self.shows_faces = workspace, split, faces
         self.run, self.name = run.Run(workspace.run(name)), name
@@ -76,7 +75,7 @@ class Material:
         self.pairs: list[
             tuple[int, int]
         ] = []  # codes of identities that are matched; none for some drawn ones
-        self._device, self._track = device, track
+        self._execution = execution
 
     @property
     def folder(self) -> Path:
@@ -141,8 +140,10 @@ class Material:
     @cached_property
     def features(self) -> np.ndarray:
         """Features z of the samples of the split, (n, d)."""
-        model = features.run_model(self.run.folder, device=self._device or self.config.train.device)
-        made = features.extract(self.dataset.folder, model, reserve=True, track=self._track)
+        model = features.run_model(self.run.folder, device=self._execution.device or self.config.train.device)
+        made = features.extract(
+            self.dataset.folder, model, reserve=True, track=self._execution.tracked("features")
+        )
         return cache.open(self.dataset.folder, made.key).read(self.table.row)
 
     @cached_property
@@ -202,7 +203,7 @@ class Material:
     @cached_property
     def device(self) -> torch.device:
         """Where the model runs."""
-        return hardware.device(self._device or self.config.train.device)
+        return hardware.device(self._execution.device or self.config.train.device)
 
     @cached_property
     def model(self) -> nn.Module:

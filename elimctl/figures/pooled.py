@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from elimctl.commands import crossval, features
+from elimctl.commands import crossval
+from elimctl.commands.execution import Execution
 from elimctl.config import Values
 from elimctl.errors import ConfigError, DataError, StoreError
 from elimctl.figures.material import Material
@@ -25,17 +26,14 @@ class Pooled(Material):
         workspace: where the runs and their dataset are.
         name: of the cross-validation.
         faces: whether faces may be shown.
-        device: where a model would run.
-        track: wraps the batches of features.
+        execution: device and progress of features.
 
     Raises:
         MissingError: one of its runs is not there any more.
         StoreError: its crossval.json is damaged.
     """
 
-    def __init__(
-        self, workspace: Workspace, name: str, *, faces: bool, device: str | None, track: features.Track
-    ) -> None:
+    def __init__(self, workspace: Workspace, name: str, *, faces: bool, execution: Execution) -> None:
         file = workspace.runs / name / crossval.NAME
         try:
             self.record: Values = json.loads(file.read_text(encoding="utf-8"))
@@ -45,7 +43,7 @@ class Pooled(Material):
             raise StoreError(
                 f"{file} is damaged: {error}", hint="run the same elimctl crossval again; finished runs stay"
             ) from error
-        super().__init__(workspace, first, crossval.POOLED, faces=faces, device=device, track=track)
+        super().__init__(workspace, first, crossval.POOLED, faces=faces, execution=execution)
         self.name = name
         self.runs = {f"fold {fold}": Run(workspace.run(run)) for fold, run in names.items()}
 
@@ -85,8 +83,7 @@ def open_material(
     split: str,
     *,
     faces: bool = False,
-    device: str | None = None,
-    track: features.Track = lambda batches, _: batches,
+    execution: Execution = Execution(),
 ) -> Material:
     """What figures and pages of a run or a cross-validation are made from.
 
@@ -95,8 +92,7 @@ def open_material(
         name: of the run or cross-validation; None for the newest run.
         split: that was scored; of a cross-validation `val`, each run's own.
         faces: whether faces may be shown.
-        device: where the model runs; None for where it was trained.
-        track: wraps the batches of features.
+        execution: device and progress of features.
 
     Raises:
         MissingError: there is no such run.
@@ -106,10 +102,10 @@ def open_material(
     folder = workspace.runs / name if name else None
     if folder is None or not (folder / crossval.NAME).exists():
         run = workspace.run(name).name
-        return Material(workspace, run, split, faces=faces, device=device, track=track)
+        return Material(workspace, run, split, faces=faces, execution=execution)
     if split != crossval.SPLIT:
         raise ConfigError(
             f"split {split!r} of the cross-validation {name}, which has predictions of held-out folds alone",
             hint=f"leave --split out, or name one of its runs: {name}-f0",
         )
-    return Pooled(workspace, folder.name, faces=faces, device=device, track=track)
+    return Pooled(workspace, folder.name, faces=faces, execution=execution)

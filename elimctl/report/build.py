@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from elimctl.commands import features
-from elimctl.commands.evaluate import Track
+from elimctl.commands.execution import Execution
 from elimctl.figures.draw_runs import require_known
 from elimctl.metrics.compare import Comparison
 from elimctl.metrics.detail import Resampling
@@ -33,10 +32,8 @@ def build(
     split: str = "val",
     faces: bool = False,
     only: Sequence[str] = (),
-    resampling: Resampling | None = None,
-    device: str | None = None,
-    track: Track = lambda batches, _: batches,
-    track_features: features.Track = lambda batches, _: batches,
+    resampling: Resampling = Resampling(),
+    execution: Execution = Execution(),
 ) -> Page:
     """What the page of one or several runs shows.
 
@@ -46,10 +43,8 @@ def build(
         split: that they are scored on; predicted where there are no predictions of the best checkpoint.
         faces: whether faces may be shown; licences of most datasets forbid to pass them on.
         only: names of the figures to draw; none for all.
-        resampling: how intervals are made.
-        device: where runs predict.
-        track: wraps the batches of predictions, told their number.
-        track_features: wraps the batches of features.
+        resampling: how intervals are computed.
+        execution: device and progress.
 
     Raises:
         MissingError: there is no such run, or one has neither a checkpoint nor predictions.
@@ -59,18 +54,8 @@ def build(
     """
     chosen: Sequence[str | None] = list(dict.fromkeys(names)) or [None]
     require_known(only, runs=len(chosen))
-    resampling = resampling or Resampling()
     subjects = [
-        gather(
-            workspace,
-            name,
-            split=split,
-            resampling=resampling,
-            faces=faces,
-            device=device,
-            track=track,
-            track_features=track_features,
-        )
+        gather(workspace, name, split=split, resampling=resampling, faces=faces, execution=execution)
         for name in chosen
     ]
     return _page(subjects, resampling, faces=faces, only=only)

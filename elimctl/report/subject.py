@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elimctl.commands import features
 from elimctl.commands.compare import predicted
-from elimctl.commands.evaluate import Track
+from elimctl.commands.execution import Execution
 from elimctl.config import Values
 from elimctl.errors import ElimctlError
 from elimctl.figures.material import Material
@@ -116,9 +115,7 @@ def gather(
     split: str,
     resampling: Resampling,
     faces: bool = False,
-    device: str | None = None,
-    track: Track = lambda batches, _: batches,
-    track_features: features.Track = lambda batches, _: batches,
+    execution: Execution = Execution(),
 ) -> Subject:
     """Everything about one run; its split is predicted where there are no predictions of its best checkpoint.
 
@@ -126,11 +123,9 @@ def gather(
         workspace: where the run and its dataset are.
         name: the run, or a cross-validation; None for the newest run.
         split: of its dataset; of a cross-validation `val`.
-        resampling: how intervals are made.
+        resampling: how intervals are computed.
         faces: whether faces may be shown.
-        device: where the run predicts; None for the one it was trained on.
-        track: wraps the batches of predictions, told their number.
-        track_features: wraps the batches of features that figures want.
+        execution: device and progress.
 
     Raises:
         MissingError: there is no such run, or it has neither a checkpoint nor predictions of the split.
@@ -138,13 +133,13 @@ def gather(
         StoreError: saved predictions are damaged.
         DataError: there is no such split, or predictions or labels are not finite.
     """
-    material = open_material(workspace, name, split, faces=faces, device=device, track=track_features)
+    material = open_material(workspace, name, split, faces=faces, execution=execution)
     remarks: list[str] = []
     if isinstance(material, Pooled):
         table = material.table
         remarks += _of_folds(material)
     elif material.run.kept.exists() or not material.predictions.exists():
-        table = predicted(workspace, material.name, split=split, device=device, track=track)
+        table = predicted(workspace, material.name, split=split, execution=execution)
     else:
         table = material.table
         remarks.append(

@@ -109,7 +109,7 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
         == 0
     )
     assert call("eval", "--split", "train", "--run", "flips", "--workspace", datasets) == 0
-    found = json.loads((datasets / "runs" / "flips" / "eval" / "flips.json").read_text())
+    found = json.loads((datasets / "runs" / "flips" / "eval" / "label_noise.json").read_text())
     assert found["count"] > 0
     assert 0 <= found["original_first"] <= 1
 

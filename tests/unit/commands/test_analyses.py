@@ -28,7 +28,7 @@ def test_columns_of_a_manifest_are_accepted():
 def test_classes_are_not_smoothed():
     table, evaluation = SimpleNamespace(classes=("a", "b")), SimpleNamespace(run="dmue-1")
     with pytest.raises(ConfigError, match="run dmue-1 learns classes"):
-        _smoothing(None, evaluation, table, Resampling(), None, None)
+        _smoothing(None, evaluation, table, Resampling(), None)
 
 
 def test_what_was_not_asked_for_is_not_told():

@@ -8,6 +8,7 @@ import pytest
 
 from elimctl.commands import conclude as room
 from elimctl.commands.conclude import evaluate
+from elimctl.commands.execution import Scoring
 from elimctl.errors import DataError
 from elimctl.loader.dataset import labels
 from elimctl.metrics.detail import Resampling, detail
@@ -47,16 +48,15 @@ def batches(table):
     ]
 
 
-def evaluated(batches, table, path, *, protocol=None, options=None, **knobs):
+def evaluated(batches, table, path, *, protocol=None, options=None, public_code=False, **knobs):
     """Evaluate with few resamples."""
     return evaluate(
         batches,
         table,
         split="val",
         path=path,
-        options=options or MetricOptions(),
+        scoring=Scoring(options or MetricOptions(), Resampling(resamples=100), public_code),
         protocol=protocol or {"run": "one"},
-        resampling=Resampling(resamples=100),
         **knobs,
     )
 
@@ -88,7 +88,7 @@ def test_the_scores_can_be_computed_again_from_the_written_rows(table, batches, 
 
 
 def test_the_json_holds_the_scores_that_are_returned(table, batches, tmp_path):
-    found = evaluated(batches, table, tmp_path / "val", reference=True)
+    found = evaluated(batches, table, tmp_path / "val", public_code=True)
     stored = json.loads((tmp_path / "val.json").read_text())
     assert stored == found.values
     assert list(stored)[:5] == ["split", "count", "valence", "arousal", "mean"]

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from elimctl.commands.conclude import evaluate
+from elimctl.commands.execution import Scoring
 from elimctl.commands.pool import evaluate_table, pool
 from elimctl.metrics.ccc import ccc
 from elimctl.metrics.detail import Resampling
@@ -62,9 +63,8 @@ def test_saved_predictions_score_as_they_did_when_they_were_made(tmp_path, form)
         manifest,
         split="val",
         path=tmp_path / "val",
-        options=options,
+        scoring=Scoring(options, QUICK),
         protocol=FACTS,
-        resampling=QUICK,
     )
     again = evaluate_table(read(tmp_path / "val.parquet"), options, QUICK, split="val")
     assert again.values == made.values

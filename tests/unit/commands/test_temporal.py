@@ -10,6 +10,7 @@ import torch
 from elimctl import recipe
 from elimctl.commands import features
 from elimctl.commands import temporal as stage
+from elimctl.commands.execution import Execution
 from elimctl.errors import ConfigError, DataError, MissingError
 from elimctl.manifest import parquet
 from elimctl.train import checkpoint, run, temporal
@@ -82,9 +83,8 @@ def workspace(tmp_path, monkeypatch):
 def test_time_adds_what_the_past_alone_tells(dataset, workspace):
     place = workspace(dataset())
     tracked = []
-    found = stage.temporal_run(
-        place, settings=LEARNING, track=lambda items, what, count: tracked.append((what, count)) or items
-    )
+    execution = Execution(track=lambda items, what, count: tracked.append((what, count)) or items)
+    found = stage.temporal_run(place, settings=LEARNING, execution=execution)
     assert found.temporal.mean.ccc > 0.7
     # the shades of frames are drawn one by one: what is found in a frame's own is chance
     assert max(found.static.mean.ccc, found.alone.mean.ccc) < 0.3
