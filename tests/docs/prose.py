@@ -17,7 +17,7 @@ MOST_WORDS = 20
 FORBIDDEN = {
     r"^(what|who|whoever|whatever) \w+": "a sentence that begins with 'what' or 'who'",
     r",? too[.:;]?$": "a trailing 'too'",
-    r"\b(is|are) no (?!longer|more|less|need)\w+": "'is no ...'",
+    r"(?<!there )(?<!There )\b(is|are) no (?!longer|more|less|need)\w+": "'is no ...'",
     r"\b(amiss|anew|likewise)\b": "an old word",
 }
 
