@@ -35,6 +35,7 @@ def sentences(text: str) -> Iterator[str]:
     text = re.sub(r"^---\n.*?^---\n", "", text, count=1, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"^ *(```|~~~).*?^ *\1", "\n\n", text, flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"(?<=\n)\n(?: {4}.*\n)+", "\n", text)  # indented code
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"`[^`]*`", "CODE", text)
     text = re.sub(r"\$[^$\n]*\$", "FORMULA", text)
