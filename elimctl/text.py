@@ -2,18 +2,6 @@
 
 import re
 
-# Metrics as people are shown them, by their names in files.
-METRIC_NAMES = {
-    "rmse": "RMSE",
-    "sagr": "SAGR",
-    "pcc": "PCC",
-    "ccc": "CCC",
-    "mae": "MAE",
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-}
-
 # What XML cannot hold, and what a terminal would obey: control characters, halves of pairs, no characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from elimctl.cli import console
 from elimctl.cli.tables import ends, within
-from elimctl.text import METRIC_NAMES, counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
     from elimctl.commands.analyses import Analyses
@@ -200,13 +200,14 @@ def _show_smoothing(found: "Smoothing") -> None:
 
 def _smoothed(found: "Smoothing", axis: str, metric: str) -> tuple[str | float | None, ...]:
     """A line of the table; what is not defined is a dash."""
+    from elimctl.metrics.table import TITLES
 
     def value(stage: "Stage") -> float | None:
         return None if f"{axis}.{metric}" in stage.undefined else stage.scores[axis][metric]
 
     between = within(found.difference.intervals[axis][metric])
     values = map(value, (found.before, found.after, found.difference))
-    return METRIC_NAMES[metric], axis, *values, between
+    return TITLES[metric], axis, *values, between
 
 
 def _size(samples: int, identities: int) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from elimctl.cli import console, evaluate, options, tables
-from elimctl.text import METRIC_NAMES, counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
     from elimctl.metrics.compare import Change, Comparison
@@ -54,9 +54,11 @@ def compare(
 
 def _row(change: "Change") -> tuple[str | float | None, ...]:
     """A line of the table: dashes for what is not defined, or cannot be said without an interval."""
+    from elimctl.metrics.table import TITLES
+
     a, b = (None if run in change.undefined else value for run, value in (("a", change.a), ("b", change.b)))
     return (
-        METRIC_NAMES[change.metric],
+        TITLES[change.metric],
         change.axis or "",
         a,
         b,
@@ -68,7 +70,9 @@ def _row(change: "Change") -> tuple[str | float | None, ...]:
 
 def sentence(found: "Comparison", change: "Change") -> str:
     """Whether two runs differ in one score, in one sentence."""
-    name = METRIC_NAMES[change.metric]
+    from elimctl.metrics.table import TITLES
+
+    name = TITLES[change.metric]
     if change.undefined:
         lacking = " and ".join(found.a if run == "a" else found.b for run in change.undefined)
         return f"{name}: not defined for {lacking} (predictions or labels are constant)"

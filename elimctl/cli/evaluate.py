@@ -8,7 +8,7 @@ from typer import Option
 
 from elimctl.cli import console, options
 from elimctl.cli.tables import within
-from elimctl.text import METRIC_NAMES, counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
     from elimctl.commands.evaluate import Evaluation
@@ -135,6 +135,7 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
     """The table of a split's scores, with intervals and means where there are details."""
     from elimctl.metrics.classes import ClassScores
     from elimctl.metrics.detail import ClassDetail, Detail
+    from elimctl.metrics.table import TITLES
 
     said = counted(scores.count, "sample")
     if isinstance(scores, ClassScores):
@@ -145,7 +146,7 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
         _show_detail(scores, detail, title=f"{title}: {said}")
     else:
         rows = [(axis, *values.values()) for axis, values in scores.cells.items()]
-        console.show_table((said, *(METRIC_NAMES[name] for name in scores.cells["mean"])), rows, title=title)
+        console.show_table((said, *(TITLES[name] for name in scores.cells["mean"])), rows, title=title)
     if detail is not None:
         for line in remarks_on_identities(detail):
             console.say(line)
@@ -179,8 +180,10 @@ def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
 
 def _row(scores: "Scores", detail: "Detail", axis: str, metric: str) -> list[str | float | None]:
     """A line of the table: the score, how sure it is, means over groups, and the public code's formula."""
+    from elimctl.metrics.table import TITLES
+
     defined = f"{axis}.{metric}" not in detail.undefined
-    row = [METRIC_NAMES[metric], axis, scores.cells[axis][metric] if defined else None]
+    row = [TITLES[metric], axis, scores.cells[axis][metric] if defined else None]
     row.append(within(detail.intervals[axis][metric]))
     row += [part.means[axis][metric] for part in (detail.per_identity, detail.per_clip)]
     return row if detail.reference is None else [*row, detail.by_reference(axis, metric)]
@@ -209,23 +212,23 @@ def _remarks(detail: "Detail") -> Iterator[str]:
 
 def _without_interval(detail: "Detail") -> Iterator[str]:
     """Scores that the identities give no interval, where they give others one."""
+    from elimctl.metrics.table import TITLES
+
     if detail.no_interval:
         return
     for axis, found in detail.intervals.items():
         for metric, interval in found.items():
             has_form = detail.per_identity.means[axis][metric] is not None
             if interval is None and has_form and f"{axis}.{metric}" not in detail.undefined:
-                yield f"{axis} {METRIC_NAMES[metric]}"
+                yield f"{axis} {TITLES[metric]}"
 
 
 def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
     """Why scores of some metrics have neither intervals nor means over identities and clips."""
     from elimctl.metrics.detail import has_intervals
-    from elimctl.metrics.sums import METRICS
+    from elimctl.metrics.table import METRICS, TITLES
 
-    lacking = [
-        METRIC_NAMES[name] for name, has in zip(METRICS, has_intervals(metric), strict=True) if not has
-    ]
+    lacking = [TITLES[name] for name, has in zip(METRICS, has_intervals(metric), strict=True) if not has]
     *others, last = lacking or [""]
     if others:
         names = f"{', '.join(others)} and {last}"
@@ -236,8 +239,10 @@ def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
 
 def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title: str) -> None:
     """The table of scores, and that of what was taken for what."""
+    from elimctl.metrics.table import TITLES
+
     found = detail.intervals if detail else {}
-    rows = [(METRIC_NAMES[name], value, within(found.get(name))) for name, value in scores.logged.items()]
+    rows = [(TITLES[name], value, within(found.get(name))) for name, value in scores.logged.items()]
     console.show_table((counted(scores.count, "sample"), "score", "95 % interval"), rows, title=title)
     short = [name[:4] for name in scores.classes]  # eight of them fit into 80 columns, without commas
     console.show_table(

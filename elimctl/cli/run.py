@@ -111,7 +111,7 @@ def summarise(found: "list[tuple[Job, Values]]") -> "list[Values]":
 
 def _names(scores: "Values") -> list[str]:
     """Dotted names of the scores: `valence.ccc`, or `accuracy`."""
-    from elimctl.metrics.sums import AXES, METRICS
+    from elimctl.metrics.table import AXES, METRICS
 
     names = [f"{axis}.{metric}" for axis in AXES for metric in METRICS if metric in scores.get(axis, {})]
     return names or [name for name, value in scores.items() if isinstance(value, float)]

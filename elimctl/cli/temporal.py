@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from elimctl.cli import console, evaluate, options, tables
-from elimctl.text import METRIC_NAMES, counted
+from elimctl.text import counted
 
 if TYPE_CHECKING:
     from elimctl.commands.temporal import Comparison
@@ -60,6 +60,8 @@ def temporal(
 
 def _show(found: "Comparison", *, title: str) -> None:
     """The table of all heads' scores."""
+    from elimctl.metrics.table import TITLES
+
     heads = (found.static, found.alone, found.temporal)
     rows = []
     for change in found.by_time.changes:
@@ -67,6 +69,6 @@ def _show(found: "Comparison", *, title: str) -> None:
         scores = [head.cells[axis][metric] for head in heads]
         difference = None if change.undefined else change.difference
         interval = tables.ends(change.low, change.high)
-        rows.append((METRIC_NAMES[metric], axis, *scores, difference, interval))
+        rows.append((TITLES[metric], axis, *scores, difference, interval))
     columns = ("", "", "static", "alone", "temporal", "by time", "95 % interval")
     console.show_table(columns, rows, title=title)

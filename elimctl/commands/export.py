@@ -153,5 +153,5 @@ def metric_difference(exported: list[Predictions], original: list[Predictions]) 
         if np.abs(b[:, axis]).min() > rounding:
             metrics.append("sagr")
         scores = getattr(one, name), getattr(other, name)
-        found += [abs(getattr(scores[0], metric) - getattr(scores[1], metric)) for metric in metrics]
+        found += [abs(scores[0][metric] - scores[1][metric]) for metric in metrics]
     return float(np.max(found))

@@ -5,7 +5,8 @@ from jaxtyping import Float64
 
 from elimctl.metrics.bootstrap import draws
 from elimctl.metrics.intervals import weighted
-from elimctl.metrics.sums import AXES, METRICS, scores_of
+from elimctl.metrics.sums import scores_of
+from elimctl.metrics.table import AXES, METRICS
 
 RESAMPLES = 2000
 CCC, MEAN = METRICS.index("ccc"), AXES.index("mean")

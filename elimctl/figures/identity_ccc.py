@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from elimctl.errors import DataError
 from elimctl.figures.arrays import finite
 from elimctl.figures.style import LIGHT, WIDTH_IN, Drawing, Look, figure, legend, note, plain, styled
-from elimctl.metrics.groups import FEWEST
+from elimctl.metrics.table import FEWEST
 from elimctl.text import counted
 
 LOWEST = -0.5  # where the axis begins; at -1 where something is below

@@ -26,7 +26,8 @@ from elimctl.metrics.calibration import calibration as measure
 from elimctl.metrics.classes import confusion_of
 from elimctl.metrics.detail import Resampling
 from elimctl.metrics.groups import clip_errors
-from elimctl.metrics.sums import AXES, METRICS, mean_ccc
+from elimctl.metrics.sums import mean_ccc
+from elimctl.metrics.table import AXES, METRICS
 from elimctl.train import latents
 from elimctl.train.latents import Watched
 

@@ -12,11 +12,11 @@ from elimctl.metrics.classes import RATES, confusions, marginals, rates
 from elimctl.metrics.detail import Resampling, no_interval
 from elimctl.metrics.intervals import difference
 from elimctl.metrics.predictions import PredictionTable, require_facts
-from elimctl.metrics.sums import AXES, METRICS, scores_of, sums, undefined
+from elimctl.metrics.sums import scores_of, sums, undefined
+from elimctl.metrics.table import AXES, METRICS, TABLE
 
 RUNS = ("a", "b")
 BY_FOLD = ("train", "val")  # splits whose samples depend on the fold
-ERRORS = ("rmse", "mae")  # metrics of which less is better
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Change:
     """One score of two runs.
 
     Args:
-        metric: of `sums.METRICS` or `classes.RATES`.
-        axis: of `sums.AXES`; None for classes.
+        metric: of `table.METRICS` or `classes.RATES`.
+        axis: of `table.AXES`; None for classes.
         a: score of the first run.
         b: score of the second.
         difference: b less a; 0 where either is not defined.
@@ -51,7 +51,8 @@ class Change:
     @property
     def better(self) -> bool:
         """Whether the second run's score is the better one; no score is better than none."""
-        return self.difference < 0 if self.metric in ERRORS else self.difference > 0
+        lower = self.metric in TABLE and TABLE[self.metric].better == "lower"
+        return self.difference < 0 if lower else self.difference > 0
 
 
 @dataclass(frozen=True, slots=True)

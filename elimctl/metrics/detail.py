@@ -15,8 +15,9 @@ from elimctl.metrics.groups import GroupScores, group_scores
 from elimctl.metrics.intervals import intervals
 from elimctl.metrics.moments import in_batches
 from elimctl.metrics.predictions import PredictionTable
-from elimctl.metrics.score import MetricOptions, score
-from elimctl.metrics.sums import AXES, METRICS, names_of, sums, undefined
+from elimctl.metrics.score import MOMENT_METRICS, MetricOptions, score
+from elimctl.metrics.sums import names_of, sums, undefined
+from elimctl.metrics.table import AXES, METRICS
 from elimctl.text import counted
 
 # The forms of the published code, and the size of its evaluation batches (methods.md A.10 rows 26 to 28; its
@@ -207,15 +208,15 @@ def no_interval(identities: int) -> str | None:
     return f"{counted(identities, 'identity', 'identities')}: no interval, at least {FEWEST} wanted"
 
 
-def has_intervals(options: MetricOptions) -> Bool[np.ndarray, " 5"]:
-    """Which of `sums.METRICS` are of the form that intervals, and means over groups, are of."""
+def has_intervals(options: MetricOptions) -> Bool[np.ndarray, " m"]:
+    """Which of `table.METRICS` are of the form that intervals, and means over groups, are of."""
     other = {"rmse"} if options.rmse != "global" else set()
     if options.moments != "population":
-        other |= {"pcc", "ccc"}
+        other |= set(MOMENT_METRICS)
     return np.array([metric not in other for metric in METRICS])
 
 
-def cells(values: Num[np.ndarray, "5 3 *v"]) -> Cells:
+def cells(values: Num[np.ndarray, "m 3 *v"]) -> Cells:
     """Numbers by axis and metric, None for those that are NaN."""
     return {
         axis: {

@@ -7,10 +7,7 @@ from jaxtyping import Bool, Float, Float64, Int64
 
 from elimctl.manifest.grouping import Groups
 from elimctl.metrics.predictions import PredictionTable
-from elimctl.metrics.sagr import ZeroRule
-from elimctl.metrics.sums import METRICS, scores_of, spreads_of, sums
-
-FEWEST = 3  # samples; a correlation of two is 1 or -1 whatever they are
+from elimctl.metrics.sums import ZeroRule, scores_of, sums, telling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +17,7 @@ class GroupScores:
     Args:
         names: of the groups.
         count: samples of each.
-        scores: in the order of `sums.METRICS` and `sums.AXES`, as `sums.scores_of` gives them.
+        scores: in the order of `table.METRICS` and `table.AXES`, as `sums.scores_of` gives them.
         counts: which of them say something of the model. PCC and CCC do not where the group has fewer than
             three samples or its labels are constant; SAGR does not where no sign is compared. That is decided
             by labels alone: the same groups count for every model, and constant predictions count as 0.
@@ -28,16 +25,16 @@ class GroupScores:
 
     names: tuple[str, ...]
     count: Int64[np.ndarray, " g"]
-    scores: Float64[np.ndarray, "g 5 3"]
-    counts: Bool[np.ndarray, "g 5 3"]
+    scores: Float64[np.ndarray, "g m 3"]
+    counts: Bool[np.ndarray, "g m 3"]
 
     @property
-    def left_out(self) -> Int64[np.ndarray, "5 3"]:
+    def left_out(self) -> Int64[np.ndarray, "m 3"]:
         """Number of groups that do not count."""
         return (~self.counts).sum(axis=0)
 
     @property
-    def means(self) -> Float64[np.ndarray, "5 3"]:
+    def means(self) -> Float64[np.ndarray, "m 3"]:
         """Mean over the groups that count; of both axes, the mean of their means. NaN where none counts."""
         of_axes, weight = self.scores[..., :2], self.counts[..., :2]
         added, number = (of_axes * weight).sum(axis=0), weight.sum(axis=0)
@@ -61,15 +58,11 @@ def group_scores(
         zero: what a label of exactly 0 is worth to SAGR.
     """
     added = sums(preds, target, groups.code, groups=len(groups), zero=zero, apart=True)
-    telling = (spreads_of(added).y > 0) & (added[:, 0] >= FEWEST)
-    counts = np.ones((len(groups), len(METRICS), 2), bool)
-    counts[:, METRICS.index("pcc")] = counts[:, METRICS.index("ccc")] = telling
-    counts[:, METRICS.index("sagr")] = added[:, 10] > 0
     return GroupScores(
         names=groups.names,
         count=added[:, 0, 0].astype(np.int64),
         scores=scores_of(added),
-        counts=np.concatenate([counts, counts.all(axis=-1, keepdims=True)], axis=-1),
+        counts=telling(added),
     )
 
 

@@ -13,7 +13,8 @@ from elimctl.metrics.bootstrap import FEWEST
 from elimctl.metrics.groups import GroupScores, group_scores
 from elimctl.metrics.intervals import intervals
 from elimctl.metrics.predictions import PredictionTable
-from elimctl.metrics.sums import METRICS, sums
+from elimctl.metrics.sums import sums
+from elimctl.metrics.table import METRICS
 
 RESAMPLES = 500  # of each identity; there may be hundreds, at 15 ms each
 
@@ -29,7 +30,7 @@ def identity_intervals(
         seed: of the draws.
 
     Returns:
-        The scores, and low and high ends in the order of `sums.METRICS` and `sums.AXES`; NaN where a score
+        The scores, and low and high ends in the order of `table.METRICS` and `table.AXES`; NaN where a score
         does not count, or an identity has fewer than five clips and stretches.
     """
     of = table.identities

@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
 from elimctl.metrics.bootstrap import LEVEL, RESAMPLES, Slopes, Values, studentised
-from elimctl.metrics.scales import CORRELATION, ERROR, SHARE, Scale, Scales
-from elimctl.metrics.sums import METRICS, TERMS, axis_scores, ratio, scores_of, spreads_of, undefined
+from elimctl.metrics.scales import Scale, Scales
+from elimctl.metrics.sums import TERMS, axis_scores, scores_of, slopes_of, undefined
+from elimctl.metrics.table import METRICS, TABLE
 
-LOWEST = np.array([0.0, 0, -1, -1, 0])[:, None]  # of each metric
-HIGHEST = np.array([np.inf, 1, 1, 1, np.inf])[:, None]
-SCALES = (ERROR, SHARE, CORRELATION, CORRELATION, ERROR)  # of each metric; of differences plain ones
+LOWEST = np.array([[metric.low] for metric in TABLE.values()], np.float64)
+HIGHEST = np.array([[metric.high] for metric in TABLE.values()], np.float64)
+SCALES = tuple(metric.scale for metric in TABLE.values())  # differences have plain ones
 OF_ONE = np.array([[1, 0], [0, 1], [0.5, 0.5]])  # valence, arousal and their mean, of the axes of one run
 OF_TWO = np.hstack([OF_ONE, -OF_ONE])  # the same of a run less those of another
 
@@ -38,7 +39,7 @@ class Interval:
 
 def intervals(
     sums: Float64[np.ndarray, "g 11 2"], *, resamples: int = RESAMPLES, seed: int = 0
-) -> Float64[np.ndarray, "2 5 3"]:
+) -> Float64[np.ndarray, "2 m 3"]:
     """Ends of the intervals of every metric of all groups together.
 
     Args:
@@ -47,7 +48,7 @@ def intervals(
         seed: of the draws.
 
     Returns:
-        Low and high ends in the order of `sums.METRICS` and `sums.AXES`; NaN where there is no interval, as
+        Low and high ends in the order of `table.METRICS` and `table.AXES`; NaN where there is no interval, as
         `studentised` says, or where a score is not defined without one of the groups. Each holds the score;
         that of the mean lies between the lowest and the highest end of both axes.
     """
@@ -61,7 +62,7 @@ def difference(
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> tuple[Float64[np.ndarray, "5 3"], Float64[np.ndarray, "2 5 3"]]:
+) -> tuple[Float64[np.ndarray, "m 3"], Float64[np.ndarray, "2 m 3"]]:
     """Scores of b less those of a on the same samples, and the intervals of these differences.
 
     The same identities are drawn for both, so what makes an identity hard for both does not count.
@@ -104,12 +105,12 @@ def weighted(
 def _of(
     sums: Float64[np.ndarray, "g 11 A"],
     contrasts: Float[np.ndarray, "3 A"],
-    bounds: tuple[Float[np.ndarray, "5 1"], Float[np.ndarray, "5 1"]],
+    bounds: tuple[Float[np.ndarray, "m 1"], Float[np.ndarray, "m 1"]],
     scales: tuple[Scale, ...] | None,
     *,
     resamples: int,
     seed: int,
-) -> Float64[np.ndarray, "2 5 3"]:
+) -> Float64[np.ndarray, "2 m 3"]:
     """Ends of the intervals of combinations of the axes' scores."""
     statistics = partial(axis_statistics, contrasts=contrasts)
     columns = sums.reshape(len(sums), -1)
@@ -127,8 +128,8 @@ def _of(
 
 
 def _coherent(
-    ends: Float64[np.ndarray, "2 5 3"], scores: Float64[np.ndarray, "5 3"]
-) -> Float64[np.ndarray, "2 5 3"]:
+    ends: Float64[np.ndarray, "2 m 3"], scores: Float64[np.ndarray, "m 3"]
+) -> Float64[np.ndarray, "2 m 3"]:
     """Intervals of which that of the mean of both axes ends where theirs do at the latest.
 
     Args:
@@ -143,7 +144,7 @@ def _coherent(
     return np.where(np.isinf(ends).any(axis=0), np.nan, ends)
 
 
-def _depends(sums: Float64[np.ndarray, "g 11 2"]) -> Bool[np.ndarray, "5 3"]:
+def _depends(sums: Float64[np.ndarray, "g 11 2"]) -> Bool[np.ndarray, "m 3"]:
     """Which scores are not defined without one of the groups: these say nothing of other people."""
     return np.logical_or.reduce(undefined(sums.sum(axis=0) - sums))
 
@@ -158,50 +159,9 @@ def axis_statistics(
         contrasts: what each axis has for a share in each of the o combinations of its scores.
 
     Returns:
-        Values (c, 5 o), metric by metric, and derivatives (c, 5 o, K).
+        Values (c, m o), metric by metric, and derivatives (c, m o, K).
     """
     by_axis = totals.reshape(len(totals), len(TERMS), -1)
     values = np.einsum("oa,cma->cmo", contrasts, axis_scores(by_axis))
     slopes = np.einsum("oa,cmta->cmota", contrasts, slopes_of(by_axis))
     return values.reshape(len(totals), -1), slopes.reshape(len(totals), -1, totals.shape[1])
-
-
-def slopes_of(sums: Float64[np.ndarray, "*g 11 A"]) -> Float64[np.ndarray, "*g 5 11 A"]:
-    """Derivatives of `sums.axis_scores` by the sums; 0 where a score is not defined or has none."""
-    spreads, scores = spreads_of(sums), axis_scores(sums)
-    count, (x, y) = spreads.count, np.moveaxis(sums[..., 1:3, :], -2, 0) / spreads.count
-    rmse, sagr, pcc, ccc, mae = np.moveaxis(scores, -2, 0)
-    signs = np.maximum(sums[..., 10, :], 1)
-    half = ratio(np.ones(rmse.shape), 2 * rmse * count, where=rmse > 0)
-    # derivatives of the spreads by (count, x, y, xx, yy, xy), times those of the scores by the spreads
-    own_x, own_y = (
-        ratio(pcc, 2 * spreads.x, where=spreads.vary),
-        ratio(pcc, 2 * spreads.y, where=spreads.vary),
-    )
-    shared = ratio(np.ones(x.shape), np.sqrt(spreads.x) * np.sqrt(spreads.y), where=spreads.vary)
-    whole = ratio(np.ones(x.shape), spreads.scale, where=spreads.vary)
-    by = {
-        ("rmse", "error2"): half,
-        ("rmse", "count"): -half * rmse**2,
-        ("sagr", "agreeing"): 1 / signs,
-        ("sagr", "signs"): -sagr / signs,
-        ("mae", "absolute"): 1 / count,
-        ("mae", "count"): -mae / count,
-        ("pcc", "xy"): shared,
-        ("pcc", "xx"): -own_x,
-        ("pcc", "yy"): -own_y,
-        ("pcc", "x"): -shared * y + 2 * own_x * x,
-        ("pcc", "y"): -shared * x + 2 * own_y * y,
-        ("pcc", "count"): shared * x * y - own_x * x**2 - own_y * y**2,
-        ("ccc", "xy"): 2 * whole,
-        ("ccc", "xx"): -ccc * whole,
-        ("ccc", "yy"): -ccc * whole,
-        ("ccc", "x"): whole * (2 * ccc * x - 2 * y),
-        ("ccc", "y"): whole * (2 * ccc * y - 2 * x),
-        ("ccc", "error"): -2 * ccc * whole * spreads.bias,
-        ("ccc", "count"): whole * (2 * x * y - ccc * (x**2 + y**2 - spreads.bias**2)),
-    }
-    slopes = np.zeros((*sums.shape[:-2], len(METRICS), len(TERMS), sums.shape[-1]))
-    for (metric, term), values in by.items():
-        slopes[..., METRICS.index(metric), TERMS.index(term), :] = values
-    return slopes

@@ -1,45 +1,29 @@
 """Scores of a split: every metric per axis and their mean."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from jaxtyping import Float64
 
 from elimctl.config import Config, validate
-from elimctl.metrics.ccc import ccc
-from elimctl.metrics.mae import mae
 from elimctl.metrics.moments import Moments, counted, empty, update
-from elimctl.metrics.pcc import MomentsForm, pcc
 from elimctl.metrics.predictions import Predictions, PredictionTable
-from elimctl.metrics.rmse import RmseForm, rmse
-from elimctl.metrics.sagr import ZeroRule, sagr
+from elimctl.metrics.sums import ZeroRule
+from elimctl.metrics.table import TABLE, Statistics
+
+MOMENT_METRICS = ("pcc", "ccc")  # depend on `eval.moments`
 
 
 class MetricOptions(Config):
     """Which form of each metric is computed."""
 
-    rmse: RmseForm = "global"  # labels' unit; decision A.10 row 26
+    # over all samples, or the mean over batches; decision A.10 row 26
+    rmse: Literal["global", "batch_mean"] = "global"
     sagr_zero: ZeroRule = "equal"  # what a label of exactly 0 is worth; decision A.10 row 27
-    moments: MomentsForm = "population"  # of PCC and CCC; decision A.10 row 28
-
-
-@dataclass(frozen=True, slots=True)
-class AxisScores:
-    """Metrics of one axis, or their mean over both.
-
-    Args:
-        rmse: root mean squared error, labels' unit, >= 0.
-        sagr: share of agreeing signs, in [0, 1].
-        pcc: Pearson correlation, in [-1, 1].
-        ccc: concordance correlation, in [-1, 1].
-        mae: mean absolute error, labels' unit, >= 0.
-    """
-
-    rmse: float
-    sagr: float
-    pcc: float
-    ccc: float
-    mae: float
+    # of PCC and CCC; reference: a covariance over n - 1, variances over n; decision A.10 row 28
+    moments: Literal["population", "reference"] = "population"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,64 +33,83 @@ class Scores:
     Args:
         split: name of the split.
         count: number of samples.
-        valence: metrics of valence.
-        arousal: metrics of arousal.
-        mean: their mean, metric by metric.
+        valence: metrics of valence, by name.
+        arousal: metrics of arousal, by name.
+        mean: mean of both, by name.
     """
 
     split: str
     count: int
-    valence: AxisScores
-    arousal: AxisScores
-    mean: AxisScores
+    valence: dict[str, float]
+    arousal: dict[str, float]
+    mean: dict[str, float]
 
     @property
     def best(self) -> float:
         """What the best checkpoint has most of: the mean CCC."""
-        return self.mean.ccc
+        return self.mean["ccc"]
 
     @property
     def logged(self) -> dict[str, float]:
         """What metrics.csv keeps, by name."""
         return {
-            "ccc_valence": self.valence.ccc,
-            "ccc_arousal": self.arousal.ccc,
-            "ccc": self.mean.ccc,
+            "ccc_valence": self.valence["ccc"],
+            "ccc_arousal": self.arousal["ccc"],
+            "ccc": self.mean["ccc"],
         }
 
     @property
     def cells(self) -> dict[str, dict[str, float]]:
         """The metrics by axis and name."""
-        return {"valence": asdict(self.valence), "arousal": asdict(self.arousal), "mean": asdict(self.mean)}
+        return {"valence": self.valence, "arousal": self.arousal, "mean": self.mean}
 
 
-def score(moments: Moments, options: MetricOptions, *, split: str) -> Scores:
-    """Scores from streamed statistics.
+def values_of(moments: Moments, options: MetricOptions) -> dict[str, Float64[np.ndarray, "2"]]:
+    """Every metric of (valence, arousal) by name, from streamed statistics.
 
     Args:
         moments: statistics of at least one sample.
         options: the form of each metric.
-        split: name of the split that the samples are.
 
     Returns:
-        Scores, none of them NaN.
+        Finite values; 0 where a metric is undefined.
 
     Raises:
         DataError: there is no sample.
     """
-    table = np.stack(
-        [
-            rmse(moments, form=options.rmse),
-            sagr(moments, zero=options.sagr_zero),
-            pcc(moments, moments_form=options.moments),
-            ccc(moments, moments_form=options.moments),
-            mae(moments),
-        ]
+    count = counted(moments)
+    agreeing = moments.agreements - (0 if options.sagr_zero == "equal" else moments.zero_agreements)
+    signs = count - (moments.zero_labels if options.sagr_zero == "skip" else np.zeros(2, np.int64))
+    statistics = Statistics(
+        count=np.full(2, float(count)),
+        x=moments.spread[0],
+        y=moments.spread[1],
+        cross=moments.cross,
+        bias=moments.bias,
+        error2=moments.squared_error,
+        absolute=moments.absolute_error,
+        agreeing=agreeing.astype(np.float64),
+        signs=signs.astype(np.float64),
+        mean_x=moments.offset[0],
+        mean_y=moments.offset[1],
     )
+    values = {name: metric.value(statistics) for name, metric in TABLE.items()}
+    if options.rmse == "batch_mean":
+        values["rmse"] = moments.batch_rmse / moments.batches
+    if options.moments == "reference" and count > 1:
+        values |= {name: values[name] * (count / (count - 1)) for name in MOMENT_METRICS}
+    return values
+
+
+def score(moments: Moments, options: MetricOptions, *, split: str) -> Scores:
+    """Scores from streamed statistics; arguments and errors are those of `values_of`."""
+    values = values_of(moments, options)
+    table = np.stack(list(values.values()))
     valence, arousal, mean = (
-        AxisScores(*column.tolist()) for column in (table[:, 0], table[:, 1], table.mean(axis=1))
+        dict(zip(values, column.tolist(), strict=True))
+        for column in (table[:, 0], table[:, 1], table.mean(axis=1))
     )
-    return Scores(split, counted(moments), valence, arousal, mean)
+    return Scores(split, moments.count, valence, arousal, mean)
 
 
 def accumulate(batches: Iterable[Predictions]) -> Moments:

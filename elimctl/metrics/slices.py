@@ -15,11 +15,11 @@ from elimctl.metrics.gaps import Gaps, aligned, widest
 from elimctl.metrics.intervals import HIGHEST, LOWEST, axis_statistics, intervals
 from elimctl.metrics.predictions import PredictionTable
 from elimctl.metrics.score import remark, summed_forms
-from elimctl.metrics.sums import AXES, METRICS, names_of, scores_of, spreads_of, sums, undefined
+from elimctl.metrics.sums import names_of, scores_of, sums, telling, undefined
+from elimctl.metrics.table import AXES, METRICS
 
 ENOUGH = 30  # samples of a slice that gaps are measured between
 RESAMPLES = 2000  # of each slice at most: there may be many
-NEED_LABELS = ("pcc", "ccc")  # metrics that say nothing of a model where labels are constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +146,6 @@ def _of_axes(
     lacking = undefined(total)
     ends = intervals(added, resamples=resampling.resamples, seed=resampling.seed)
     ends[:, lacking] = np.nan
-    constant = spreads_of(total).y == 0
-    telling = ~lacking
-    for metric in NEED_LABELS:
-        telling[METRICS.index(metric)] &= ~np.append(constant, constant.any())
     return _Part(
         Slice(
             name=name,
@@ -161,7 +157,7 @@ def _of_axes(
         ),
         added.reshape(len(identity), -1),
         identity,
-        telling.reshape(-1),
+        (telling(total) & ~lacking).reshape(-1),
     )
 
 

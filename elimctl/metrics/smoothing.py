@@ -12,9 +12,8 @@ from elimctl.loader.windows import Rows, clip_runs, usual_step
 from elimctl.metrics.detail import Cells, Resampling, cells
 from elimctl.metrics.intervals import difference, intervals
 from elimctl.metrics.predictions import PredictionTable
-from elimctl.metrics.sagr import ZeroRule
 from elimctl.metrics.score import remark, summed_forms
-from elimctl.metrics.sums import mean_ccc, names_of, scores_of, sums, undefined
+from elimctl.metrics.sums import ZeroRule, mean_ccc, names_of, scores_of, sums, undefined
 
 # Frames that are averaged, odd so that a window has a middle; at 30 frames a second up to 4 s.
 WINDOWS = (1, 3, 5, 9, 15, 25, 41, 71, 121)

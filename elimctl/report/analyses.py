@@ -9,7 +9,7 @@ from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.metrics.binning import UNKNOWN
 from elimctl.metrics.classes import RATES
-from elimctl.metrics.sums import AXES
+from elimctl.metrics.table import AXES, TITLES
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import (
@@ -24,7 +24,6 @@ from elimctl.report.tables import (
     signed,
     signed_interval,
 )
-from elimctl.text import METRIC_NAMES
 
 # The analyses that `elimctl eval` keeps, by the option that makes them.
 OPTIONS = {
@@ -131,7 +130,7 @@ def _slices(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
                 for subject, slices in sliced
                 for part in slices["slices"]
             ]
-            titles = [METRIC_NAMES[rate] for rate in RATES] if of_classes else ["CCC", "valence", "arousal"]
+            titles = [TITLES[rate] for rate in RATES] if of_classes else ["CCC", "valence", "arousal"]
             yield Table(
                 f"{'class-' if of_classes else ''}slices-{column}",
                 f"Scores by {column}",
@@ -249,7 +248,7 @@ def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
     """What averaging over time does to the scores."""
     rows = [
         [
-            Cell(f"{METRIC_NAMES[metric]} {axis}"),
+            Cell(f"{TITLES[metric]} {axis}"),
             *names(subject, subjects),
             count(one["window"]),
             *(_scored(one[stage], axis, metric) for stage in ("before", "after")),

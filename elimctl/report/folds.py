@@ -8,9 +8,9 @@ from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.figures.pooled import Pooled
 from elimctl.metrics.classes import RATES
+from elimctl.metrics.table import TITLES
 from elimctl.report.subject import Subject
 from elimctl.report.tables import NOT_DEFINED, SHOWN, Cell, Column, Table, count, interval, score
-from elimctl.text import METRIC_NAMES
 
 
 def table(place: int, subject: Subject, pooled: Pooled) -> Table:
@@ -35,7 +35,7 @@ def table(place: int, subject: Subject, pooled: Pooled) -> Table:
         [
             *(Column(title, numeric=False) for title in ("held out", "run")),
             *map(Column, ("samples", "identities")),
-            *(Column(METRIC_NAMES[key[-1]]) for key in keys),
+            *(Column(TITLES[key[-1]]) for key in keys),
         ],
         rows,
         notes=(

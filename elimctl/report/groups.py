@@ -7,7 +7,7 @@ import numpy as np
 
 from elimctl.manifest.grouping import Groups
 from elimctl.metrics.groups import GroupScores, clip_errors, group_scores
-from elimctl.metrics.sums import METRICS
+from elimctl.metrics.table import METRICS
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import MISSING, Cell, Column, Table, count, number, score

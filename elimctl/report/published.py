@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from elimctl.experiments import published
 from elimctl.experiments.published import Number
 from elimctl.figures.pooled import Pooled
+from elimctl.metrics.table import TITLES
 from elimctl.report import folds
 from elimctl.report.subject import Subject
 from elimctl.report.summary import protocol
 from elimctl.report.tables import Cell, Column, Table, interval, number
-from elimctl.text import METRIC_NAMES
 
 AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
 # Columns of valence and arousal, as `published.csv` calls them.
@@ -141,5 +141,5 @@ def _value(text: str) -> float | None:
 
 
 def _title(metric: str, axis: str) -> str:
-    name = METRIC_NAMES.get(metric.lower(), "accuracy, %")
+    name = TITLES.get(metric.lower(), "accuracy, %")
     return f"{name} {AXES[axis]}" if axis else name

@@ -9,7 +9,7 @@ from elimctl.metrics.bootstrap import MANY
 from elimctl.metrics.classes import RATES
 from elimctl.metrics.compare import Change, Comparison, compare
 from elimctl.metrics.detail import Resampling
-from elimctl.metrics.sums import AXES
+from elimctl.metrics.table import AXES, TITLES
 from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject
 from elimctl.report.tables import (
@@ -23,7 +23,6 @@ from elimctl.report.tables import (
     signed,
     signed_interval,
 )
-from elimctl.text import METRIC_NAMES
 
 
 def tables(subjects: Sequence[Subject]) -> Iterator[Table]:
@@ -221,7 +220,7 @@ def _by_reference(subject: Subject, axis: str, metric: str) -> Cell:
 
 
 def _column(metric: str) -> Column:
-    return Column(METRIC_NAMES[metric])
+    return Column(TITLES[metric])
 
 
 def heads(subjects: Sequence[Subject]) -> list[Column]:

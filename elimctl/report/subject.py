@@ -16,7 +16,8 @@ from elimctl.metrics.classes import RATES, confusion_of, marginals, rates
 from elimctl.metrics.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
 from elimctl.metrics.predictions import PredictionTable
 from elimctl.metrics.score import MetricOptions
-from elimctl.metrics.sums import AXES, METRICS, scores_together
+from elimctl.metrics.sums import scores_together
+from elimctl.metrics.table import AXES, METRICS
 from elimctl.prepare.build import read_record
 from elimctl.workspace import Workspace
 

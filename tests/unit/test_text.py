@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import pytest
 
 from elimctl.metrics.classes import RATES
-from elimctl.metrics.sums import METRICS
-from elimctl.text import METRIC_NAMES, counted, printable, shortened
+from elimctl.metrics.table import METRICS, TITLES
+from elimctl.text import counted, printable, shortened
 
 
 def test_any_text_is_made_one_that_xml_can_hold():
@@ -37,5 +37,5 @@ def test_one_is_no_plural():
 
 
 def test_every_metric_has_a_name_that_people_know():
-    assert set(METRIC_NAMES) == {*METRICS, *RATES}
-    assert (METRIC_NAMES["rmse"], METRIC_NAMES["macro_f1"]) == ("RMSE", "macro F1")
+    assert set(TITLES) == {*METRICS, *RATES}
+    assert (TITLES["rmse"], TITLES["macro_f1"]) == ("RMSE", "macro F1")

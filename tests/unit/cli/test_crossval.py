@@ -9,13 +9,13 @@ from elimctl.commands.conclude import Evaluated
 from elimctl.commands.crossval import CrossValidation, Fold
 from elimctl.metrics.classes import RATES, ClassScores
 from elimctl.metrics.detail import Cells, ClassDetail, Detail, GroupMeans, Resampling
-from elimctl.metrics.score import AxisScores, Scores
-from elimctl.metrics.sums import AXES, METRICS
+from elimctl.metrics.score import Scores
+from elimctl.metrics.table import AXES, METRICS
 
 
 def of_axes(ccc, *, undefined=(), low=-0.25, effective=6.0):
     """Scores of valence and arousal, the same for both, with an interval of minus something."""
-    axis = AxisScores(rmse=0.5, sagr=0.5, pcc=ccc, ccc=ccc, mae=0.4)
+    axis = {"rmse": 0.5, "sagr": 0.5, "pcc": ccc, "ccc": ccc, "mae": 0.4}
     intervals: Cells = {name: {key: [low, ccc] for key in METRICS} for name in AXES}
     means = GroupMeans(6, {}, {})
     detail = Detail(

@@ -8,12 +8,16 @@ import pytest
 from elimctl.commands.conclude import evaluate
 from elimctl.commands.execution import Scoring
 from elimctl.commands.pool import evaluate_table, pool
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.detail import Resampling
 from elimctl.metrics.moments import empty, update
 from elimctl.metrics.predictions import Predictions
-from elimctl.metrics.score import MetricOptions
+from elimctl.metrics.score import MetricOptions, values_of
 from elimctl.predict.table import SCHEMA, read
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
 
 QUICK = Resampling(resamples=100)
 FACTS = {"run": "cv", "dataset": "faces", "manifest": "0" * 64, "split": "folds", "fold": None}
@@ -42,10 +46,10 @@ def test_pooled_scores_are_of_all_samples_at_once(save, tmp_path):
     parts = [read(file) for file in files]
     preds, target = (np.concatenate([getattr(part, name) for part in parts]) for name in ("preds", "target"))
     wanted = ccc(update(empty(), preds, target))
-    assert [found.scores.valence.ccc, found.scores.arousal.ccc] == pytest.approx(wanted.tolist())
+    assert [found.scores.valence["ccc"], found.scores.arousal["ccc"]] == pytest.approx(wanted.tolist())
     assert found.detail.identities == 12  # the same people in both
     low, high = found.detail.intervals["mean"]["ccc"]
-    assert low < found.scores.mean.ccc < high
+    assert low < found.scores.mean["ccc"] < high
     json.dumps(found.values, allow_nan=False)
 
 

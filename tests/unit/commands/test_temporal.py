@@ -85,9 +85,9 @@ def test_time_adds_what_the_past_alone_tells(dataset, workspace):
     tracked = []
     execution = Execution(track=lambda items, what, count: tracked.append((what, count)) or items)
     found = stage.temporal_run(place, settings=LEARNING, execution=execution)
-    assert found.temporal.mean.ccc > 0.7
+    assert found.temporal.mean["ccc"] > 0.7
     # the shades of frames are drawn one by one: what is found in a frame's own is chance
-    assert max(found.static.mean.ccc, found.alone.mean.ccc) < 0.3
+    assert max(found.static.mean["ccc"], found.alone.mean["ccc"]) < 0.3
     assert tracked == [("features", 5), ("single frames", 12), ("temporal head", 12)]
     assert (found.step, found.windows, found.epochs, found.temporal.count) == (7, 36, 12, 72)
 
@@ -99,8 +99,8 @@ def test_files_hold_head_scores_and_every_frame_once(dataset, workspace):
     assert beside == place.runs / "r" / "temporal"
     endings = {f"val{head}.{kind}" for head in ("", "-static", "-alone") for kind in ("json", "parquet")}
     assert {file.name for file in beside.iterdir()} == {"head.safetensors"} | endings
-    assert json.loads((beside / "val.json").read_text())["mean"]["ccc"] == found.temporal.mean.ccc
-    assert json.loads((beside / "val-alone.json").read_text())["mean"]["ccc"] == found.alone.mean.ccc
+    assert json.loads((beside / "val.json").read_text())["mean"]["ccc"] == found.temporal.mean["ccc"]
+    assert json.loads((beside / "val-alone.json").read_text())["mean"]["ccc"] == found.alone.mean["ccc"]
     table, manifest = pq.read_table(found.predictions), parquet.read(folder)
     kept = np.flatnonzero(np.array(manifest["fold"].to_pylist()) == 1)
     assert table["row"].to_pylist() == kept.tolist()
@@ -128,7 +128,7 @@ def test_asked_again_it_sees_no_image_and_writes_equal_bytes(dataset, workspace)
 def test_frames_kept_at_an_interval_are_consecutive(dataset, workspace):
     every_fifth = [5 * (number % LENGTH) for number in range(CLIPS * LENGTH)]
     found = stage.temporal_run(workspace(dataset(frame=every_fifth)), settings=LEARNING)
-    assert found.temporal.mean.ccc > 0.7
+    assert found.temporal.mean["ccc"] > 0.7
 
 
 def test_dropped_frames_are_in_no_run_and_end_it(dataset, workspace):

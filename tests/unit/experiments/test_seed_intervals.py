@@ -2,10 +2,14 @@ import numpy as np
 import pytest
 
 from elimctl.experiments.seed_intervals import bootstrap, ccc_of
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.intervals import interval
 from elimctl.metrics.moments import empty, update
+from elimctl.metrics.score import MetricOptions, values_of
 from elimctl.metrics.sums import sums
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
 
 
 def scene(seeds, identities, frames, *, noise, rng):

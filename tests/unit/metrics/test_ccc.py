@@ -4,9 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.pcc import pcc
+from elimctl.metrics.score import MetricOptions, values_of
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
+
+def pcc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["pcc"]
+
 
 pairs = st.integers(1, 30).flatmap(
     lambda count: arrays(np.float64, (2, count, 2), elements=st.integers(-50, 50).map(lambda x: x / 50))
@@ -16,9 +24,9 @@ pairs = st.integers(1, 30).flatmap(
 @given(pairs, st.sampled_from(["population", "reference"]))
 def test_it_never_exceeds_the_absolute_correlation(values, moments_form):
     moments = update(empty(), values[0], values[1])
-    bound = np.abs(pcc(moments, moments_form=moments_form))
+    bound = np.abs(pcc(moments, moments=moments_form))
     # one rounding of each of the two formulae
-    assert (ccc(moments, moments_form=moments_form) <= bound + 1e-15).all()
+    assert (ccc(moments, moments=moments_form) <= bound + 1e-15).all()
 
 
 @given(pairs)
@@ -47,4 +55,4 @@ def test_constant_predictions_or_labels_earn_nothing_even_if_equal(moments_form,
     varying = np.linspace(-1, 1, 2 * count).reshape(count, 2)
     constant = np.full((count, 2), 0.1)
     for preds, target in [(constant, varying), (varying, constant), (constant, constant)]:
-        np.testing.assert_array_equal(ccc(update(empty(), preds, target), moments_form=moments_form), [0, 0])
+        np.testing.assert_array_equal(ccc(update(empty(), preds, target), moments=moments_form), [0, 0])

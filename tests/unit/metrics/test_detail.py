@@ -9,7 +9,8 @@ from elimctl.metrics.detail import REFERENCE, Resampling, cells, detail, no_inte
 from elimctl.metrics.intervals import intervals
 from elimctl.metrics.moments import empty, update
 from elimctl.metrics.score import MetricOptions, score
-from elimctl.metrics.sums import AXES, METRICS, sums
+from elimctl.metrics.sums import sums
+from elimctl.metrics.table import AXES, METRICS
 from elimctl.predict.table import read
 
 FEW = Resampling(resamples=200, seed=3)

@@ -2,11 +2,16 @@ import numpy as np
 import pytest
 
 from elimctl.manifest.grouping import Groups
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.groups import clip_errors, group_scores
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.sums import METRICS
+from elimctl.metrics.score import MetricOptions, values_of
+from elimctl.metrics.table import METRICS
 from elimctl.predict.table import read
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
 
 CCC, PCC, SAGR, RMSE = (METRICS.index(name) for name in ("ccc", "pcc", "sagr", "rmse"))
 

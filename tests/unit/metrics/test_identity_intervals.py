@@ -10,7 +10,8 @@ from elimctl.manifest.grouping import Groups
 from elimctl.metrics.identity_intervals import identity_intervals, stretches
 from elimctl.metrics.intervals import intervals
 from elimctl.metrics.predictions import PredictionTable
-from elimctl.metrics.sums import METRICS, sums
+from elimctl.metrics.sums import sums
+from elimctl.metrics.table import METRICS
 
 CCC = METRICS.index("ccc")
 

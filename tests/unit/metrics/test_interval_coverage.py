@@ -12,7 +12,8 @@ import pytest
 
 from elimctl.metrics import bootstrap
 from elimctl.metrics.intervals import intervals
-from elimctl.metrics.sums import AXES, METRICS, sums
+from elimctl.metrics.sums import sums
+from elimctl.metrics.table import AXES, METRICS
 
 ALIKE = 0.5  # correlation of valence and arousal, in labels and in errors
 SPREAD = {"6 to 62": (3, 0.7), "1 to 52": (2, 1.2)}  # of lognormal numbers of frames

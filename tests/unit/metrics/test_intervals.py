@@ -4,7 +4,8 @@ from scipy import stats
 
 from elimctl.metrics import bootstrap
 from elimctl.metrics.intervals import difference, interval, intervals, slopes_of, weighted
-from elimctl.metrics.sums import METRICS, axis_scores, scores_of, sums
+from elimctl.metrics.sums import axis_scores, scores_of, sums
+from elimctl.metrics.table import METRICS
 
 
 def scene(identities, frames, rng, *, of_identity=0.2):

@@ -1,9 +1,16 @@
 import numpy as np
 from sklearn.metrics import mean_absolute_error
 
-from elimctl.metrics.mae import mae
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.rmse import rmse
+from elimctl.metrics.score import MetricOptions, values_of
+
+
+def rmse(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["rmse"]
+
+
+def mae(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["mae"]
 
 
 def test_it_is_that_of_scikit_learn_however_the_samples_are_cut():

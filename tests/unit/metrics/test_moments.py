@@ -8,11 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elimctl.errors import DataError
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.moments import Moments, counted, empty, merge, update
-from elimctl.metrics.pcc import pcc
-from elimctl.metrics.rmse import rmse
-from elimctl.metrics.sagr import sagr
+from elimctl.metrics.score import MetricOptions, values_of
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
+
+def pcc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["pcc"]
+
+
+def rmse(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["rmse"]
+
+
+def sagr(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["sagr"]
+
 
 # Multiples of 1/64 in [-1, 1], so that equal values, exact zeros and constants are common; they keep the
 # sum with a large offset exact, so that reference and code see the same numbers.

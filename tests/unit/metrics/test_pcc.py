@@ -3,7 +3,11 @@ import pytest
 from scipy import stats
 
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.pcc import pcc
+from elimctl.metrics.score import MetricOptions, values_of
+
+
+def pcc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["pcc"]
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def test_it_does_not_see_scale_or_bias(samples):
 
 def test_the_reference_form_is_n_over_n_minus_one_times_as_large(samples):
     moments = update(empty(), *samples)
-    np.testing.assert_allclose(pcc(moments, moments_form="reference"), pcc(moments) * 50 / 49, rtol=1e-15)
+    np.testing.assert_allclose(pcc(moments, moments="reference"), pcc(moments) * 50 / 49, rtol=1e-15)
 
 
 @pytest.mark.parametrize("moments_form", ["population", "reference"])
@@ -40,4 +44,4 @@ def test_constant_predictions_or_labels_show_no_relation(moments_form, count):
     varying = np.linspace(-1, 1, 2 * count).reshape(count, 2)
     constant = np.full((count, 2), 0.1)
     for preds, target in [(constant, varying), (varying, constant), (constant, constant)]:
-        np.testing.assert_array_equal(pcc(update(empty(), preds, target), moments_form=moments_form), [0, 0])
+        np.testing.assert_array_equal(pcc(update(empty(), preds, target), moments=moments_form), [0, 0])

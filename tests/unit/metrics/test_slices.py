@@ -7,16 +7,25 @@ import pytest
 
 from elimctl.metrics import slices as slicing
 from elimctl.metrics.binning import parts
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.class_intervals import class_intervals
 from elimctl.metrics.classes import confusions
 from elimctl.metrics.detail import Resampling
 from elimctl.metrics.intervals import intervals
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.sagr import sagr
+from elimctl.metrics.score import MetricOptions, values_of
 from elimctl.metrics.slices import slices
-from elimctl.metrics.sums import METRICS, sums
+from elimctl.metrics.sums import sums
+from elimctl.metrics.table import METRICS
 from elimctl.predict.table import read
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
+
+def sagr(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["sagr"]
+
 
 QUICK = Resampling(resamples=200)
 CCC = METRICS.index("ccc")
@@ -131,7 +140,7 @@ def test_signs_are_compared_as_the_split_was_scored(save, zero):
     table = read(save(metrics={"sagr_zero": zero}))
     table.target[::3] = 0
     found = cut(table, ["female"] * len(table))
-    wanted = sagr(update(empty(), table.preds, table.target), zero=zero)
+    wanted = sagr(update(empty(), table.preds, table.target), sagr_zero=zero)
     scored = [found.slices[0].scores[axis]["sagr"] for axis in ("valence", "arousal")]
     assert scored == pytest.approx(wanted.tolist())
     assert found.forms["sagr_zero"] == zero

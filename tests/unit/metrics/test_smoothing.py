@@ -10,12 +10,17 @@ from scipy.ndimage import uniform_filter1d
 from elimctl.errors import DataError
 from elimctl.loader.windows import clip_runs
 from elimctl.manifest.grouping import Groups
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.detail import Resampling
 from elimctl.metrics.moments import empty, update
+from elimctl.metrics.score import MetricOptions, values_of
 from elimctl.metrics.smoothing import WINDOWS, moving_average, smoothing
-from elimctl.metrics.sums import METRICS
+from elimctl.metrics.table import METRICS
 from elimctl.predict.table import read
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
 
 QUICK = Resampling(resamples=100)
 

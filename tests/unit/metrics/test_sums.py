@@ -3,13 +3,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elimctl.metrics.ccc import ccc
-from elimctl.metrics.mae import mae
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.pcc import pcc
-from elimctl.metrics.rmse import rmse
-from elimctl.metrics.sagr import sagr
-from elimctl.metrics.sums import AXES, METRICS, axis_scores, scores_of, scores_together, sums, undefined
+from elimctl.metrics.score import MetricOptions, values_of
+from elimctl.metrics.sums import axis_scores, scores_of, scores_together, sums, undefined
+from elimctl.metrics.table import AXES, METRICS
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
+
+def pcc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["pcc"]
+
+
+def rmse(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["rmse"]
+
+
+def sagr(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["sagr"]
+
+
+def mae(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["mae"]
+
 
 # Multiples of 1/64 in [-1, 1], so that equal values, exact zeros and constants are common.
 values = st.integers(-64, 64).map(lambda count: count / 64)
@@ -25,7 +43,7 @@ def arrays(drawn):
 def metrics(preds, target, zero="equal"):
     """The scores by `elimctl.metrics`, with the mean of both axes."""
     found = update(empty(), preds, target)
-    table = np.stack([rmse(found), sagr(found, zero=zero), pcc(found), ccc(found), mae(found)])
+    table = np.stack([rmse(found), sagr(found, sagr_zero=zero), pcc(found), ccc(found), mae(found)])
     return np.concatenate([table, table.mean(axis=1, keepdims=True)], axis=1)
 
 

@@ -6,22 +6,36 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elimctl.metrics.ccc import ccc
 from elimctl.metrics.moments import empty, update
-from elimctl.metrics.pcc import pcc
-from elimctl.metrics.rmse import rmse
-from elimctl.metrics.sagr import sagr
+from elimctl.metrics.score import MetricOptions, values_of
+
+
+def ccc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["ccc"]
+
+
+def pcc(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["pcc"]
+
+
+def rmse(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["rmse"]
+
+
+def sagr(moments, /, **forms):
+    return values_of(moments, MetricOptions(**forms))["sagr"]
+
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors.json").read_text(encoding="utf-8"))["metrics"]
 CASES = {
     "RMSE": lambda moments: rmse(moments),
-    "RMSE_mean_of_batches_size4": lambda moments: rmse(moments, form="batch_mean"),
+    "RMSE_mean_of_batches_size4": lambda moments: rmse(moments, rmse="batch_mean"),
     "SAGR": lambda moments: sagr(moments),
-    "SAGR_repository_zero_label_never_agrees": lambda moments: sagr(moments, zero="never"),
+    "SAGR_repository_zero_label_never_agrees": lambda moments: sagr(moments, sagr_zero="never"),
     "PCC": lambda moments: pcc(moments),
-    "PCC_repository_cov_ddof1_over_std_ddof0": lambda moments: pcc(moments, moments_form="reference"),
+    "PCC_repository_cov_ddof1_over_std_ddof0": lambda moments: pcc(moments, moments="reference"),
     "CCC": lambda moments: ccc(moments),
-    "CCC_repository_cov_ddof1": lambda moments: ccc(moments, moments_form="reference"),
+    "CCC_repository_cov_ddof1": lambda moments: ccc(moments, moments="reference"),
 }
 
 

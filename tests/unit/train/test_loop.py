@@ -10,7 +10,7 @@ from torch import nn
 
 from elimctl.errors import TrainingError
 from elimctl.loader.batches import Batches, Plan, Samples
-from elimctl.metrics.score import AxisScores, Scores
+from elimctl.metrics.score import Scores
 from elimctl.store.images import Reader
 from elimctl.train.config import TrainConfig
 from elimctl.train.loop import fit
@@ -56,7 +56,7 @@ class Model(nn.Module):
 
 
 def scores(ccc):
-    axis = AxisScores(0.1, 0.5, ccc, ccc, 0.1)
+    axis = {"rmse": 0.1, "sagr": 0.5, "pcc": ccc, "ccc": ccc, "mae": 0.1}
     return Scores("val", 8, axis, axis, axis)
 
 

@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from elimctl.errors import ConfigError
-from elimctl.metrics.score import AxisScores, Scores
+from elimctl.metrics.score import Scores
 from elimctl.train.progress import Report
 from elimctl.train.trackers import open_trackers, values
 
@@ -89,13 +89,14 @@ def test_values_are_named_by_what_they_are_of():
 
 
 def test_values_of_a_step_that_validates_hold_the_ccc_of_both_axes_and_their_mean():
-    axes = [AxisScores(0.1 * n, 0.2 * n, 0.3 * n, 0.4 * n, 0.5 * n) for n in (1, 2, 3)]
+    names = ("rmse", "sagr", "pcc", "ccc", "mae")
+    axes = [dict(zip(names, (0.1 * n, 0.2 * n, 0.3 * n, 0.4 * n, 0.5 * n), strict=True)) for n in (1, 2, 3)]
     found = values(report(scores=Scores("val", 8, *axes)))
     assert found.items() >= values(report()).items()
     assert (found["val/ccc_valence"], found["val/ccc_arousal"], found["val/ccc"]) == (
-        axes[0].ccc,
-        axes[1].ccc,
-        axes[2].ccc,
+        axes[0]["ccc"],
+        axes[1]["ccc"],
+        axes[2]["ccc"],
     )
     assert {name for name in found if name.startswith("val/")} == {
         "val/ccc",
