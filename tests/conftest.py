@@ -19,7 +19,8 @@ settings.register_profile(
     deadline=None,  # the machines are shared: time is not a law
     derandomize="CI" in os.environ,  # what lands is judged by the same examples each time
 )
-settings.load_profile("elimctl")
+settings.register_profile("quick", settings.get_profile("elimctl"), max_examples=5)  # of `make quick`
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "elimctl"))
 
 
 @pytest.fixture(scope="session")
