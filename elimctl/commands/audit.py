@@ -11,6 +11,7 @@ import pyarrow as pa
 from elimctl import atomic
 from elimctl.commands import features as stage
 from elimctl.config import Values
+from elimctl.faces.embed import ARCFACE
 from elimctl.manifest import audit, balance, near, parquet, phash
 from elimctl.manifest.audit import Leak
 from elimctl.store.features import Features
@@ -107,7 +108,7 @@ def examine(
             found.leaks.append(_leak_by_image(folder, kept, parts, between, track))
         else:
             found.skipped[IMAGE] = "not asked for"
-        features = stage.current(folder, table, stage.ARCFACE)
+        features = stage.current(folder, table, ARCFACE.name)
         if features is None:
             found.skipped[FACE] = "no features: elimctl features extract --model arcface"
         else:

@@ -1,4 +1,4 @@
-"""From a face in an image to the square crop that the store keeps.
+"""Cut a face out of an image as the square crop that the store keeps.
 
 Coordinates are continuous: pixel (0, 0) covers [0, 1) x [0, 1), so a box from 0 to W covers an image exactly.
 """
@@ -12,32 +12,31 @@ from elimctl.config import Config
 from elimctl.errors import DataError
 from elimctl.faces.face import Face
 
-# Where ArcFace puts the five points in its crop of 112 px. Source: Deng et al. 2019, ArcFace, section 3.1.
+# The five points in ArcFace's crop of 112 px. Source: Deng et al. 2019, ArcFace, section 3.1.
 TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
 TEMPLATE_SIDE_PX = 112
-ROUNDING_PX = 1e-6  # a centre on the image's very edge is still inside
-MAX_FACE_PX = 16_384  # a larger "face" is a broken annotation; bounds the memory of a crop at 0.8 GB
+ROUNDING_PX = 1e-6  # a centre on the image's edge counts as inside
+MAX_FACE_PX = 16_384  # larger faces are annotation errors; limits the memory of a crop to 0.8 GB
 
 
 class CropOptions(Config):
-    """How a face becomes a crop."""
+    """Options of a crop."""
 
     size_px: int = Field(default=256, ge=16, le=4096)  # side of the crop; Kim & Song 2022 resize to 256
     align: Literal["box", "points"] = "box"  # square around the box, or five points onto ArcFace's template
-    # Box: added on each side, as a fraction of the box's longer side. MTCNN with margin 20 at 224 px, as in
-    # the script of Kim & Song 2022, adds 10/204 on each side.
+    # For align = box: added on each side, as a fraction of the box's longer side. The script of Kim & Song
+    # 2022 (MTCNN with margin 20 at 224 px) adds 10/204.
     margin: float = Field(default=0.05, ge=0, le=2)
-    # Points: added on each side of ArcFace's crop, as a fraction of its side; that crop ends above the chin.
+    # For align = points: added on each side of ArcFace's crop, which ends above the chin; a fraction of it.
     room: float = Field(default=0.125, ge=0, le=2)
 
 
 def crop(image: np.ndarray, face: Face, options: CropOptions) -> np.ndarray:
     """Cut a face out of an image.
 
-    Parts beyond the image repeat its border: black would be an edge that depends on how the camera framed
-    the face, and mirroring would show parts of it twice. Shrinking averages areas, so nothing aliases.
+    Parts beyond the image repeat its border. Shrinking averages areas, which avoids aliasing.
 
     Args:
         image: (H, W, 3) uint8 RGB, sides up to 32,766 px.
@@ -48,8 +47,7 @@ def crop(image: np.ndarray, face: Face, options: CropOptions) -> np.ndarray:
         (S, S, 3) uint8 RGB, contiguous.
 
     Raises:
-        DataError: the face lies outside the image, is empty or impossibly large, or alignment by points was
-            asked for and the face has none.
+        DataError: the face lies outside the image, is empty or too large, or lacks points to align by.
     """
     matrix = place(face, options)
     _check_overlap(image, matrix, size_px=options.size_px)
@@ -57,33 +55,29 @@ def crop(image: np.ndarray, face: Face, options: CropOptions) -> np.ndarray:
 
 
 def place(face: Face, options: CropOptions) -> np.ndarray:
-    """Where the crop of a face comes from.
-
-    Args:
-        face: a face.
-        options: size and alignment.
+    """Compute the mapping from the image to the crop of a face.
 
     Returns:
         (2, 3) float64 matrix M: the point (x, y) of the image is M @ (x, y, 1) in the crop.
 
     Raises:
-        DataError: the face is empty, or alignment by points was asked for and the face has none.
+        DataError: the face is empty or lacks points to align by.
     """
     return _box_matrix(face, options) if options.align == "box" else _points_matrix(face, options)
 
 
 def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
-    """The rotation, uniform scale and shift (no reflection) that bring points nearest to a template.
+    """Fit the rotation, uniform scale and shift (no reflection) that map points onto a template.
 
     As complex numbers p and q around their means, the factor a that minimises the sum of |q - a p|^2 is
     sum(conj(p) q) / sum(|p|^2): its modulus is the scale, its angle the rotation.
 
     Args:
         points: (n, 2), any unit, not all the same.
-        template: (n, 2), where the points should go.
+        template: (n, 2), target positions of the points.
 
     Returns:
-        (2, 3) float64 matrix M: a point (x, y) goes to M @ (x, y, 1).
+        (2, 3) float64 matrix M: it maps a point (x, y) to M @ (x, y, 1).
 
     Raises:
         DataError: the points coincide or are not finite.
@@ -93,7 +87,7 @@ def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
     if not np.isfinite(points).all() or not np.ptp(points, axis=0).any():
         raise DataError(
             f"cannot align by the points {np.asarray(points).tolist()}: they coincide or are not finite",
-            hint="align by box",
+            hint="use --align box",
         )
     p, q = (np.asarray(xy, np.float64) @ (1, 1j) for xy in (points, template))
     spread = np.sum(np.abs(p - p.mean()) ** 2)
@@ -103,7 +97,7 @@ def similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
 
 
 def _box_matrix(face: Face, options: CropOptions) -> np.ndarray:
-    """Image px to crop px for a square around the box's centre."""
+    """Map image px to crop px: a square around the box's centre."""
     x0, y0, x1, y1 = face.box
     if not (np.isfinite(face.box).all() and min(x1 - x0, y1 - y0) > 0):
         raise DataError(
@@ -116,11 +110,11 @@ def _box_matrix(face: Face, options: CropOptions) -> np.ndarray:
 
 
 def _points_matrix(face: Face, options: CropOptions) -> np.ndarray:
-    """Image px to crop px that brings the five points onto ArcFace's template with room around it."""
+    """Map image px to crop px: the five points onto ArcFace's template with room around it."""
     if face.points is None:
         raise DataError(
-            "the detector gave no points for this face, wanted five to align by",
-            hint="align by box, or choose a detector that gives points",
+            "the detector found no points for this face, wanted five to align by",
+            hint="use --align box, or choose a detector that finds points",
         )
     scale = options.size_px / (TEMPLATE_SIDE_PX * (1 + 2 * options.room))
     template = (TEMPLATE - TEMPLATE_SIDE_PX / 2) * scale + options.size_px / 2
@@ -128,7 +122,7 @@ def _points_matrix(face: Face, options: CropOptions) -> np.ndarray:
 
 
 def _check_overlap(image: np.ndarray, matrix: np.ndarray, *, size_px: int) -> None:
-    """Refuse crops that would hold nothing of the image, or need more memory than any real face."""
+    """Refuse a crop that shows nothing of the image, or that needs more memory than a real face."""
     side_px = size_px / np.hypot(matrix[0, 0], matrix[1, 0])
     centre = np.linalg.solve(matrix[:, :2], size_px / 2 - matrix[:, 2])
     height_px, width_px = image.shape[:2]
@@ -141,17 +135,17 @@ def _check_overlap(image: np.ndarray, matrix: np.ndarray, *, size_px: int) -> No
         )
     if side_px > MAX_FACE_PX:
         raise DataError(
-            f"the face is {side_px:.0f} px wide in an image of {width_px} x {height_px} px, the most is "
-            f"{MAX_FACE_PX}",
+            f"the face is {side_px:.0f} px wide in an image of {width_px} x {height_px} px, the limit is "
+            f"{MAX_FACE_PX} px",
             hint="check the annotation of this image",
         )
 
 
 def _warp(image: np.ndarray, matrix: np.ndarray, *, size_px: int) -> np.ndarray:
-    """Map an image onto a square, averaging areas where it shrinks."""
+    """Map an image onto a square; shrinking averages areas."""
     import cv2
 
-    # Warp at a whole multiple that does not shrink, then average: bilinear sampling alone would alias.
+    # Warp at a whole multiple that does not shrink, then average; bilinear sampling alone would alias.
     multiple = max(1, int(np.ceil(1 / np.hypot(matrix[0, 0], matrix[1, 0]))))
     matrix = matrix * multiple
     # OpenCV puts whole numbers at the pixels' centres.

@@ -1,4 +1,4 @@
-"""No detector at all: the face is where the dataset says it is."""
+"""The detector `annotation`: it returns the face that the dataset annotates."""
 
 import numpy as np
 
@@ -12,21 +12,17 @@ NOSE, MOUTH = 30, [48, 54]
 
 
 class Annotated:
-    """The annotated face, if there is one."""
+    """Returns the annotated face, if there is one."""
 
-    digest = "annotation 2"  # counts up when the rule changes
+    digest = "annotation 2"  # a changed rule needs a new number
 
     def detect(self, image: np.ndarray, annotation: Annotation | None = None) -> list[Face]:  # noqa: ARG002
-        """The annotated face of one image.
-
-        Args:
-            image: not looked at.
-            annotation: what the dataset says.
+        """Return the annotated face of an image; the image is not used.
 
         Returns:
-            One face with score 1: its box is the annotated one, else the smallest around the landmarks; its
-            points are the annotated ones, else come from 68 landmarks if there are. No face where neither box
-            nor landmarks are annotated.
+            One face with score 1, or none if neither box nor landmarks are annotated. Its box is the
+            annotated box, or else the smallest box around the landmarks. Its points are the annotated points,
+            or else computed from 68 landmarks.
         """
         if annotation is None or annotation.extent is None:
             return []
@@ -35,18 +31,15 @@ class Annotated:
 
 
 def build(options: DetectorOptions) -> Annotated:  # noqa: ARG001
-    """The detector that looks at annotations only; it has no settings."""
+    """Return the detector; it has no settings."""
     return Annotated()
 
 
 def five_points(landmarks: np.ndarray | None) -> np.ndarray | None:
-    """The five points of `Face` from 68 landmarks.
-
-    Args:
-        landmarks: (68, 2) px in the order of iBUG 300-W, or None.
+    """Compute the five points of `Face` from landmarks (68, 2), px, in the order of iBUG 300-W.
 
     Returns:
-        (5, 2) float32; None if there are not 68 landmarks or one that is needed is not finite.
+        (5, 2) float32; None without 68 landmarks, or if a required landmark is not finite.
     """
     if landmarks is None or len(landmarks) != N_LANDMARKS:
         return None

@@ -4,14 +4,14 @@ import numpy as np
 
 
 def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Intersection over union of one box with others.
+    """Compute the intersection over union of one box with others.
 
     Args:
         box: (4,) x0, y0, x1, y1.
-        boxes: (n, 4) likewise.
+        boxes: (n, 4) in the same order.
 
     Returns:
-        (n,) in [0, 1]; 0 where both boxes are empty.
+        (n,) in [0, 1]; 0 if both boxes are empty.
     """
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
@@ -20,19 +20,19 @@ def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def area(boxes: np.ndarray) -> np.ndarray:
-    """Areas (n,) of boxes (n, 4); 0 for a box whose sides are swapped."""
+    """Compute the areas (n,) of boxes (n, 4); 0 for a box with swapped sides."""
     return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
 
 
 def suppress(boxes: np.ndarray, *, max_overlap: float) -> list[int]:
-    """Greedy non-maximum suppression.
+    """Remove overlapping boxes: greedy non-maximum suppression.
 
     Args:
         boxes: (n, 4), best first.
         max_overlap: IoU above which the later of two boxes is dropped, in [0, 1].
 
     Returns:
-        Rows of the boxes kept, ascending.
+        Row numbers of the kept boxes, ascending.
     """
     kept: list[int] = []
     left = np.arange(len(boxes))

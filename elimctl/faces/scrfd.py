@@ -3,7 +3,6 @@
 Source: Guo et al. 2021, Sample and Computation Redistribution for Efficient Face Detection.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,28 +16,18 @@ PATTERNS = ("det_*.onnx", "scrfd_*.onnx")  # names in the packs: det_10g.onnx, s
 
 
 class Scrfd:
-    """A loaded SCRFD.
-
-    Args:
-        model: insightface's model, prepared.
-        digest: sha256 of its file.
-    """
+    """A loaded SCRFD: insightface's model, prepared, and the sha256 of its file."""
 
     def __init__(self, model: Any, *, digest: str) -> None:
         self._model = model
         self.digest = digest
 
     def detect(self, image: np.ndarray, annotation: Annotation | None = None) -> list[Face]:  # noqa: ARG002
-        """Faces of one image, best score first.
-
-        Args:
-            image: (H, W, 3) uint8 RGB.
-            annotation: not looked at.
-        """
+        """Find the faces of an image (H, W, 3) uint8 RGB, best score first; the annotation is not used."""
         width_px, height_px = self._model.input_size
         scale = min(width_px / image.shape[1], height_px / image.shape[0])
         if min(image.shape[:2]) * scale < 1:
-            return []  # a strip so thin that insightface would scale it to nothing
+            return []  # insightface would scale such a thin strip to zero px
         bgr = np.ascontiguousarray(image[..., ::-1])
         boxes, points = self._model.detect(bgr)
         return [
@@ -52,25 +41,17 @@ class Scrfd:
 
 
 def build(options: DetectorOptions) -> Scrfd:
-    """Load SCRFD from a folder of models, or from insightface's own cache.
+    """Load SCRFD from a folder of models, or from insightface's cache.
 
     Raises:
         MissingError: there is no model; the hint is the command that downloads one.
-        ConfigError: the file is no SCRFD, or CUDA was asked for and cannot be used.
+        ConfigError: the file holds another model, or CUDA was requested and does not work.
     """
-    return load(models.find(options.models, PATTERNS, what="a SCRFD model"), options)
-
-
-def load(file: Path, options: DetectorOptions) -> Scrfd:
-    """Load one SCRFD file.
-
-    Raises:
-        ConfigError: the file is no SCRFD, or CUDA was asked for and cannot be used.
-    """
+    file = models.find(options.models, PATTERNS, what="SCRFD model")
     model = models.load(
-        file, task="detection", what="detector", device=options.device, threads=options.threads
+        file, task="detection", what="SCRFD model", device=options.device, threads=options.threads
     )
     side_px = options.longer_side_px
-    # one size: by default insightface would detect at two and merge
+    # a single size: by default insightface detects at two sizes and merges
     model.prepare(ctx_id=0, input_size=(side_px, side_px), det_thresh=options.min_score)
     return Scrfd(model, digest=digest(file))

@@ -1,4 +1,4 @@
-"""Where the face lies in a crop of the store, as far as the way it was cropped tells."""
+"""Where the face lies in a crop of the store, derived from the crop options."""
 
 from elimctl.faces.align import CropOptions
 from elimctl.faces.face import Box
@@ -10,12 +10,9 @@ TEMPLATE_RISE = 0.06
 
 
 def face_box(options: CropOptions) -> Box:
-    """The square around a detector's box, in px of the crop.
+    """Return the square around a detector's box, in px of the crop.
 
-    A dataset that ships crops is taken to leave the same margin.
-
-    Args:
-        options: how the crop was made.
+    A dataset that ships crops is assumed to leave the same margin.
     """
     if options.align == "box":
         side = options.size_px / (1 + 2 * options.margin)
@@ -25,16 +22,11 @@ def face_box(options: CropOptions) -> Box:
 
 
 def template_box(options: CropOptions) -> Box:
-    """What ArcFace's crop holds of a frontal face, in px of the crop of the store.
-
-    Args:
-        options: how the crop was made.
-    """
+    """Return the part of the store's crop that ArcFace's crop of a frontal face shows, in px."""
     x0, y0, x1, y1 = face_box(options)
     side = x1 - x0
     return _square(TEMPLATE_SHARE * side, (x0 + x1) / 2, (y0 + y1) / 2 - TEMPLATE_RISE * side)
 
 
 def _square(side: float, x: float, y: float) -> Box:
-    """The square of a side around a centre."""
     return x - side / 2, y - side / 2, x + side / 2, y + side / 2

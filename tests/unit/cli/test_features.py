@@ -33,7 +33,7 @@ def run(capsys, monkeypatch, tmp_path):
 def asked(monkeypatch):
     """What the stage is asked for, in the place of doing it."""
     calls = []
-    monkeypatch.setattr(stage, "arcface", lambda folder, **knobs: ("arcface", folder.name, knobs))
+    monkeypatch.setattr(stage, "face_model", lambda folder, kind, **knobs: (kind.name, folder.name, knobs))
     monkeypatch.setattr(stage, "run_model", lambda folder, **knobs: ("run", folder.name, knobs))
     monkeypatch.setattr(
         stage,

@@ -7,6 +7,7 @@ import pytest
 
 from elimctl.commands import features as stage
 from elimctl.commands.audit import audit_dataset, to_values
+from elimctl.faces.embed import ARCFACE
 
 # insightface's own imports use calls that their packages deprecate
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -26,7 +27,7 @@ def counts(found):
 
 def test_a_clean_dataset_leaks_nothing(prepared, patterns, packs):
     folder = prepared(patterns(PEOPLE), **CLEAN)
-    stage.extract(folder, stage.arcface(folder, models=packs, device="cpu"))
+    stage.extract(folder, stage.face_model(folder, ARCFACE, models=packs, device="cpu"))
     found = audit_dataset(folder)
     assert not found.leaking
     assert set(counts(found)) == {
@@ -54,7 +55,7 @@ def test_everything_that_leaks_is_told(prepared, patterns, packs):
         frame=list(range(8)),
         source_sha256=["s", *"abcdef", "s"],
     )
-    stage.extract(folder, stage.arcface(folder, models=packs, device="cpu"))
+    stage.extract(folder, stage.face_model(folder, ARCFACE, models=packs, device="cpu"))
     found = audit_dataset(folder, face_threshold=0.9)
     assert found.leaking
     leaks = {leak.kind: leak for leak in found.leaks}
@@ -72,7 +73,7 @@ def test_everything_that_leaks_is_told(prepared, patterns, packs):
 def test_the_same_person_under_two_names_is_found_by_face(prepared, patterns, packs):
     """Row 6 and 7 show person 0 again: nothing else tells."""
     folder = prepared(patterns([0, 0, 1, 1, 2, 2, 0, 0]), **CLEAN, clip=list("aabbccdd"), frame=[0, 1] * 4)
-    stage.extract(folder, stage.arcface(folder, models=packs, device="cpu"))
+    stage.extract(folder, stage.face_model(folder, ARCFACE, models=packs, device="cpu"))
     found = audit_dataset(folder, images=False)
     faces = next(leak for leak in found.leaks if leak.kind == "face")
     assert (faces.count, faces.rows) == (1, 4)
@@ -83,7 +84,7 @@ def test_the_same_person_under_two_names_is_found_by_face(prepared, patterns, pa
 
 def test_stale_features_do_not_count(prepared, patterns, packs, change):
     folder = prepared(patterns(PEOPLE), **CLEAN)
-    stage.extract(folder, stage.arcface(folder, models=packs, device="cpu"))
+    stage.extract(folder, stage.face_model(folder, ARCFACE, models=packs, device="cpu"))
     change(folder, crop_points=[[1.0] * 10] * 8)
     assert "elimctl features extract" in audit_dataset(folder).skipped["face"]
 

@@ -9,8 +9,8 @@ import pytest
 from elimctl.commands import features as stage
 from elimctl.commands.identities import regroup
 from elimctl.errors import ConfigError, DataError, MissingError, StoreError
-from elimctl.faces import embed
 from elimctl.faces.align import CropOptions
+from elimctl.faces.embed import ARCFACE
 from elimctl.manifest import parquet
 from elimctl.prepare import lock
 from elimctl.store import features as cache
@@ -34,7 +34,7 @@ def folder(prepared, patterns):
 
 @pytest.fixture
 def model(folder, packs):
-    return stage.arcface(folder, models=packs, device="cpu")
+    return stage.face_model(folder, ARCFACE, models=packs, device="cpu")
 
 
 def fail():
@@ -49,7 +49,7 @@ def test_every_kept_row_gets_the_features_of_its_image(folder, model, packs):
     images = open_images(folder).read(range(11))
     given = parquet.read(folder)["crop_points"].to_pylist()
     points = [None if value is None else np.reshape(value, (5, 2)) for value in given]
-    arcface = embed.load(embed.find(packs), crop=CropOptions(size_px=64), device="cpu")
+    arcface = ARCFACE.load(ARCFACE.find(packs), crop=CropOptions(size_px=64), device="cpu")
     for row in (0, 1, 10):
         alone = arcface.embed(images[row : row + 1], points[row : row + 1])[0]
         np.testing.assert_allclose(found[row], alone, atol=1e-6)  # sums of float32 in another order
@@ -141,8 +141,8 @@ def test_a_stopped_extraction_leaves_nothing(folder, model):
 
 
 def test_a_missing_model_is_told_before_anything_is_read(folder, tmp_path):
-    with pytest.raises(MissingError, match="wanted an ArcFace model"):
-        stage.arcface(folder, models=tmp_path)
+    with pytest.raises(MissingError, match="no recognition model found"):
+        stage.face_model(folder, ARCFACE, models=tmp_path)
 
 
 def test_the_listing_tells_what_is_of_the_dataset_as_it_is(folder, model, change):

@@ -75,7 +75,7 @@ def test_the_same_dataset_gives_the_same_bytes(faces, packs, tmp_path):
 
     shutil.copytree(faces, tmp_path / "copy")
     for folder in (faces, tmp_path / "copy"):
-        cluster_identities(folder, models=packs, threshold=0.5, device="cpu", batch_size=3)
+        cluster_identities(folder, models=packs, threshold=0.5, device="cpu")
     names = sorted(file.relative_to(faces) for file in faces.rglob("*") if file.is_file())
     assert names
     for name in names:

