@@ -1,6 +1,6 @@
-"""How one image becomes the bytes of a chunk, and back.
+"""Encode an image as the bytes of a chunk, and decode it.
 
-Every codec gives the same bytes for the same image, on any number of threads.
+Every codec gives the same bytes for the same image, for any number of threads.
 """
 
 import hashlib
@@ -13,8 +13,8 @@ from numcodecs import blosc
 
 Codec = Literal["raw", "blosc", "jpeg"]
 
-# Blosc: zstd without shuffling packed 256 px photographs to 0.40 of their size and unpacked one in 0.2 ms;
-# with bytes or bits shuffled they stayed larger, and higher levels gain little for much time.
+# Blosc: zstd without shuffling packs 256 px photographs to 0.40 of their size and unpacks one in 0.2 ms.
+# Shuffling gives larger files; higher levels take much longer for little gain.
 COMPRESSOR: Literal["zstd"] = "zstd"
 LEVEL, SHUFFLE = 3, blosc.NOSHUFFLE
 BLOSC_HEADER_BYTES = 16
@@ -29,104 +29,71 @@ JPEG_OPTIONS = (
 
 
 def encode(image: np.ndarray, codec: Codec) -> bytes | memoryview:
-    """The chunk of an image.
-
-    Args:
-        image: (S, S, 3) uint8 RGB.
-        codec: how it is coded.
-
-    Returns:
-        The bytes; of `raw` a view of the image's own.
-    """
+    """Encode an image (S, S, 3) uint8 RGB as a chunk; `raw` returns a view of the image's memory."""
     if codec == "jpeg":
         _, content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), JPEG_OPTIONS)
         return content.tobytes()
     pixels = np.ascontiguousarray(image)
     if codec == "raw":
         return pixels.reshape(-1).data
-    # An image is one block: threads of blosc would write several in the order in which they finish.
+    # One block for each image: with several blocks, threads of blosc write them in varying order.
     return blosc.compress(pixels.reshape(-1), COMPRESSOR.encode(), LEVEL, SHUFFLE, pixels.nbytes)
 
 
-def decode(chunk: np.ndarray, image: np.ndarray, codec: Codec) -> None:
+def decode(chunk: np.ndarray, shape: tuple[int, ...], codec: Codec) -> np.ndarray:
     """Decode a chunk.
 
     Args:
-        chunk: (bytes,) uint8, what `encode` gave.
-        image: contiguous (S, S, 3) uint8, becomes the image.
-        codec: how it is coded.
-
-    Raises:
-        ValueError: the chunk is no image of that size; the message says what it is.
-    """
-    if codec == "blosc":
-        _decompress(chunk, image.reshape(-1))
-    else:
-        image[...] = decoded(chunk, image.shape, codec)
-
-
-def decoded(chunk: np.ndarray, shape: tuple[int, ...], codec: Codec) -> np.ndarray:
-    """Decode a chunk to wherever that costs least.
-
-    Args:
-        chunk: (bytes,) uint8, what `encode` gave.
+        chunk: (bytes,) uint8, result of `encode`.
         shape: (S, S, 3).
-        codec: how it is coded.
+        codec: codec of the chunk.
 
     Returns:
-        (S, S, 3) uint8; of `raw` a view of the chunk.
+        (S, S, 3) uint8; for `raw` a view of the chunk.
 
     Raises:
-        ValueError: the chunk is no image of that size; the message says what it is.
+        ValueError: the chunk does not hold an image of that shape; the message says what it holds.
     """
     if codec == "raw":
         if chunk.nbytes != math.prod(shape):
             raise ValueError(f"{chunk.nbytes} bytes, wanted {math.prod(shape)}")
         return chunk.reshape(shape)
     if codec == "blosc":
-        image = np.empty(shape, np.uint8)
-        _decompress(chunk, image.reshape(-1))
-        return image
-    found = _decode_jpeg(chunk)
-    if found is None or found.shape != shape:
-        raise ValueError(f"{'no JPEG file' if found is None else found.shape}, wanted {shape}")
-    return found
+        return _decompress(chunk, math.prod(shape)).reshape(shape)
+    # OpenCV raises for an empty buffer
+    image = cv2.imdecode(chunk, cv2.IMREAD_COLOR_RGB) if chunk.size else None
+    if image is None or image.shape != shape:
+        raise ValueError(f"{'no JPEG file' if image is None else image.shape}, wanted {shape}")
+    return image
 
 
 def digest(chunk: np.ndarray, image_bytes: int, codec: Codec) -> str:
-    """SHA-256 of what a chunk keeps: the pixels, or the JPEG file as it is.
+    """Compute the SHA-256 of the pixels of a chunk, or of the JPEG file.
 
     Args:
-        chunk: (bytes,) uint8, what `encode` gave.
+        chunk: (bytes,) uint8, result of `encode`.
         image_bytes: size of the decoded image.
-        codec: how it is coded.
+        codec: codec of the chunk.
 
     Raises:
         ValueError: the chunk cannot be decoded.
     """
-    if codec == "blosc":
-        pixels = np.empty(image_bytes, np.uint8)
-        _decompress(chunk, pixels)
-        chunk = pixels
-    return hashlib.sha256(chunk.data).hexdigest()
+    content = _decompress(chunk, image_bytes) if codec == "blosc" else chunk
+    return hashlib.sha256(content.data).hexdigest()
 
 
-def _decompress(chunk: np.ndarray, out: np.ndarray) -> None:
-    """Decompress a blosc chunk after checking the sizes in its header, which blosc itself trusts."""
+def _decompress(chunk: np.ndarray, image_bytes: int) -> np.ndarray:
+    """Decompress a blosc chunk after checking the sizes in its header, which blosc trusts."""
     header = chunk[:BLOSC_HEADER_BYTES].tobytes()
     unpacked, packed = int.from_bytes(header[4:8], "little"), int.from_bytes(header[12:16], "little")
-    if (unpacked, packed) != (out.nbytes, chunk.nbytes):
+    if (unpacked, packed) != (image_bytes, chunk.nbytes):
         raise ValueError(
             f"a blosc header of {packed} bytes that unpack to {unpacked}, "
-            f"wanted {chunk.nbytes} that unpack to {out.nbytes}"
+            f"wanted {chunk.nbytes} that unpack to {image_bytes}"
         )
+    pixels = np.empty(image_bytes, np.uint8)
     try:
-        blosc.decompress(chunk, out)
+        blosc.decompress(chunk, pixels)
     except RuntimeError as error:
         raise ValueError(str(error)) from None
-
-
-def _decode_jpeg(chunk: np.ndarray) -> np.ndarray | None:
-    if not chunk.size:
-        return None  # OpenCV raises for an empty buffer
-    return cv2.imdecode(chunk, cv2.IMREAD_COLOR_RGB)
+    return pixels

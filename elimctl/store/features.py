@@ -1,7 +1,6 @@
 """Features cached beside the images: `features/<key>.zarr`, a zarr v3 array (N, d) of float32.
 
-The key is the hash of all that the features depend on; so a changed setting or model has another key, and
-what is found under a key is what was asked for.
+The key is the hash of all facts that the features depend on. A changed setting or model gives another key.
 """
 
 import hashlib
@@ -22,51 +21,46 @@ from elimctl.store import shard
 from elimctl.store.file import File, damaged, unreadable
 
 FOLDER = "features"  # in the folder of a prepared dataset
-BLOCK = 256  # rows that zarr's own reader reads at least
-DATA = "c/0/0"  # the values, row after row, and then the index of the blocks
-HASHED_BYTES = 2**24  # read at a time by `check`
+BLOCK = 256  # rows: the least that zarr's own reader reads
+DATA = "c/0/0"  # the values, row after row, then the index of the blocks
+HASHED_BYTES = 2**24  # bytes that `check` reads at a time
 
 
 def content(digests: Iterable[str | None]) -> str:
-    """Hash of the images of a dataset in their order: the fact `content` of a key.
+    """Hash the images of a dataset in their order: the fact `content` of a key.
 
     Args:
         digests: the manifest's column `image_sha256`, None for dropped rows.
     """
-    found = hashlib.sha256()
+    hashed = hashlib.sha256()
     for digest in digests:
-        found.update(f"{digest}\n".encode())
-    return found.hexdigest()
+        hashed.update(f"{digest}\n".encode())
+    return hashed.hexdigest()
 
 
 def key(facts: Mapping[str, Any]) -> str:
-    """The key of features.
+    """Compute the key of features, 32 hexadecimal digits.
 
     Args:
-        facts: all that the features depend on, as values for JSON: `content`, the crop's settings, the
-            model's hash and others.
-
-    Returns:
-        32 hexadecimal digits.
+        facts: values for JSON that the features depend on: `content`, crop settings, the model's hash, ...
     """
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def write(folder: Path, key: str, features: Iterable[np.ndarray], *, attributes: Mapping[str, Any]) -> None:
-    """Write features atomically; those that are there under the key are replaced.
+    """Write features atomically; existing features of the key are replaced.
 
     Args:
         folder: the dataset's folder.
-        key: of the features.
-        features: batches (n, d) of float32, together a row for each row of the manifest; NaN for dropped
-            rows.
-        attributes: values for JSON; `facts` are those the key is of.
+        key: key of the features.
+        features: batches (n, d) of float32, in total one row for each row of the manifest; NaN if dropped.
+        attributes: values for JSON to record; `facts` are the facts of the key.
 
     Raises:
-        OSError: the disk is full, or the folder cannot be written; nothing is left.
+        OSError: the disk is full, or the folder cannot be written; no file is left.
     """
-    assert key == _key(attributes["facts"]), "a key that is not of the facts would serve a stale cache"
+    assert key == _key(attributes["facts"]), "a key that does not fit the facts would serve a stale cache"
     target = _place(folder, key)
     beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
@@ -79,40 +73,28 @@ def write(folder: Path, key: str, features: Iterable[np.ndarray], *, attributes:
         beside.rename(target)
         atomic.sync(target.parent)
     except OSError as error:
-        error.filename = error.filename or str(target)  # a disk that is full names no file
+        error.filename = error.filename or str(target)  # the error of a full disk names no file
         raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
 def find(folder: Path) -> list[str]:
-    """Keys of the features that a dataset has, sorted.
-
-    Args:
-        folder: the dataset's folder.
-    """
+    """List the keys of the cached features in a dataset's folder, sorted."""
     return sorted(file.parent.stem for file in (folder / FOLDER).glob("[!.]*.zarr/zarr.json"))
 
 
 def open(folder: Path, key: str) -> "Features":  # noqa: A001 - store.features.open reads as zarr.open does
-    """Open features for reading.
-
-    Args:
-        folder: the dataset's folder.
-        key: of the features.
+    """Open the features of a key in a dataset's folder.
 
     Raises:
-        StoreError: they are missing, damaged, or written by a newer elimctl.
+        StoreError: the features are missing, damaged, or written by a newer elimctl.
     """
     return Features(_place(folder, key))
 
 
 class Features:
-    """Reader of features; threads may share it, and it can be sent to another process.
-
-    Args:
-        path: the array's folder.
-    """
+    """Reader of features; threads may share it, and it can be sent to another process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,7 +109,7 @@ class Features:
         return Features, (self.path,)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Gather features.
+        """Read features.
 
         Args:
             indices: (B,) rows of the manifest, in [0, N).
@@ -137,39 +119,43 @@ class Features:
 
         Raises:
             IndexError: an index is not in [0, N).
-            StoreError: the file was damaged since it was opened.
+            StoreError: the file was shortened since it was opened.
         """
         numbers = np.asarray(indices, dtype=np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.shape[0]:
-            raise IndexError(f"rows {numbers.min()} to {numbers.max()} asked of features of {self.shape[0]}")
-        found = np.empty((len(numbers), self.shape[1]), "<f4")
+            raise IndexError(
+                f"rows {numbers.min()} to {numbers.max()} requested of features of {self.shape[0]} rows"
+            )
+        features = np.empty((len(numbers), self.shape[1]), "<f4")
         breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
         for place, run in zip([0, *breaks.tolist()], np.split(numbers, breaks), strict=True):
-            if run.size:  # rows that follow each other are read at once
-                values = found[place : place + len(run)].reshape(-1).view(np.uint8)
+            if run.size:  # consecutive rows are read at once
+                values = features[place : place + len(run)].reshape(-1).view(np.uint8)
                 self._file.read(self._value_bytes(int(run[0])), values.nbytes, values)
-        return found
+        return features
 
     def check(self) -> None:
-        """Check that every value is as it was written.
+        """Check that every value is unchanged.
 
         Raises:
-            StoreError: a value changed, or the key is not that of the facts.
+            StoreError: a value changed, or the key does not fit the facts.
         """
         if self.path.stem != _key(self.attributes.get("facts", {})):
             raise damaged(self.path, "its name is not the key of its facts")
-        found, end = hashlib.sha256(), self._value_bytes(self.shape[0])
+        digest, end = hashlib.sha256(), self._value_bytes(self.shape[0])
         for start in range(0, end, HASHED_BYTES):
-            found.update(self._file.read(start, min(HASHED_BYTES, end - start)).data)
-        if found.hexdigest() != self.attributes.get("sha256"):
+            digest.update(self._file.read(start, min(HASHED_BYTES, end - start)).data)
+        if digest.hexdigest() != self.attributes.get("sha256"):
             raise damaged(self.path, "its values changed")
-        shard.Shard(self.path / DATA, slots=_blocks(self.shape[0]))  # the index that other readers go by
+        shard.Shard(
+            self.path / DATA, slots=_blocks(self.shape[0])
+        )  # checks the index, which other readers use
 
     def _value_bytes(self, rows: int) -> int:
         return 4 * self.shape[1] * rows
 
 
-_key = key  # where an argument has that name
+_key = key  # for functions with an argument `key`
 
 
 def _place(folder: Path, key: str) -> Path:
@@ -177,7 +163,7 @@ def _place(folder: Path, key: str) -> Path:
 
 
 def _write_values(path: Path, features: Iterable[np.ndarray]) -> tuple[tuple[int, int], str]:
-    """Write the values of all batches; their shape and SHA-256."""
+    """Write the values of all batches; return their shape and SHA-256."""
     count, width, digest = 0, 0, hashlib.sha256()
     with path.open("xb") as file:
         for batch in features:
@@ -210,25 +196,25 @@ def _declare(folder: Path, shape: tuple[int, int], attributes: Mapping[str, Any]
 
 
 def _metadata(path: Path) -> tuple[tuple[int, int], dict[str, Any]]:
-    """Shape of the features, and what they note."""
+    """Read the shape and the attributes of features."""
     file = path / "zarr.json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        [count, width], attributes = found["shape"], found["attributes"]["elimctl"]
+        metadata = json.loads(file.read_text(encoding="utf-8"))
+        [count, width], attributes = metadata["shape"], metadata["attributes"]["elimctl"]
     except FileNotFoundError:
         raise StoreError(f"no features {path}", hint="run elimctl features extract") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise unreadable(file, getattr(error, "errno", None), str(error)) from None
     if not isinstance(attributes, dict) or not all(isinstance(size, int) for size in (count, width)):
-        raise damaged(file, f"it notes the shape {found['shape']} and {attributes!r}")
+        raise damaged(file, f"it records the shape {metadata['shape']} and {attributes!r}")
     return (count, width), attributes
 
 
 def _blocks(count: int) -> int:
-    """Number of blocks of rows, one at least."""
+    """Return the number of blocks of rows, at least one."""
     return max(1, -(-count // BLOCK))
 
 
 def _padded(count: int) -> int:
-    """Number of rows with those that fill the last block."""
+    """Return the number of rows with the padding of the last block."""
     return _blocks(count) * BLOCK

@@ -1,4 +1,4 @@
-"""A file of a store, open for reading at any place by any thread."""
+"""Files of a store, open for reading by any thread, and the errors for damaged files."""
 
 import errno
 import mmap
@@ -14,13 +14,10 @@ from elimctl.errors import StoreError
 
 
 class File:
-    """An open file; it closes when the last thread lets go of it.
-
-    Args:
-        path: the file.
+    """An open file; it closes when the last reference is gone.
 
     Raises:
-        StoreError: it is missing or cannot be opened.
+        StoreError: the file is missing or cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,40 +30,31 @@ class File:
         self.size = os.fstat(self._file).st_size
 
     def read(self, offset: int, size: int, out: np.ndarray | None = None) -> np.ndarray:
-        """Read a range of bytes.
-
-        Args:
-            offset: where it starts.
-            size: its length.
-            out: (size,) contiguous uint8 to read into; a new one is made where none is given.
+        """Read `size` bytes from `offset` on, into `out` (size,) contiguous uint8 if given.
 
         Raises:
             StoreError: the file ends before the range does, or cannot be read.
         """
-        found = np.empty(size, np.uint8) if out is None else out
+        content = np.empty(size, np.uint8) if out is None else out
         done = 0
-        while done < size:  # a read stops short at 2 GiB, and where a signal came in
+        while done < size:  # a read may end early: at 2 GiB, or at a signal
             try:
-                count = os.preadv(self._file, [found[done:].data], offset + done)
+                count = os.preadv(self._file, [content[done:].data], offset + done)
             except OSError as error:
                 raise unreadable(self.path, error.errno, error.strerror or "it cannot be read") from None
             if not count:
                 raise damaged(self.path, "it ends early")
             done += count
-        return found
+        return content
 
     def view(self, offset: int, size: int) -> np.ndarray:
-        """Look at a range of bytes where the system keeps them, without copying.
+        """Map `size` > 0 bytes from `offset` on into memory, without copying.
 
-        A page that cannot be read any more ends the process, where `read` would raise: files of a store are
-        replaced whole, and never shortened while they are in use.
-
-        Args:
-            offset: where it starts.
-            size: its length, > 0.
+        An unreadable page ends the process, while `read` raises an error. Files of a store are replaced as a
+        whole and never shortened while they are in use.
 
         Returns:
-            (size,) uint8, read-only; it outlives this object.
+            (size,) uint8, read-only; it stays valid after this object is gone.
 
         Raises:
             StoreError: the file ends before the range does, or cannot be mapped.
@@ -77,7 +65,7 @@ class File:
         return content[offset : offset + size]
 
     def announce(self, offset: int, size: int) -> None:
-        """Let the system fetch a range of bytes for `view` from the disk while other things are done."""
+        """Ask the system to fetch a range of bytes from the disk for a later `view`."""
         mapped, _ = self._mapped
         start = offset - offset % mmap.PAGESIZE
         mapped.madvise(mmap.MADV_WILLNEED, start, offset + size - start)
@@ -86,35 +74,33 @@ class File:
     def _mapped(self) -> tuple[mmap.mmap, np.ndarray]:
         try:
             mapped = mmap.mmap(self._file, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
-        except (OSError, ValueError) as error:  # an empty file is a ValueError
-            what = f"it cannot be mapped: {error}"
-            raise unreadable(self.path, getattr(error, "errno", None), what) from None
+        except (OSError, ValueError) as error:  # ValueError: the file is empty
+            reason = f"it cannot be mapped: {error}"
+            raise unreadable(self.path, getattr(error, "errno", None), reason) from None
         return mapped, np.frombuffer(mapped, np.uint8)
 
 
 class Span(NamedTuple):
-    """Where an image's bytes lie."""
+    """The place of an image's bytes."""
 
     file: File
     offset: int
     size: int
 
 
-def damaged(path: Path, what: str) -> StoreError:
-    """The error for a file of a store that is not as it was written."""
-    return StoreError(f"{path} is damaged: {what}", hint="run elimctl prepare again")
+def damaged(path: Path, reason: str) -> StoreError:
+    """Return the error for a damaged file of a store."""
+    return StoreError(f"{path} is damaged: {reason}", hint="run elimctl prepare again")
 
 
-def unreadable(path: Path, number: int | None, what: str) -> StoreError:
-    """The error for a file of a store that could not be read.
+def unreadable(path: Path, number: int | None, reason: str) -> StoreError:
+    """Return the error for a file of a store that could not be read.
 
-    Args:
-        path: the file.
-        number: the system's `errno`; one that says nothing of the content does not make the file damaged.
-        what: why, as the system tells.
+    The `errno` of the system decides whether the file is damaged or only not accessible.
     """
     if number in (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO):
-        return damaged(path, what)
+        return damaged(path, reason)
     return StoreError(
-        f"{path} cannot be read: {os.strerror(number)}", hint="make the file readable, then run it again"
+        f"{path} cannot be read: {os.strerror(number)}",
+        hint="make the file readable, then run the command again",
     )

@@ -1,5 +1,6 @@
-"""Images of differing sizes as flat bytes, one after the other, and N + 1 offsets: image i lies between
-offsets i and i + 1, and one without bytes is not kept.
+"""Images of varying size as flat bytes and N + 1 offsets.
+
+Image i lies between offsets i and i + 1; an image without bytes is not kept.
 """
 
 from pathlib import Path
@@ -11,11 +12,11 @@ from elimctl.store.file import File, Span, damaged
 from elimctl.store.layout import Layout
 
 OFFSET_BYTES = 8  # little-endian int64
-CHECKED = 65_536  # offsets read at a time by `check`
+CHECK_BATCH = 65_536  # offsets that `check` reads at a time
 
 
 class Place(NamedTuple):
-    """Where values lie in a file, raw and without a gap."""
+    """The place of contiguous raw values in a file."""
 
     path: Path
     start: int  # first byte
@@ -26,10 +27,10 @@ class Flat:
     """Reader of flat bytes; threads may share it.
 
     Args:
-        data: where the bytes are.
-        offsets: where the offsets are.
-        layout: of the store.
-        attributes: what the store notes.
+        data: place of the bytes.
+        offsets: place of the offsets.
+        layout: layout of the store.
+        attributes: attributes that the store records.
 
     Raises:
         StoreError: a file is missing or too short.
@@ -47,22 +48,24 @@ class Flat:
                 raise damaged(place.path, f"{file.size} bytes, wanted {place.start + place.size}")
 
     def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Bytes of an image, as every `Source` gives them."""
+        """Read the stored bytes of an image, see `Source`."""
         place = self.place(number)
         return None if place is None else place.file.read(place.offset, place.size, out)
 
     def place(self, number: int) -> Span | None:
-        """Where the bytes of an image lie, as every `Source` tells."""
+        """Return the place of an image's bytes, see `Source`."""
         start, end = self._read_offsets(number, 2).tolist()
         if not 0 <= start <= end <= self._data.size:
-            raise damaged(self._offsets.path, f"image {number} from {start} to {end} of {self._data.size}")
+            raise damaged(
+                self._offsets.path, f"image {number} from byte {start} to {end} of {self._data.size}"
+            )
         return None if start == end else Span(self._data_file, self._data.start + start, end - start)
 
     def check(self) -> None:
         """Check that the offsets ascend from the first byte to the last."""
         last, count = 0, self.layout.shape[0] + 1
-        for first in range(0, count, CHECKED):
-            offsets = self._read_offsets(first, min(CHECKED, count - first))
+        for first in range(0, count, CHECK_BATCH):
+            offsets = self._read_offsets(first, min(CHECK_BATCH, count - first))
             if np.any(np.diff(offsets, prepend=last) < 0) or (first == 0 and offsets[0] != 0):
                 raise damaged(self._offsets.path, "its offsets do not ascend from 0")
             last = int(offsets[-1])

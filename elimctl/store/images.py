@@ -1,4 +1,4 @@
-"""The images of a prepared dataset, whichever store holds them and however they are coded."""
+"""Write and read the images of a prepared dataset, in any store and codec."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,31 +19,30 @@ from elimctl.store.shard import Units
 Kind = Literal["zarr", "hdf5"]
 STORES: dict[Kind, Any] = {"zarr": zarr, "hdf5": hdf5}
 NAMES = tuple(store.NAME for store in STORES.values())
-ANNOUNCED = 64  # images that the system fetches while others are looked at
+ANNOUNCED = 64  # images that the system fetches ahead of their use
+
+Indices = Sequence[int] | np.ndarray  # (B,) numbers of images, in [0, N)
 
 
 class Encoded(NamedTuple):
-    """The images of one unit, encoded."""
+    """The encoded images of one unit."""
 
-    content: bytes  # of the unit's file; nothing where no image is kept
-    sha256: list[str | None]  # of what the store keeps of each image, None where it is not kept
+    content: bytes  # of the unit's file; empty if no image is kept
+    sha256: list[str | None]  # digest of each stored image, None if it is not kept
 
 
 def encode_unit(images: np.ndarray, kept: np.ndarray, *, codec: Codec, shard_images: int) -> Encoded:
-    """Encode the images of one unit.
+    """Encode the images of one unit; the same images give the same bytes.
 
     Args:
         images: (n, S, S, 3) uint8 RGB, n <= `shard_images`.
-        kept: (n,) bool; the others take no space.
-        codec: how each image is coded.
-        shard_images: images a unit has, but for the last.
-
-    Returns:
-        The same bytes for the same images.
+        kept: (n,) bool; the other images are not stored.
+        codec: codec of each image.
+        shard_images: images in every unit but the last.
     """
     chunks = [
-        codecs.encode(image, codec) if wanted else None
-        for image, wanted in zip(images, kept.tolist(), strict=True)
+        codecs.encode(image, codec) if keep else None
+        for image, keep in zip(images, kept.tolist(), strict=True)
     ]
     return encode_chunks(chunks, images[0].nbytes, codec=codec, shard_images=shard_images)
 
@@ -51,13 +50,13 @@ def encode_unit(images: np.ndarray, kept: np.ndarray, *, codec: Codec, shard_ima
 def encode_chunks(
     chunks: Sequence[bytes | memoryview | None], image_bytes: int, *, codec: Codec, shard_images: int
 ) -> Encoded:
-    """Make a unit of images that are coded already, as `encode_unit` makes one of pixels.
+    """Make a unit of encoded images, as `encode_unit` does from pixels.
 
     Args:
         chunks: at most `shard_images`; None for an image that is not kept.
         image_bytes: size of the pixels of one image.
-        codec: how they are coded.
-        shard_images: images a unit has, but for the last.
+        codec: codec of the chunks.
+        shard_images: images in every unit but the last.
     """
     digests = [
         None if chunk is None else codecs.digest(np.frombuffer(chunk, np.uint8), image_bytes, codec)
@@ -76,16 +75,16 @@ def write_images(
     shard_images: int,
     attributes: Mapping[str, Any],
 ) -> str:
-    """Put a store together from unit files, not atomically; one image is in memory at a time.
+    """Write a store from unit files, not atomically; one image is in memory at a time.
 
     Args:
-        folder: where the store goes; a store of that kind must not be there.
+        folder: parent folder of the store; it must not hold a store of that kind.
         shape: (N, S, S, 3).
-        units: files with the content that `encode_unit` gave, in order.
-        kind: of the store.
-        codec: of the images in the units.
-        shard_images: images a unit has, but for the last.
-        attributes: values for JSON, noted in the store.
+        units: unit files in order, with the content of `encode_unit`.
+        kind: kind of the store.
+        codec: codec of the images in the units.
+        shard_images: images in every unit but the last.
+        attributes: values for JSON to record in the store.
 
     Returns:
         The name of the store in the folder.
@@ -104,19 +103,16 @@ def write_images(
 
 @runtime_checkable
 class Reader(Protocol):
-    """What training and evaluation ask of images; image i belongs to row i of the manifest."""
+    """Interface of images for training and evaluation; image i belongs to row i of the manifest."""
 
     shape: Shape  # (N, S, S, 3)
-    attributes: dict[str, Any]  # what `prepare` noted: the format version and how the crops were made
+    attributes: dict[str, Any]  # recorded by `prepare`: format version and crop settings
 
-    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Gather images.
-
-        Args:
-            indices: (B,) numbers of images, in [0, N).
+    def read(self, indices: Indices) -> np.ndarray:
+        """Read images.
 
         Returns:
-            (B, S, S, 3) uint8 RGB in the order of the indices. An image that was dropped is zeros.
+            (B, S, S, 3) uint8 RGB in the order of the indices. A dropped image is all zeros.
 
         Raises:
             IndexError: an index is not in [0, N).
@@ -124,14 +120,11 @@ class Reader(Protocol):
         """
         ...
 
-    def views(self, indices: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
-        """Look at images one after the other, for who takes only a part of each.
-
-        Args:
-            indices: (B,) numbers of images, in [0, N).
+    def views(self, indices: Indices) -> Iterator[np.ndarray]:
+        """Iterate over images, for callers that need only a part of each.
 
         Returns:
-            The images as `read` gives them, each (S, S, 3), maybe read-only; raw ones are not copied.
+            The images as `read` gives them, each (S, S, 3), possibly read-only; raw images are not copied.
 
         Raises:
             IndexError: an index is not in [0, N).
@@ -140,7 +133,7 @@ class Reader(Protocol):
         return iter(self.read(indices))
 
     def check(self) -> None:
-        """Check that every image is where the store says; no image is read.
+        """Check the place of every image without reading it.
 
         Raises:
             StoreError: a file of the store is missing, truncated or damaged.
@@ -149,51 +142,41 @@ class Reader(Protocol):
 
 
 class Source(Protocol):
-    """What each store offers: the coded bytes of its images."""
+    """Interface of a store: the encoded bytes of its images.
+
+    Its methods raise StoreError if a file of the store is missing, truncated or damaged.
+    """
 
     layout: Layout
     attributes: dict[str, Any]
 
     def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Bytes of an image as stored.
+        """Read the stored bytes of an image.
 
         Args:
-            number: of the image.
-            out: contiguous uint8 array to read them into, of their size.
+            number: number of the image.
+            out: contiguous uint8 array of their size to read into.
 
         Returns:
-            The bytes, in `out` where that was given; None for an image that is not kept.
-
-        Raises:
-            StoreError: a file of the store is missing, truncated or damaged.
+            The bytes, in `out` if given; None for an image that is not kept.
         """
         ...
 
     def place(self, number: int) -> Span | None:
-        """Where the bytes of an image lie, for who looks at them there.
-
-        Args:
-            number: of the image.
-
-        Returns:
-            The place of its bytes; None for an image that is not kept.
-
-        Raises:
-            StoreError: a file of the store is missing, truncated or damaged.
-        """
+        """Return the place of an image's bytes; None for an image that is not kept."""
         ...
 
     def check(self) -> None:
-        """Check that every image is where the store says, as `Reader.check` does."""
+        """Check the place of every image, see `Reader.check`."""
         ...
 
 
 class Images(Reader):
-    """The reader of every store; threads may share it, and it can be sent to another process.
+    """Reader of every kind of store; threads may share it, and it can be sent to another process.
 
     Args:
         path: the store.
-        kind: of the store.
+        kind: kind of the store.
 
     Raises:
         StoreError: the store is missing, damaged, or written by a newer elimctl.
@@ -210,48 +193,51 @@ class Images(Reader):
     def __reduce__(self) -> tuple[Any, ...]:
         return Images, (self.path, self.kind)
 
-    def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Gather images, as every `Reader` does."""
+    def read(self, indices: Indices) -> np.ndarray:
+        """Read images, see `Reader.read`."""
         numbers = self._numbers(indices)
         images = np.empty((len(numbers), *self.shape[1:]), dtype=np.uint8)
         for number, image in zip(numbers, images, strict=True):
-            self._read(number, image)
+            if self.codec != "raw":
+                image[...] = self._decode(number, self._source.fetch(number))
+            elif self._source.fetch(number, image.reshape(-1)) is None:  # else read in place
+                image[...] = 0
         return images
 
-    def views(self, indices: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
-        """Look at images, as every `Reader` does."""
+    def views(self, indices: Indices) -> Iterator[np.ndarray]:
+        """Iterate over images, see `Reader.views`."""
         return self._views(self._numbers(indices))
 
     def check(self) -> None:
-        """Check every image's place, as every `Reader` does."""
+        """Check the place of every image, see `Reader.check`."""
         self._source.check()
 
-    def digests(self, indices: Sequence[int] | np.ndarray) -> list[str | None]:
-        """SHA-256 of what the store keeps of images: the pixels, or the JPEG files.
-
-        Args:
-            indices: (B,) numbers of images, in [0, N).
+    def digests(self, indices: Indices) -> list[str | None]:
+        """Compute the SHA-256 of stored images: of the pixels, or of the JPEG file.
 
         Returns:
             Hexadecimal digests in the order of the indices, None for an image that is not kept.
 
         Raises:
             IndexError: an index is not in [0, N).
-            StoreError: one of these images cannot be read; ask for single images to learn which.
+            StoreError: an image cannot be read; call with single indices to learn which.
         """
-        found = []
+        digests = []
         for number in self._numbers(indices):
             chunk = self._source.fetch(number)
-            found.append(None if chunk is None else self._digest(number, chunk))
-        return found
+            try:
+                digests.append(None if chunk is None else codecs.digest(chunk, self.image_bytes, self.codec))
+            except ValueError as error:
+                raise damaged(self.path, f"image {number}: {error}") from None
+        return digests
 
-    def chunks(self, indices: Sequence[int] | np.ndarray) -> list[bytes | None]:
-        """Bytes of images as stored, None for an image that is not kept; else as `digests`."""
+    def chunks(self, indices: Indices) -> list[bytes | None]:
+        """Read the stored bytes of images, None for an image that is not kept; errors as in `digests`."""
         fetched = map(self._source.fetch, self._numbers(indices))
         return [None if chunk is None else chunk.tobytes() for chunk in fetched]
 
     def _views(self, numbers: list[int]) -> Iterator[np.ndarray]:
-        """Views of images, while the system fetches the bytes of the next ones."""
+        """Iterate over views of images while the system fetches the bytes of the next ones."""
         ahead: deque[tuple[int, Span | None]] = deque()
         for number in numbers:
             span = self._source.place(number)
@@ -263,46 +249,28 @@ class Images(Reader):
         yield from (self._view(*place) for place in ahead)
 
     def _view(self, number: int, span: Span | None) -> np.ndarray:
-        if span is None:
-            return np.zeros(self.shape[1:], np.uint8)
-        chunk = span.file.view(span.offset, span.size)
-        try:
-            return codecs.decoded(chunk, self.shape[1:], self.codec)
-        except ValueError as error:
-            raise damaged(self.path, f"image {number}: {error}") from None
+        return self._decode(number, None if span is None else span.file.view(span.offset, span.size))
 
-    def _read(self, number: int, image: np.ndarray) -> None:
-        if self.codec == "raw":  # read in place
-            if self._source.fetch(number, image.reshape(-1)) is None:
-                image[...] = 0
-            return
-        chunk = self._source.fetch(number)
+    def _decode(self, number: int, chunk: np.ndarray | None) -> np.ndarray:
+        """Decode the chunk of an image; zeros for an image that is not kept."""
         if chunk is None:
-            image[...] = 0
-            return
+            return np.zeros(self.shape[1:], np.uint8)
         try:
-            codecs.decode(chunk, image, self.codec)
+            return codecs.decode(chunk, self.shape[1:], self.codec)
         except ValueError as error:
             raise damaged(self.path, f"image {number}: {error}") from None
 
-    def _digest(self, number: int, chunk: np.ndarray) -> str:
-        try:
-            return codecs.digest(chunk, self.image_bytes, self.codec)
-        except ValueError as error:
-            raise damaged(self.path, f"image {number}: {error}") from None
-
-    def _numbers(self, indices: Sequence[int] | np.ndarray) -> list[int]:
+    def _numbers(self, indices: Indices) -> list[int]:
         numbers = np.asarray(indices, dtype=np.int64)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.shape[0]:
-            raise IndexError(f"images {numbers.min()} to {numbers.max()} asked of a store of {self.shape[0]}")
+            raise IndexError(
+                f"images {numbers.min()} to {numbers.max()} requested of a store of {self.shape[0]}"
+            )
         return numbers.tolist()
 
 
 def open_images(folder: Path) -> Images:
-    """Open the images of a prepared dataset.
-
-    Args:
-        folder: the dataset's folder.
+    """Open the images of the prepared dataset in a folder.
 
     Raises:
         StoreError: there are no images, or they are damaged or written by a newer elimctl.

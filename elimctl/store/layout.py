@@ -1,4 +1,4 @@
-"""What every store notes about itself: the shape of its images, and how they are coded and grouped."""
+"""The layout that every store records in its attributes: image shape, codec, and images per shard."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from elimctl.manifest import parquet
 from elimctl.store.codec import JPEG, Codec
 
 Shape = tuple[int, int, int, int]  # (N, S, S, 3)
-OURS = frozenset({"format", "shape", "codec", "shard_images", "jpeg", "empty_shards"})
+LAYOUT_KEYS = frozenset({"format", "shape", "codec", "shard_images", "jpeg", "empty_shards"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Layout:
 
     Args:
         shape: (N, S, S, 3).
-        codec: how each image is coded.
-        shard_images: images a unit of work has, and a shard file of a zarr array.
+        codec: how each image is encoded.
+        shard_images: images in a unit of work, and in a shard file of a zarr array.
     """
 
     shape: Shape
@@ -33,40 +33,35 @@ class Layout:
         """Size of an image's pixels."""
         return math.prod(self.shape[1:])
 
+    def attributes(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the attributes to record, as values for JSON: those of the caller, format version, layout.
 
-def note(layout: Layout, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What a store notes, as values for JSON: attributes of the caller, the format version, its layout.
-
-    The attributes may be those of another store; what it noted of its own layout is not taken over.
-    """
-    noted = {
-        **{name: value for name, value in attributes.items() if name not in OURS},
-        "format": parquet.FORMAT,
-        "shape": list(layout.shape),
-        "codec": layout.codec,
-        "shard_images": layout.shard_images,
-    }
-    return noted | ({"jpeg": JPEG} if layout.codec == "jpeg" else {})
+        The caller may pass the attributes of another store; its layout is replaced.
+        """
+        return {
+            **{name: value for name, value in attributes.items() if name not in LAYOUT_KEYS},
+            "format": parquet.FORMAT,
+            "shape": list(self.shape),
+            "codec": self.codec,
+            "shard_images": self.shard_images,
+            **({"jpeg": JPEG} if self.codec == "jpeg" else {}),
+        }
 
 
-def read(noted: object, path: Path) -> tuple[Layout, dict[str, Any]]:
-    """The layout of a store, and all that it notes.
-
-    Args:
-        noted: what was found under the store's attribute `elimctl`.
-        path: the store, for the message.
+def read(recorded: object, path: Path) -> tuple[Layout, dict[str, Any]]:
+    """Return the layout of the store at a path, and all attributes that it records under `elimctl`.
 
     Raises:
-        StoreError: elimctl did not write it, a newer one did, or the notes are damaged.
+        StoreError: elimctl did not write the store, a newer version did, or the attributes are damaged.
     """
-    values: dict[str, Any] = noted if isinstance(noted, dict) else {}
+    values: dict[str, Any] = recorded if isinstance(recorded, dict) else {}
     parquet.check(values.get("format"), path)
     shape, codec, shard_images = (values.get(name) for name in ("shape", "codec", "shard_images"))
     numbers = [*shape, shard_images] if isinstance(shape, list) else []
     sound = len(numbers) == 5 and all(isinstance(number, int) and number > 0 for number in numbers)
     if not sound or codec not in get_args(Codec):
         raise StoreError(
-            f"{path} notes shape {shape}, codec {codec} and {shard_images} images a shard; "
+            f"{path} records shape {shape}, codec {codec} and {shard_images} images a shard; "
             f"wanted (N, S, S, 3), one of {', '.join(get_args(Codec))}, and a number",
             hint="run elimctl prepare again",
         )

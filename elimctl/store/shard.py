@@ -1,4 +1,4 @@
-"""Shard files of a zarr v3 array: the chunks one after the other, then an index of where each is.
+"""Shard files of a zarr v3 array: chunks, then an index of their places.
 
 Source: zarr v3 specification, sharding codec 1.0.
 """
@@ -17,14 +17,10 @@ CHECKSUM_BYTES = 4  # crc32c after the index
 
 
 def encode(chunks: Sequence[bytes | memoryview | None], *, slots: int) -> bytes:
-    """The bytes of a shard file.
-
-    Args:
-        chunks: at most `slots`; None for one that is not written.
-        slots: chunks a shard.
+    """Encode a shard file of `slots` chunks; None stands for a chunk that is not written.
 
     Returns:
-        The content; nothing where no chunk is written, as zarr then has no file.
+        The content; empty if no chunk is written, because zarr then has no file.
     """
     present = [chunk for chunk in chunks if chunk is not None]
     if not present:
@@ -37,23 +33,23 @@ def encode(chunks: Sequence[bytes | memoryview | None], *, slots: int) -> bytes:
 
 
 def index(places: np.ndarray) -> bytes:
-    """The index at a shard's end: (slots, 2) uint64 offsets and sizes, and their checksum."""
+    """Encode the index at a shard's end: (slots, 2) uint64 offsets and sizes, and a checksum."""
     content = places.astype("<u8").tobytes()
     return content + google_crc32c.value(content).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def index_bytes(slots: int) -> int:
-    """Size of the index of a shard of so many chunks."""
+    """Return the size of the index of a shard with `slots` chunks."""
     return 16 * slots + CHECKSUM_BYTES
 
 
 class Shard:
-    """One shard file, open.
+    """An open shard file.
 
     Args:
         path: the file.
-        slots: chunks a shard.
-        chunk_bytes: size of every chunk, None where they differ.
+        slots: number of chunks.
+        chunk_bytes: size of every chunk, None if sizes vary.
 
     Raises:
         StoreError: the file is missing, truncated or damaged.
@@ -65,36 +61,28 @@ class Shard:
 
     @property
     def sizes(self) -> np.ndarray:
-        """(slots,) int64 size of each chunk, -1 for those that were never written."""
+        """(slots,) int64 size of each chunk, -1 for chunks that were not written."""
         return self._places[:, 1]
 
     def fetch(self, chunk: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Read one chunk.
-
-        Args:
-            chunk: its number in the shard.
-            out: contiguous uint8 array of the chunk's size to read into.
+        """Read the chunk of a number, into `out` (contiguous uint8 of its size) if given.
 
         Returns:
-            The chunk's bytes; None for one that was never written.
+            The chunk's bytes; None if it was not written.
 
         Raises:
-            StoreError: the file was cut short since it was opened.
+            StoreError: the file was shortened since it was opened.
         """
         place = self.place(chunk)
         return None if place is None else place.file.read(place.offset, place.size, out)
 
     def place(self, chunk: int) -> Span | None:
-        """Where a chunk lies; None for one that was never written.
-
-        Args:
-            chunk: its number in the shard.
-        """
+        """Return the place of the chunk of a number; None if it was not written."""
         offset, size = self._places[chunk].tolist()
         return None if offset < 0 else Span(self._file, offset, size)
 
     def _read_places(self, slots: int, chunk_bytes: int | None) -> np.ndarray:
-        """(slots, 2) int64 offset and size of every chunk, -1 for those never written."""
+        """Read offset and size of every chunk: (slots, 2) int64, -1 for chunks that were not written."""
         path, size = self._file.path, self._file.size
         length = index_bytes(slots)
         if size < length:
@@ -114,12 +102,12 @@ class Shard:
 
 
 class Units:
-    """The unit files of a store, in order: shards, an empty file standing for one without chunks.
+    """The unit files of a store, in order: shards, or empty files for shards without chunks.
 
     Args:
         files: the files.
-        count: images they hold together.
-        shard_images: images a file, fewer in the last.
+        count: number of images in all files.
+        shard_images: images in every file but the last.
     """
 
     def __init__(self, files: Sequence[Path], *, count: int, shard_images: int) -> None:
@@ -127,11 +115,11 @@ class Units:
         self.files, self.count, self.shard_images = files, count, shard_images
 
     def chunks(self) -> Iterator[np.ndarray | None]:
-        """The chunk of each image, None for one that is not kept."""
+        """Iterate over the chunks of all images; None for an image that is not kept."""
         return islice(self._all_chunks(), self.count)
 
     def ends(self) -> np.ndarray:
-        """(N,) int64 where each image's chunk ends if all chunks follow each other."""
+        """Return the end (N,) int64 of each image's chunk in the concatenation of all chunks."""
         sizes = np.zeros(len(self.files) * self.shard_images, np.int64)
         for number, shard in enumerate(self._shards()):
             if shard is not None:

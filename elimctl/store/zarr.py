@@ -1,8 +1,8 @@
-"""Images in zarr v3: an array (N, S, S, 3) of uint8, one image a chunk and many chunks a shard file, or a
-group of the 1-D arrays `bytes` and `offsets` where the images are JPEG files.
+"""Images in zarr v3: an array (N, S, S, 3) of uint8, one image a chunk and many chunks a shard file.
 
-The zarr library declares the arrays, so any zarr reader opens them. Reading goes round it: a random image
-through zarr-python costs milliseconds, one `pread` from the file hundredths of one.
+JPEG files are stored in a group of the 1-D arrays `bytes` and `offsets`. The zarr library declares the
+arrays, so any zarr reader opens them. Reading bypasses the library: it takes milliseconds for a random image,
+one `pread` from the file hundredths of a millisecond.
 """
 
 import json
@@ -22,21 +22,22 @@ from zarr.codecs import BloscCodec
 
 from elimctl import atomic
 from elimctl.errors import StoreError
-from elimctl.store import codec, layout, shard
+from elimctl.store import codec, shard
+from elimctl.store import layout as layouts
 from elimctl.store.file import File, Span, damaged, unreadable
 from elimctl.store.flat import OFFSET_BYTES, Flat, Place
 from elimctl.store.layout import Layout
 from elimctl.store.shard import Shard, Units
 
 NAME = "images.zarr"  # in the folder of a prepared dataset
-MOST_OPEN = 4096  # shards of 256 images of 256 px: 200 GB
-BLOCK_BYTES = 2**20  # chunk of `bytes`, what zarr's own reader reads at least
+MOST_OPEN = 4096  # shards of 256 images of 256 px make 200 GB
+BLOCK_BYTES = 2**20  # chunk of `bytes`: the least that zarr's own reader reads
 BYTES, OFFSETS = "bytes", "offsets"
 CODECS = {"raw": ["bytes"], "blosc": ["bytes", "blosc"]}  # of an image in a shard
 
 
 class Declared(NamedTuple):
-    """What the metadata of an array says of its layout; `inner` and `codecs` are of a chunk in a shard."""
+    """Layout in the metadata of an array; `inner` and `codecs` describe a chunk in a shard."""
 
     shape: list[int]
     data_type: str
@@ -47,34 +48,33 @@ class Declared(NamedTuple):
 
 
 def open_shards() -> int:
-    """Number of shards to hold open, a quarter of the files a process may have.
+    """Return the number of shards to keep open: their files take a quarter of the process's limit.
 
-    A shard that is looked at has two; opening one again costs as much as gathering three images.
+    A shard in use may have two open files; opening a shard takes as long as reading three images.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_OPEN if limit == resource.RLIM_INFINITY else min(MOST_OPEN, max(1, limit // 8))
 
 
 def shard_name(number: int) -> str:
-    """Path of a shard file below the array's folder."""
+    """Return the path of a shard file below the array's folder."""
     return f"c/{number}/0/0/0"
 
 
-def write(folder: Path, found: Layout, units: Units, *, attributes: Mapping[str, Any]) -> None:
+def write(folder: Path, layout: Layout, units: Units, *, attributes: Mapping[str, Any]) -> None:
     """Write a store from its units, not atomically.
 
     Args:
-        folder: where it goes; must not exist.
-        found: the store's layout.
-        units: the images; unit files become shards by a hard link, or are copied where the file system has
-            none.
-        attributes: values for JSON, noted beside the layout.
+        folder: folder of the store; must not exist.
+        layout: the store's layout.
+        units: the images; unit files become shards by hard links, or are copied if the file system has none.
+        attributes: values for JSON to record beside the layout.
     """
-    noted = layout.note(found, attributes)
-    if found.codec == "jpeg":
-        _write_flat(folder, units, noted)
+    recorded = layout.attributes(attributes)
+    if layout.codec == "jpeg":
+        _write_flat(folder, units, recorded)
     else:
-        _write_shards(folder, found, units, noted)
+        _write_shards(folder, layout, units, recorded)
     for metadata in (*folder.glob("zarr.json"), *folder.glob("*/zarr.json")):
         atomic.sync(metadata)
 
@@ -83,33 +83,27 @@ def open(folder: Path) -> "Shards | Flat":  # noqa: A001 - store.zarr.open reads
     """Open a store for reading.
 
     Raises:
-        StoreError: it is missing, damaged, laid out otherwise, or written by a newer elimctl.
+        StoreError: the store is missing, damaged, or written by a newer elimctl.
     """
     metadata = _metadata(folder)
     attributes = metadata.get("attributes")
-    ours = attributes.get("elimctl") if isinstance(attributes, dict) else None
-    found, noted = layout.read(ours, folder)
-    if found.codec == "jpeg":
-        return _open_flat(folder, found, noted)
-    _, *image = found.shape
+    recorded = attributes.get("elimctl") if isinstance(attributes, dict) else None
+    layout, attributes = layouts.read(recorded, folder)
+    if layout.codec == "jpeg":
+        return _open_flat(folder, layout, attributes)
+    _, *image = layout.shape
     wanted = Declared(
-        list(found.shape), "uint8", [found.shard_images, *image], [1, *image], CODECS[found.codec]
+        list(layout.shape), "uint8", [layout.shard_images, *image], [1, *image], CODECS[layout.codec]
     )
     _compare(metadata, wanted, folder)
-    return Shards(folder, found, noted)
+    return Shards(folder, layout, attributes)
 
 
 class Shards:
-    """Reader of an array in shard files; threads may share it.
+    """Reader of an array in shard files; threads may share it."""
 
-    Args:
-        folder: the array's folder.
-        found: its layout.
-        attributes: what it notes.
-    """
-
-    def __init__(self, folder: Path, found: Layout, attributes: dict[str, Any]) -> None:
-        self.layout, self.attributes = found, attributes
+    def __init__(self, folder: Path, layout: Layout, attributes: dict[str, Any]) -> None:
+        self.layout, self.attributes = layout, attributes
         self._folder = folder
         self._empty = frozenset(attributes.get("empty_shards", ()))
         self._shards: OrderedDict[int, Shard] = OrderedDict()
@@ -117,12 +111,12 @@ class Shards:
         self._lock = threading.Lock()
 
     def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Bytes of an image, as every `Source` gives them."""
+        """Read the stored bytes of an image, see `Source`."""
         place, chunk = divmod(number, self.layout.shard_images)
         return None if place in self._empty else self._keep_open(place).fetch(chunk, out)
 
     def place(self, number: int) -> Span | None:
-        """Where the bytes of an image lie, as every `Source` tells."""
+        """Return the place of an image's bytes, see `Source`."""
         place, chunk = divmod(number, self.layout.shard_images)
         return None if place in self._empty else self._keep_open(place).place(chunk)
 
@@ -133,13 +127,13 @@ class Shards:
                 self._open(number)
 
     def _keep_open(self, number: int) -> Shard:
-        """A shard, from those held open where it is among them."""
+        """Return an open shard and keep it open."""
         with self._lock:
-            found = self._shards.pop(number, None) or self._open(number)
-            self._shards[number] = found  # the last is the one used last
+            opened = self._shards.pop(number, None) or self._open(number)
+            self._shards[number] = opened  # the most recently used shard is last
             if len(self._shards) > self._most_open:
                 self._shards.popitem(last=False)
-            return found
+            return opened
 
     def _open(self, number: int) -> Shard:
         raw = self.layout.codec == "raw"
@@ -150,44 +144,44 @@ class Shards:
         )
 
 
-def _write_shards(folder: Path, found: Layout, units: Units, noted: Mapping[str, Any]) -> None:
-    """Write an array in shard files; `empty_shards` are those that have no file."""
+def _write_shards(folder: Path, layout: Layout, units: Units, recorded: Mapping[str, Any]) -> None:
+    """Write an array in shard files; `empty_shards` lists the shards without a file."""
     empty = {number for number, file in enumerate(units.files) if file.stat().st_size == 0}
-    _declare(folder, found, {"elimctl": {**noted, "empty_shards": sorted(empty)}})
+    _declare(folder, layout, {"elimctl": {**recorded, "empty_shards": sorted(empty)}})
     for number, file in enumerate(units.files):
         if number not in empty:
             _link(file, folder / shard_name(number))
 
 
-def _declare(folder: Path, found: Layout, attributes: Mapping[str, Any]) -> None:
+def _declare(folder: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
     """Write the metadata of an array of images."""
-    _, *image = found.shape
+    _, *image = layout.shape
     blosc = BloscCodec(
         typesize=1,
         cname=codec.COMPRESSOR,  # type: ignore[arg-type]
         clevel=codec.LEVEL,
         shuffle="noshuffle",
-        blocksize=found.image_bytes,
+        blocksize=layout.image_bytes,
     )
     zarr.create_array(
         zarr.storage.LocalStore(folder),
-        shape=found.shape,
+        shape=layout.shape,
         dtype="uint8",
         chunks=(1, *image),
-        shards=(found.shard_images, *image),
-        compressors=blosc if found.codec == "blosc" else None,
+        shards=(layout.shard_images, *image),
+        compressors=blosc if layout.codec == "blosc" else None,
         filters=None,
         fill_value=0,
         attributes=dict(attributes),
     )
 
 
-def _write_flat(folder: Path, units: Units, noted: Mapping[str, Any]) -> None:
+def _write_flat(folder: Path, units: Units, recorded: Mapping[str, Any]) -> None:
     """Write a group of the arrays `bytes`, one shard, and `offsets`, one chunk."""
     ends = units.ends()
     total = int(ends[-1])
     blocks = _blocks(total)
-    group = zarr.create_group(zarr.storage.LocalStore(folder), attributes={"elimctl": dict(noted)})
+    group = zarr.create_group(zarr.storage.LocalStore(folder), attributes={"elimctl": dict(recorded)})
     common = {"compressors": None, "filters": None, "fill_value": 0}
     group.create_array(
         BYTES, shape=(total,), dtype="uint8", chunks=(BLOCK_BYTES,), shards=(blocks * BLOCK_BYTES,), **common
@@ -206,8 +200,8 @@ def _write_flat(folder: Path, units: Units, noted: Mapping[str, Any]) -> None:
         file.write(np.concatenate([[0], ends]).astype("<i8").data)
 
 
-def _open_flat(folder: Path, found: Layout, noted: dict[str, Any]) -> Flat:
-    count = found.shape[0] + 1
+def _open_flat(folder: Path, layout: Layout, attributes: dict[str, Any]) -> Flat:
+    count = layout.shape[0] + 1
     metadata = _metadata(folder / BYTES)
     total = _declared(metadata, folder / BYTES).shape[0]
     padded = _blocks(total) * BLOCK_BYTES
@@ -219,18 +213,18 @@ def _open_flat(folder: Path, found: Layout, noted: dict[str, Any]) -> Flat:
     size, wanted_size = File(data).size, padded + shard.index_bytes(_blocks(total))
     if size != wanted_size:
         raise damaged(data, f"{size} bytes, wanted {wanted_size}")
-    Shard(data, slots=_blocks(total), chunk_bytes=BLOCK_BYTES)  # the index that other readers go by
-    return Flat(Place(data, 0, total), Place(offsets, 0, OFFSET_BYTES * count), found, noted)
+    Shard(data, slots=_blocks(total), chunk_bytes=BLOCK_BYTES)  # checks the index, which other readers use
+    return Flat(Place(data, 0, total), Place(offsets, 0, OFFSET_BYTES * count), layout, attributes)
 
 
 def _blocks(total: int) -> int:
-    """Number of chunks of `bytes`, one at least."""
+    """Return the number of chunks of `bytes`, at least one."""
     return max(1, -(-total // BLOCK_BYTES))
 
 
 @contextmanager
 def _creating(path: Path) -> Iterator[BinaryIO]:
-    """A new file, flushed to the disk at the end."""
+    """Create a file and flush it to the disk at the end."""
     path.parent.mkdir(parents=True)
     with path.open("xb") as file:
         yield file
@@ -250,16 +244,16 @@ def _link(file: Path, target: Path) -> None:
 def _metadata(folder: Path) -> dict[str, Any]:
     path = folder / "zarr.json"
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
+        metadata = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StoreError(f"no zarr array {folder}", hint="run elimctl prepare") from None
     except (ValueError, OSError) as error:
         raise unreadable(path, getattr(error, "errno", None), str(error)) from None
-    return noted if isinstance(noted, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _declared(metadata: Mapping[str, Any], folder: Path) -> Declared:
-    """What an array's metadata says of its layout."""
+    """Read the layout from an array's metadata."""
     try:
         chunk = metadata["chunk_grid"]["configuration"]["chunk_shape"]
         codecs, inner, index = metadata["codecs"], None, None
@@ -271,14 +265,14 @@ def _declared(metadata: Mapping[str, Any], folder: Path) -> Declared:
         return Declared(list(metadata["shape"]), metadata["data_type"], chunk, inner, names, index)
     except (KeyError, TypeError, IndexError):
         raise StoreError(
-            f"{folder} is no zarr v3 array of images", hint="run elimctl prepare again"
+            f"{folder} is not a zarr v3 array of images", hint="run elimctl prepare again"
         ) from None
 
 
 def _compare(metadata: Mapping[str, Any], wanted: Declared, folder: Path) -> None:
-    found = _declared(metadata, folder)
-    if found != wanted:
+    declared = _declared(metadata, folder)
+    if declared != wanted:
         raise StoreError(
-            f"the images in {folder} are laid out as {tuple(found)}; wanted {tuple(wanted)}",
+            f"the images in {folder} are laid out as {tuple(declared)}; wanted {tuple(wanted)}",
             hint="run elimctl prepare again",
         )

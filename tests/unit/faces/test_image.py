@@ -99,7 +99,7 @@ def test_what_is_no_image_is_shown():
 
 
 def test_other_image_formats_are_not_opened(encode):
-    with pytest.raises(ImageError, match="not a readable image; .* wanted PNG"):
+    with pytest.raises(ImageError, match=r"not a readable image; .* wanted PNG"):
         read(encode(RGB, "GIF"))
 
 

@@ -113,7 +113,7 @@ def test_a_reader_can_be_sent_to_another_process(folder: Path) -> None:
 
 
 def test_a_row_outside_is_refused(folder: Path) -> None:
-    with pytest.raises(IndexError, match="rows 0 to 600 asked of features of 600"):
+    with pytest.raises(IndexError, match="rows 0 to 600 requested of features of 600 rows"):
         features.open(folder, KEY).read([0, 600])
 
 

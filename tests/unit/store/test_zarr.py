@@ -204,7 +204,7 @@ def test_another_layout_is_refused(folder: Path, change: Callable) -> None:
 @pytest.mark.parametrize("change", [{"chunk_grid": None}, {"codecs": None}, {"codecs": []}, {"shape": 3}])
 def test_metadata_of_no_array_is_refused(folder: Path, change: dict) -> None:
     _change(folder, lambda noted: noted.update(change))
-    with pytest.raises(StoreError, match="is no zarr v3 array"):
+    with pytest.raises(StoreError, match="is not a zarr v3 array"):
         open_images(folder.parent)
 
 
