@@ -90,7 +90,7 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
             table = parquet.read(folder)
             order = np.arange(table.num_rows)
             record = {**read_record(folder), "inputs": None}  # from these, `prepare` would make another store
-            yield from rewrite.rewriting(folder, out, table, order, kind=kind, codec=codec, record=record)
+            yield from rewrite.rewrite(folder, out, table, order, kind=kind, codec=codec, record=record)
     finally:
         with suppress(OSError):  # nothing came of it
             out.rmdir()

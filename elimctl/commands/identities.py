@@ -215,7 +215,8 @@ def regroup(folder: Path, table: pa.Table, *, identities: Values) -> None:
     fold, split = _assigned(changed, settings["folds"], settings["seed"])
     changed = _with(changed, row=range(len(order)), fold=fold, split=split)
     record = {**record, "identities": identities}
-    rewrite(folder, folder, changed, order, kind=reader.kind, codec=reader.codec, record=record)
+    for _ in rewrite(folder, folder, changed, order, kind=reader.kind, codec=reader.codec, record=record):
+        pass  # no progress is shown
     _carry_over(folder, order, before=before)
 
 

@@ -1,12 +1,13 @@
-"""From finished units to the files of a prepared dataset, exchanged as a whole.
+"""Put a prepared dataset together from finished units and exchange its files as a whole.
 
-The manifest is removed first and renamed last: a folder with a manifest holds a whole dataset.
+The manifest is removed first and renamed last, so a folder with a manifest holds a complete dataset.
 """
 
 import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from elimctl.text import counted
 RECORD = "prepare.json"
 STAGING = ".staging"
 REPLACED = ".replaced"
-# Packages that have a hand in the bytes.
+# Packages that influence the bytes.
 PACKAGES = (
     *("elimctl", "numpy", "opencv-python", "pillow", "av", "onnxruntime", "pyarrow", "zarr", "h5py"),
     *("numcodecs", "hdf5plugin"),
@@ -46,13 +47,13 @@ FROM_OUTCOME = (
 
 
 def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
-    """Put a dataset together from its units and let it take the place of what the folder holds.
+    """Put a dataset together from its units and replace the dataset in its folder.
 
     Args:
         plan: the dataset.
         units: folder of the finished units.
-        names: the dataset's units, in order.
-        out: the folder of the prepared dataset.
+        names: names of the units, in order.
+        out: folder of the prepared dataset.
 
     Raises:
         DataError: no row was kept.
@@ -64,7 +65,7 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         reasons = ", ".join(f"{reason} ({number})" for reason, number in counts["dropped"].items())
         raise DataError(
             f"none of {counted(counts['found'], 'sample')} under {plan.root} could be kept: {reasons}",
-            hint="see what prepare drops most, and change the detector or the path",
+            hint="fix the most frequent reason: change --detector or the raw folder",
         )
     staging = out / STAGING
     shutil.rmtree(staging, ignore_errors=True)
@@ -103,20 +104,20 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
 
 
 def _identity_source(plan: Plan) -> str:
-    """What tells the identities: as the reader says, else the mode that was asked for; empty: nobody says."""
-    said = next(iter(plan.rows)).row.identity_from
-    return said or str(getattr(plan.options, "identity", ""))
+    """Return the source of the identities: from the reader, or else the requested mode; may be empty."""
+    source = next(iter(plan.rows)).row.identity_from
+    return source or str(getattr(plan.options, "identity", ""))
 
 
 def tidy(out: Path, units: Path) -> None:
-    """Remove what only the preparation needed."""
+    """Remove temporary files of the preparation."""
     for folder in (units, out / STAGING, out / REPLACED):
         shutil.rmtree(folder, ignore_errors=True)
     atomic.remove_leftovers(out)
 
 
 def _count(units: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Numbers of rows: found, kept, and dropped by kind of reason, the most frequent first."""
+    """Count rows: found, kept, and dropped by kind of reason, the most frequent first."""
     found = 0
     kinds = Counter[str]()
     for name in names:
@@ -128,13 +129,13 @@ def _count(units: Path, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _tables(plan: Plan, units: Path, names: Sequence[str]) -> Iterator[pa.Table]:
-    """The manifest, unit by unit."""
+    """Iterate over the parts of the manifest, one for each unit."""
     for task, name in zip(plan.tasks(units), names, strict=True):
         yield _table(plan.rows.between(task.start, task.stop), unit.read_record(units, name))
 
 
 def _table(rows: Sequence[Numbered], outcomes: Sequence[Outcome]) -> pa.Table:
-    """The manifest's rows of one unit."""
+    """Make the manifest's rows of one unit."""
     boxes: list[Sequence[float | None]] = [outcome.box or (None,) * 4 for outcome in outcomes]
     values: dict[str, Sequence[Any]] = {
         "row": [numbered.number for numbered in rows],
@@ -152,22 +153,20 @@ def _storable(value: Any) -> Any:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of the packages that have a hand in the bytes, where installed."""
-    found = {}
+    """Return the versions of installed packages that influence the bytes."""
+    versions = {}
     for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def exchange(staging: Path, store: str, out: Path) -> None:
-    """Let a dataset that is put together take the place of the one in a folder.
+    """Replace the dataset in a folder by a new one.
 
     Args:
-        staging: folder with the manifest, prepare.json and images of the new dataset, beside the old one's.
-        store: name of the images in it.
+        staging: folder with the manifest, prepare.json and images of the new dataset.
+        store: name of the image store in it.
         out: the dataset's folder.
     """
     replaced = out / REPLACED

@@ -1,7 +1,7 @@
-"""From raw rows to a prepared dataset, in units that survive a kill.
+"""Turn raw rows into a prepared dataset, in units that survive a kill.
 
-A dataset that is being prepared has two folders more: `units/`, the finished units, and `.staging/`, where
-the new dataset is put together from them. An earlier dataset stays as it is until the new one is complete.
+During the preparation the dataset's folder has two more folders: `units/` holds finished units, and in
+`.staging/` the new dataset is put together. An earlier dataset stays until the new one is complete.
 """
 
 import json
@@ -28,12 +28,7 @@ UNITS = "units"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of several jobs that prepare a dataset together.
-
-    Args:
-        index: number of the job, in [0, `count`).
-        count: number of jobs.
-    """
+    """One of `count` jobs that prepare a dataset together; `index` is in [0, `count`)."""
 
     index: int
     count: int
@@ -41,17 +36,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of the rows of a dataset; found = kept + the sum of dropped.
+    """Result of a preparation; found = kept + sum of dropped.
 
     Args:
         found: number of rows.
-        kept: number of rows that can be used.
+        kept: number of usable rows.
         dropped: number of rows by kind of reason, the most frequent first.
-        identities: how a model found them, empty where they are the dataset's own.
-        identity_source: what tells the identities (`column subject`), empty where nobody says.
-        identity_count: number of identities that have a kept row.
-        totals: numbers of rows, clips, identities, and rows of each split, as the card counts them.
-        own_splits: whether the splits are those of a user's files.
+        totals: number of rows, clips, identities, and rows of each split, as the dataset's card counts.
+        identities: facts about identities that a model found; empty for the dataset's identities.
+        own_splits: whether the splits come from a user's files.
+        identity_source: source of the identities (`column subject`); empty if unknown.
+        identity_count: number of identities with a kept row.
     """
 
     found: int
@@ -64,45 +59,44 @@ class Summary:
     identity_count: int = 0
 
 
-Job = Part | Literal["merge"] | None  # None: the whole work
+Job = Part | Literal["merge"] | None  # None: all units
 
 
 def build(plan: Plan, out: Path, *, job: Job = None) -> Iterator[Outcome]:
-    """Prepare a dataset; a folder that holds it already is left as it is.
+    """Prepare a dataset, unless its folder holds it already.
 
-    Killed at any moment and called again, it does no finished unit twice, and the files it leaves are those
-    of an uninterrupted call, byte for byte, whoever did the units.
+    A call after a kill runs no finished unit again, and its files are byte for byte those of an uninterrupted
+    call, for every executor.
 
     Args:
-        plan: what to prepare.
-        out: the folder of the prepared dataset.
-        job: do only these units, and leave the dataset to a later call; or `merge`: do none, and put the
-            dataset together from those that others did.
+        plan: the dataset to prepare.
+        out: folder of the prepared dataset.
+        job: run only the units of this job; or `merge`: run no unit and put the dataset together.
 
     Yields:
-        What became of each row, in the manifest's order; nothing if the dataset is prepared already.
+        The outcome of each row, in the manifest's order; nothing if the dataset is prepared already.
 
     Raises:
-        DataError: no row was kept; an earlier dataset in the folder is as it was. Or a worker died.
-        MissingError: units to merge are not done.
-        StoreError: the folder holds a dataset of a newer elimctl; it is as it was.
-        OSError: the disk is full, or the folder cannot be written; call again to go on.
+        DataError: no row was kept, or a worker died; an earlier dataset in the folder is unchanged.
+        MissingError: units to merge are not finished.
+        StoreError: the folder holds a dataset of a newer elimctl, which is unchanged.
+        OSError: the disk is full, or the folder cannot be written; call again to resume.
     """
     units = out / UNITS
     if not is_current(plan, out):
-        units.mkdir(parents=True, exist_ok=True)  # a file in the way is noticed before any face is sought
+        units.mkdir(parents=True, exist_ok=True)  # a file of that name fails before the work starts
         names: list[str] = []
         for work in _works(plan, units, job):
             name = yield from work
             names.append(name)
         if not isinstance(job, Part):
             assemble.publish(plan, units, names, out)
-    if not isinstance(job, Part):  # others may be at work here
+    if not isinstance(job, Part):  # other jobs may be running
         assemble.tidy(out, units)
 
 
 def forget(out: Path) -> None:
-    """Let the next `build` prepare a dataset anew; the one that is there stays until the new one is complete.
+    """Make the next `build` prepare the dataset again; the present one stays until then.
 
     Raises:
         StoreError: the folder holds a dataset of a newer elimctl.
@@ -112,7 +106,7 @@ def forget(out: Path) -> None:
 
 
 def _works(plan: Plan, units: Path, job: Job) -> Iterator[Work]:
-    """The units in the doing, by who is to do them."""
+    """Start the units of a job with the executor of the plan."""
     tasks = list(plan.tasks(units))
     if job == "merge":
         return executors.finished(tasks, plan.detector)
@@ -129,12 +123,11 @@ def _works(plan: Plan, units: Path, job: Job) -> Iterator[Work]:
 def is_current(plan: Plan, out: Path) -> bool:
     """Whether a folder holds the dataset of a plan, prepared from the same files with the same settings.
 
-    Files are hashed that changed since the dataset was made, or lie in a folder that did, up to the root: it
-    may have been put in the place of another. Of other files the size must be the same. A dataset with a
-    damaged file is not current.
+    A raw file is hashed again if it changed since the preparation, or if one of its folders up to the root
+    changed. Other files must have the same size. A damaged dataset is not current.
 
     Raises:
-        StoreError: the dataset was written by a newer elimctl, so it must not be replaced.
+        StoreError: a newer elimctl wrote the dataset, so it must not be replaced.
     """
     record = read_record(out)
     manifest = out / parquet.NAME
@@ -144,12 +137,12 @@ def is_current(plan: Plan, out: Path) -> bool:
 
 
 def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
-    """Whether a manifest is whole and was made from the files and settings of a plan."""
+    """Whether a manifest is undamaged and was made from the files and settings of a plan."""
     if record.get("inputs") != plan.fingerprint or not manifest.exists():
         return False
     if parquet.digest(manifest) != record.get("manifest_sha256"):
         return False
-    made_ns = manifest.stat().st_mtime_ns
+    prepared_ns = manifest.stat().st_mtime_ns
     folder_ns = cache(_folder_changed_ns)
     known: dict[str, str | None] = {}
     checked = ""
@@ -159,7 +152,7 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
             continue
         checked = row.path
         file = plan.root / row.path
-        if max(_changed_ns(file), folder_ns(file.parent, plan.root, folder_ns)) > made_ns:
+        if max(_changed_ns(file), folder_ns(file.parent, plan.root, folder_ns)) > prepared_ns:
             known = known or _hashes(manifest)
             if known.get(printable(row.path)) != examine(row, plan.root).sha256:
                 return False
@@ -167,7 +160,7 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
 
 
 def _changed_ns(file: Path) -> int:
-    """When a file changed last; one that is missing was so before: the fingerprint has the sizes of files."""
+    """Return the last change of a file; 0 for a missing file, which the fingerprint covers."""
     try:
         return file.stat().st_ctime_ns
     except OSError:
@@ -175,12 +168,9 @@ def _changed_ns(file: Path) -> int:
 
 
 def _folder_changed_ns(folder: Path, root: Path, above: Callable[[Path, Path, Any], int]) -> int:
-    """When a folder, or one above it up to the root, changed last: also by being renamed or linked anew.
+    """Return the last change of a folder or its parents up to the root, with changes of name or link.
 
-    Args:
-        folder: the root or a folder below it.
-        root: where to end.
-        above: this function, remembering its results.
+    `above` is this function with a cache.
     """
     try:
         changed_ns = max(folder.stat().st_ctime_ns, folder.lstat().st_ctime_ns)
@@ -190,14 +180,14 @@ def _folder_changed_ns(folder: Path, root: Path, above: Callable[[Path, Path, An
 
 
 def _hashes(manifest: Path) -> dict[str, str | None]:
-    """SHA-256 of each raw file, as a manifest notes it."""
+    """Read the SHA-256 of each raw file from a manifest."""
     table = parquet.read(manifest)
     table = table.filter(pc.is_valid(table["source_sha256"]))
     return dict(zip(table["path"].to_pylist(), table["source_sha256"].to_pylist(), strict=True))
 
 
 def _readable_images(out: Path) -> bool:
-    """Whether every image of a dataset is where its store says."""
+    """Whether the place of every image is sound."""
     try:
         open_images(out).check()
     except StoreError:
@@ -206,7 +196,7 @@ def _readable_images(out: Path) -> bool:
 
 
 def summary(out: Path) -> Summary:
-    """What became of the rows of a prepared dataset.
+    """Summarise the preparation of a dataset.
 
     Raises:
         MissingError: the folder holds no prepared dataset.
@@ -226,13 +216,13 @@ def summary(out: Path) -> Summary:
 
 
 def _count_identities(out: Path) -> int:
-    """Number of identities that have a kept row."""
+    """Count identities with a kept row."""
     table = parquet.read(out, only=["identity", "status"])
     return int(pc.count_distinct(table["identity"].filter(pc.equal(table["status"], "kept"))).as_py())
 
 
 def read_record(out: Path) -> dict[str, Any]:
-    """What prepare.json says, nothing where there is none or it is damaged."""
+    """Read prepare.json; empty if it is missing or damaged."""
     try:
         record = json.loads((out / assemble.RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):

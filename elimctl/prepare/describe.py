@@ -1,4 +1,4 @@
-"""What a prepared dataset holds, in numbers."""
+"""Describe the content of a prepared dataset in numbers."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,24 +17,24 @@ from elimctl.prepare.gc import disk_bytes
 from elimctl.store.images import open_images
 
 LABELS = ("valence", "arousal")
-# Of prepare.json, as it is.
+# Copied from prepare.json.
 RECORDED = ("dataset", "counts", "options", "settings", "versions", "manifest_sha256")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a list of datasets says of one; None for what a damaged one does not tell.
+    """A line in the list of datasets; values of a damaged dataset may be None.
 
     Args:
-        name: of the prepared dataset.
-        size: bytes on the disk, all of its folder.
-        dataset: the plug-in that read it.
-        rows: samples found.
-        kept: samples that can be used.
-        identities: of the kept samples.
+        name: name of the prepared dataset.
+        size: size of its folder on the disk, bytes.
+        dataset: name of the dataset's plug-in.
+        rows: number of samples.
+        kept: number of usable samples.
+        identities: number of identities of usable samples.
         store: zarr or hdf5.
-        codec: of the images.
-        damage: why it cannot be read, None where it can.
+        codec: codec of the images.
+        damage: why the dataset cannot be read, None if it can.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(slots=True)
 class _Group:
-    """Kept rows that belong together: their number and their identities."""
+    """Kept rows of a split or fold: their number and their identities."""
 
     rows: int = 0
     identities: set[str] = field(default_factory=set)
@@ -58,7 +58,7 @@ class _Group:
 
 @dataclass(slots=True)
 class _Range:
-    """Values of a label."""
+    """Range and mean of a label."""
 
     count: int = 0
     total: float = 0.0
@@ -66,27 +66,24 @@ class _Range:
     high: float = -np.inf
 
     def add(self, values: np.ndarray) -> None:
-        """Take in some values, none of them missing."""
+        """Add values; none may be missing."""
         if values.size:
-            self.count, self.total = (
-                self.count + values.size,
-                self.total + float(values.sum(dtype=np.float64)),
-            )
+            self.count += values.size
+            self.total += float(values.sum(dtype=np.float64))
             self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
     def summary(self, rows: int) -> dict[str, float | int | None]:
-        """The range, where there is a value, as values for JSON."""
-        there = self.count > 0
+        """Return values for JSON, None without a label."""
         return {
-            "min": self.low if there else None,
-            "max": self.high if there else None,
-            "mean": self.total / self.count if there else None,
+            "min": self.low if self.count else None,
+            "max": self.high if self.count else None,
+            "mean": self.total / self.count if self.count else None,
             "missing": rows - self.count,
         }
 
 
 def line(folder: Path) -> Line:
-    """A dataset in one line, damaged or not."""
+    """Describe a dataset in one line; it may be damaged."""
     size = disk_bytes(folder)
     try:
         images = open_images(folder)
@@ -109,10 +106,7 @@ def line(folder: Path) -> Line:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """All that the manifest and prepare.json say of a dataset, as values for JSON.
-
-    Args:
-        folder: the dataset's folder.
+    """Describe the dataset in a folder by its manifest and prepare.json, as values for JSON.
 
     Raises:
         StoreError: the dataset is damaged.
@@ -125,8 +119,8 @@ def describe(folder: Path) -> dict[str, Any]:
         kept = _kept(batch)
         names = kept["identity"].to_pylist()
         identities.update(names)
-        for column, found in groups.items():
-            _add(found, kept[column].to_pylist(), names)
+        for column, by_name in groups.items():
+            _add(by_name, kept[column].to_pylist(), names)
         for label, values in labels.items():
             values.add(kept[label].drop_null().to_numpy())
     return {
@@ -166,7 +160,7 @@ def _values(groups: dict[Any, _Group]) -> list[dict[str, Any]]:
 
 
 def _sizes(identities: Counter[str]) -> dict[str, float | int | None]:
-    """Number of identities, and how many samples they have."""
+    """Count identities and their samples."""
     sizes = sorted(identities.values())
     return {
         "number": len(sizes),

@@ -1,6 +1,6 @@
-"""Who does the units of work: this process, several on this machine, or a Ray cluster.
+"""Run the units of work: in this process, in processes of this machine, or on a Ray cluster.
 
-All give the same units in the same order: a unit depends on its rows and the settings alone.
+All give the same units in the same order, because a unit depends only on its rows and the settings.
 """
 
 import os
@@ -21,30 +21,31 @@ from elimctl import plugins
 from elimctl.errors import DataError, MissingError
 from elimctl.faces.face import Detector
 from elimctl.faces.options import DetectorOptions
+from elimctl.manifest.row import Row
 from elimctl.prepare import unit
 from elimctl.prepare.extract import Outcome
 from elimctl.prepare.row_index import Spool
 from elimctl.prepare.settings import PrepareSettings
 from elimctl.processes import deaf, end_with
 
-Work = Generator[Outcome, None, str]  # a unit in the doing: what becomes of each row, at last its name
-Done = tuple[str, list[Outcome]]  # a unit done elsewhere: its name, and what became of each row
+Work = Generator[Outcome, None, str]  # a running unit: yields the outcome of each row, returns its name
+Done = tuple[str, list[Outcome]]  # a finished unit: its name and the outcome of each row
 Ticket = TypeVar("Ticket")
 
-AHEAD = 2  # units in flight for each worker: one in work, one waiting
+AHEAD = 2  # units submitted for each worker: one running, one waiting
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A unit of work that any process can do that sees the same files.
+    """A unit of work; any process that sees the same files can run it.
 
     Args:
-        spool: where its rows are.
-        start: number of its first row.
-        stop: number after its last row.
+        spool: reader of the rows.
+        start: number of the first row.
+        stop: number after the last row.
         root: the raw root.
-        folder: where finished units are.
-        settings: how to prepare.
+        folder: folder of finished units.
+        settings: settings of `prepare`.
     """
 
     spool: Spool
@@ -54,53 +55,48 @@ class Task:
     folder: Path
     settings: PrepareSettings
 
+    def rows(self) -> list[Row]:
+        """Read the rows of the unit."""
+        return [numbered.row for numbered in self.spool.between(self.start, self.stop)]
+
     def work(self, detector: Detector) -> Work:
-        """Do the unit, unless it is done already."""
-        rows = [numbered.row for numbered in self.spool.between(self.start, self.stop)]
-        return unit.run(rows, self.root, self.folder, settings=self.settings, detector=detector)
+        """Run the unit, unless it is finished."""
+        return unit.run(self.rows(), self.root, self.folder, settings=self.settings, detector=detector)
 
 
 def cores() -> int:
-    """Number of cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def here(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:
-    """Do the units in this process, one row at a time as they are asked for."""
+    """Run the units in this process, one row at a time."""
     for task in tasks:
         yield task.work(detector)
 
 
 def processes(tasks: Iterable[Task], *, workers: int) -> Iterator[Work]:
-    """Do the units in processes of this machine.
-
-    Args:
-        tasks: the units; those left when this ends early are not begun.
-        workers: number of processes.
-
-    Yields:
-        The units in order.
+    """Run the units in worker processes of this machine; yield them in order.
 
     Raises:
-        DataError: a process died, of a lack of memory as a rule; finished units are not lost.
+        DataError: a process died, usually for lack of memory; finished units are kept.
     """
-    context = get_context("spawn")  # a fork of a process that runs onnxruntime may hang
-    stop = context.RawValue(c_bool, False)  # no lock: a worker that is killed would keep it
+    context = get_context("spawn")  # a forked process that runs onnxruntime may hang
+    stop = context.RawValue(c_bool, False)  # without a lock, because a killed worker would keep it
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=_start_worker, initargs=(stop, os.getpid())
     )
     try:
         with deaf():
             for _ in range(workers):
-                pool.submit(_nothing)  # starts a worker, for none is idle yet
-        for future in _ahead(tasks, lambda task: pool.submit(_do_unless_stopped, task), workers=workers):
+                pool.submit(_nothing)  # starts a worker
+        for future in _ahead(tasks, lambda task: pool.submit(do, task), workers=workers):
             done = future.result()
-            assert done is not None, "a unit was stopped although its result is wanted"
             yield _replay(done)
     except BrokenProcessPool:
         raise DataError(
-            "a worker died, perhaps of a lack of memory; what was finished is kept",
-            hint="run the same command again, with a smaller --workers",
+            "a worker process died, perhaps for lack of memory; finished units are kept",
+            hint="run the same command again with a smaller --workers",
         ) from None
     finally:
         stop.value = True
@@ -108,19 +104,13 @@ def processes(tasks: Iterable[Task], *, workers: int) -> Iterator[Work]:
 
 
 def ray_tasks(tasks: Iterable[Task]) -> Iterator[Work]:
-    """Do the units as tasks on a Ray cluster, the one of `RAY_ADDRESS` or one of this machine.
+    """Run the units on the Ray cluster of `RAY_ADDRESS`, or on this machine; yield them in order.
 
     Every node must see the raw root and the workspace under the same paths.
 
-    Args:
-        tasks: the units.
-
-    Yields:
-        The units in order.
-
     Raises:
         MissingError: Ray is not installed.
-        DataError: a process of the cluster died, again and again; finished units are not lost.
+        DataError: a process of the cluster died repeatedly; finished units are kept.
     """
     try:
         import ray
@@ -143,29 +133,28 @@ def ray_tasks(tasks: Iterable[Task]) -> Iterator[Work]:
 
 
 def _fetch(ray: Any, ticket: Any) -> Done:
-    """The result of a task on a Ray cluster."""
+    """Wait for the result of a task on a Ray cluster."""
     try:
         return ray.get(ticket)
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from None  # what the unit raised; in Ray's copy of an OSError the file is lost
+        raise error.cause from None  # Ray's copy of an OSError lacks the file
     except ray.exceptions.RayError as error:
         raise DataError(
-            f"Ray lost a unit: {str(error).rstrip('.')}; what was finished is kept",
+            f"Ray lost a unit: {str(error).rstrip('.')}; finished units are kept",
             hint="run the same command again",
         ) from None
 
 
 def finished(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:
-    """Gather units that other calls did.
+    """Read the units that other jobs finished.
 
     Raises:
-        MissingError: some are not done; the message counts them.
+        MissingError: some units are not finished; the message counts them.
     """
     tasks = list(tasks)
-    names = []
-    for task in tasks:
-        rows = [numbered.row for numbered in task.spool.between(task.start, task.stop)]
-        names.append(unit.name_of(rows, task.root, settings=task.settings, model=detector.digest))
+    names = [
+        unit.name_of(task.rows(), task.root, settings=task.settings, model=detector.digest) for task in tasks
+    ]
     missing = [
         number
         for number, (task, name) in enumerate(zip(tasks, names, strict=True))
@@ -174,21 +163,26 @@ def finished(tasks: Iterable[Task], detector: Detector) -> Iterator[Work]:
     if missing:
         raise MissingError(
             f"{len(missing)} of {len(tasks)} units are not done, the first is unit {missing[0]}",
-            hint="finish every --job-index with these settings, then run --merge-jobs",
+            hint="run every --job-index with these settings, then --merge-jobs",
         )
     for task, name in zip(tasks, names, strict=True):
         yield _replay((name, unit.read_record(task.folder, name)))
 
 
 def do(task: Task) -> Done:
-    """Do a unit in a process of its own."""
+    """Run a unit in a worker process.
+
+    Raises:
+        KeyboardInterrupt: the main process stopped the work.
+    """
     work = task.work(_detector(task.settings.detector))
     outcomes: list[Outcome] = []
-    while True:
+    while not _stop.value:
         try:
             outcomes.append(next(work))
         except StopIteration as end:
             return end.value, outcomes
+    raise KeyboardInterrupt
 
 
 def _ahead(
@@ -198,7 +192,7 @@ def _ahead(
     workers: int,
     pending: deque[Ticket] | None = None,
 ) -> Iterator[Ticket]:
-    """Submit tasks as long as few are in flight, and give their tickets in order."""
+    """Submit a few tasks ahead, and yield their tickets in order."""
     waiting: deque[Ticket] = deque() if pending is None else pending
     left = iter(tasks)
     while True:
@@ -214,38 +208,25 @@ def _replay(done: Done) -> Work:
     return name
 
 
-_stop = c_bool(False)  # of a worker: set when the units in work are no longer wanted
+_stop = c_bool(False)  # in a worker: set when running units must stop
 
 
 def _nothing() -> None:
-    """A unit of no work."""
+    """Do nothing; submitting this starts a worker."""
 
 
 def _start_worker(stop: c_bool, parent: int) -> None:
-    """Set up a worker: one thread, deaf to Ctrl-C, and gone when its parent is."""
+    """Set up a worker: one thread, no reaction to Ctrl-C, and an end together with its parent."""
     import cv2
 
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and sets `stop`
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives the signal and sets `stop`
     cv2.setNumThreads(1)
-    end_with(parent)  # a unit written later would belong to another preparation
-
-
-def _do_unless_stopped(task: Task) -> Done | None:
-    """Do a unit; leave it off when it is no longer wanted."""
-    work = task.work(_detector(task.settings.detector))
-    outcomes: list[Outcome] = []
-    while not _stop.value:
-        try:
-            outcomes.append(next(work))
-        except StopIteration as end:
-            return end.value, outcomes
-    work.close()
-    return None
+    end_with(parent)  # a worker without a parent must not write
 
 
 @lru_cache(maxsize=1)
 def _detector(options: DetectorOptions) -> Detector:
-    """The detector of a worker, loaded once."""
+    """Load the detector of a worker once."""
     return plugins.find("faces", options.name).build(options)

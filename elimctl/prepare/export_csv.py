@@ -1,4 +1,4 @@
-"""The rows of a prepared dataset as CSV, and its crops as image files."""
+"""Export the rows of a prepared dataset as CSV, and its crops as image files."""
 
 import csv
 import hashlib
@@ -18,44 +18,51 @@ from elimctl.manifest import columns, splits
 from elimctl.prepare import stream
 from elimctl.store.images import Images, open_images
 
-FIRST = ("path", "valence", "arousal", "identity", "clip", "frame")  # other columns follow in their order
-RAW_PATH = "raw_path"  # of the raw image, where `path` is that of the crop
-# What the published ELIM code reads by position: a path whose first part is the identity, then the labels.
+FIRST = (
+    "path",
+    "valence",
+    "arousal",
+    "identity",
+    "clip",
+    "frame",
+)  # the other columns follow in the manifest's order
+RAW_PATH = "raw_path"  # path of the raw image if `path` is that of the crop
+# Columns that the published ELIM code reads by position; the path begins with the identity.
 ELIM = ("subDirectory_filePath", "valence", "arousal")
 
-Row = dict[str, str | None]  # of the manifest, as text
+Row = dict[str, str | None]  # a row of the manifest as texts
 
 
 class ExportOptions(Config):
-    """Which rows are exported, and how."""
+    """Options of an export."""
 
-    split: str = "all"  # a split as `train` and `eval` name them
-    fold: int = 0  # the one held out, where the splits come from folds
-    dropped: bool = False  # dropped rows too
-    elim: bool = False  # in the layout that the published ELIM code reads
-    images: Path | None = None  # folder for the crops; a row's path is then below it
+    split: str = "all"  # a split, as for `train` and `eval`
+    fold: int = 0  # the held-out fold, if the splits come from folds
+    dropped: bool = False  # also export dropped rows
+    elim: bool = False  # write the layout of the published ELIM code
+    images: Path | None = None  # folder for the crops; paths are then relative to it
 
 
 def export(folder: Path, file: TextIO, options: ExportOptions) -> Iterator[int]:
-    """Write rows of a dataset as CSV, and their crops, some at a time.
+    """Write rows of a dataset as CSV, and their crops, in batches.
 
     Args:
         folder: the dataset's folder.
-        file: takes the CSV; opened with `newline=""`.
-        options: which rows, and how.
+        file: receives the CSV; opened with `newline=""`.
+        options: options of the export.
 
     Yields:
-        Numbers of rows that were written since the last.
+        Number of rows written since the last step.
 
     Raises:
-        ConfigError: options that exclude each other.
+        ConfigError: options exclude each other.
         DataError: the split is unknown or empty; or, for ELIM, a row has no label.
         StoreError: the dataset is damaged.
         OSError: a crop could not be written.
     """
     if options.dropped and (options.elim or options.split != "all"):
         raise ConfigError(
-            "dropped rows have no crop and are in no split, so --all goes with neither --elim nor --split",
+            "--all cannot be combined with --elim or --split: dropped rows have no crop and no split",
             hint="leave out --all",
         )
     chosen = None if options.dropped else _chosen(folder, options)
@@ -81,11 +88,7 @@ def export(folder: Path, file: TextIO, options: ExportOptions) -> Iterator[int]:
 
 
 def folder_name(identity: str) -> str:
-    """The name of an identity as that of a folder, different for different identities.
-
-    Args:
-        identity: any text; one that is a plain name stays as it is.
-    """
+    """Return a folder name for an identity, unique for each identity; plain names are unchanged."""
     plain = re.sub(r"[^\w.-]", "_", identity).strip(".")
     if plain == identity:
         return plain
@@ -93,11 +96,9 @@ def folder_name(identity: str) -> str:
 
 
 class _Crops:
-    """The crops of a dataset as files: `<identity>/<row>.png`, or `.jpg` where the store has JPEG files.
+    """Writes crops as `<identity>/<row>.png`, or `.jpg` if the store has JPEG files.
 
-    Args:
-        reader: the images.
-        folder: where they go; None where only their names are wanted.
+    Without a folder it only returns their paths.
     """
 
     def __init__(self, reader: Images, folder: Path | None) -> None:
@@ -105,7 +106,7 @@ class _Crops:
         self._suffix = "jpg" if reader.codec == "jpeg" else "png"
 
     def write(self, row: Row) -> str:
-        """Write the crop of a kept row; its path below the folder."""
+        """Write the crop of a kept row and return its path below the folder."""
         number = int(row["row"] or 0)
         path = f"{folder_name(row['identity'] or '')}/{number:08d}.{self._suffix}"
         if self._folder is not None:
@@ -124,12 +125,12 @@ class _Crops:
 
 
 def _scalars() -> list[str]:
-    """The manifest's columns but for lists, which CSV has no word for."""
+    """Return the manifest's columns, without lists, which CSV cannot hold."""
     return [name for name, column in columns.columns().items() if not column.type.startswith("list")]
 
 
 def _chosen(folder: Path, options: ExportOptions) -> np.ndarray:
-    """(N,) bool: the rows of the split."""
+    """Mark the rows of the split: (N,) bool."""
     table = pa.Table.from_batches(stream.batches(folder, ["status", "split", "fold"]))
     chosen = np.zeros(table.num_rows, bool)
     chosen[splits.select(table, options.split, fold=options.fold)] = True
@@ -137,10 +138,10 @@ def _chosen(folder: Path, options: ExportOptions) -> np.ndarray:
 
 
 def _elim(row: Row, crops: _Crops) -> tuple[str, str, str]:
-    """A row as the ELIM code reads it."""
+    """Return the values of a row for the ELIM code."""
     if row["valence"] is None or row["arousal"] is None:
         raise DataError(
-            f"row {row['row']} has no label, and ELIM's layout has no word for that: {row['path']}",
+            f"row {row['row']} has no label, which the layout of the ELIM code requires: {row['path']}",
             hint="export without --elim",
         )
     return crops.write(row), row["valence"], row["arousal"]

@@ -1,4 +1,4 @@
-"""From the image of a row to the crop of its face."""
+"""Find the face of a row and crop it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,17 +16,19 @@ from elimctl.prepare.settings import PrepareSettings
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row.
+    """The result of one row; None for values that are unknown.
 
     Args:
-        reason: why it was dropped, None if it was kept.
-        source_sha256: of the raw file, None where it was not read.
-        width_px: width of the raw image, None where it could not be decoded; `height_px` likewise.
-        faces: number of faces found, None where none were sought.
-        box: (x0, y0, x1, y1) of the chosen face, px of the raw image; `score` and `points` likewise.
-        points: x, y of five points.
-        crop_points: x, y of the same in the crop.
-        image_sha256: of the crop as the store keeps it, None where it was dropped.
+        reason: why the row was dropped, None if it was kept.
+        source_sha256: SHA-256 of the raw file.
+        width_px: width of the raw image.
+        height_px: height of the raw image.
+        faces: number of detected faces, None if no detector ran.
+        box: (x0, y0, x1, y1) of the chosen face, px of the raw image.
+        score: score of the chosen face.
+        points: x, y of its five points, px of the raw image.
+        crop_points: x, y of its five points, px of the crop.
+        image_sha256: SHA-256 of the stored crop.
     """
 
     reason: str | None = None
@@ -42,13 +44,9 @@ class Outcome:
 
 
 class Extractor:
-    """Finds and crops the faces of rows that come in the manifest's order.
+    """Finds and crops the faces of rows in the manifest's order.
 
-    It remembers the face that it chose last, so that a face is followed through a video.
-
-    Args:
-        settings: how to prepare.
-        detector: finds the faces.
+    It keeps the last chosen face of a video to choose the same face in the next frame.
     """
 
     def __init__(self, settings: PrepareSettings, detector: Detector) -> None:
@@ -61,15 +59,15 @@ class Extractor:
         """Crop the face of a row.
 
         Args:
-            image: the row's image (H, W, 3) uint8 RGB, or the reason why there is none.
+            image: the row's image (H, W, 3) uint8 RGB, or the reason why it is missing.
             row: the row.
-            out: (S, S, 3) uint8, takes the crop; as it was where the row is dropped.
+            out: (S, S, 3) uint8, receives the crop; unchanged if the row is dropped.
         """
         if row.clip != self._clip:
             self._clip, self._followed = row.clip, None
         if isinstance(image, str):
             return Outcome(reason=image)
-        found = Outcome(width_px=image.shape[1], height_px=image.shape[0])
+        outcome = Outcome(width_px=image.shape[1], height_px=image.shape[0])
         image, annotation, stretch = _square_pixels(image, row)
         if row.cropped:
             face = _whole(image, annotation)
@@ -77,32 +75,32 @@ class Extractor:
         else:
             annotation = replace(annotation, box=_within(annotation.box, image))
             faces = self._detector.detect(image, annotation)
-            found = replace(found, faces=len(faces))
+            outcome = replace(outcome, faces=len(faces))
             options = self._settings.crop
             chosen = choose.choose(
                 faces, annotation, side=row.side, width_px=image.shape[1], followed=self._followed
             )
             if isinstance(chosen, str):
-                return replace(found, reason=chosen)
+                return replace(outcome, reason=chosen)
             face = chosen
             if row.video_frame is not None:
                 self._followed = face.box
-        found = replace(found, **_describe(face, stretch))
+        outcome = replace(outcome, **_describe(face, stretch))
         try:
             out[...] = align.crop(image, face, options)
         except DataError as error:
-            return replace(found, reason=f"unusable face: {error.message}")
-        return replace(found, crop_points=_in_crop(face, options))
+            return replace(outcome, reason=f"unusable face: {error.message}")
+        return replace(outcome, crop_points=_in_crop(face, options))
 
 
 def _whole(image: np.ndarray, annotation: Annotation) -> Face:
-    """The face of an image that is a crop already."""
+    """Return the face of an image that is already a crop."""
     points = annotation.points if annotation.points is not None else five_points(annotation.landmarks)
     return Face((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0, points)
 
 
 def _square_pixels(image: np.ndarray, row: Row) -> tuple[np.ndarray, Annotation, np.ndarray]:
-    """The image and its annotation, stretched so that pixels are square, and the stretch of (x, y)."""
+    """Stretch an image and its annotation to square pixels; return these and the factors (x, y)."""
     if row.pixel_aspect == 1.0:
         return image, Annotation(row.landmarks, row.points, row.box), np.ones(2)
     height_px, width_px = image.shape[:2]
@@ -119,7 +117,7 @@ def _square_pixels(image: np.ndarray, row: Row) -> tuple[np.ndarray, Annotation,
 
 
 def _within(box: Box | None, image: np.ndarray) -> Box | None:
-    """The part of an annotated box that is in the image, None where none is: then no box is annotated."""
+    """Return the part of an annotated box inside the image; None if the box lies outside."""
     if box is None:
         return None
     (x0, y0, x1, y1), (height_px, width_px) = box, image.shape[:2]
@@ -128,7 +126,7 @@ def _within(box: Box | None, image: np.ndarray) -> Box | None:
 
 
 def _describe(face: Face, stretch: np.ndarray) -> dict[str, Any]:
-    """A face in pixels of the raw image, in float32 as the manifest keeps it."""
+    """Convert a face to pixels of the raw image, in float32 as in the manifest."""
 
     def raw(points: Any) -> list[float]:
         return (np.reshape(points, (-1, 2)) / stretch).astype(np.float32).ravel().tolist()
@@ -141,7 +139,7 @@ def _describe(face: Face, stretch: np.ndarray) -> dict[str, Any]:
 
 
 def _in_crop(face: Face, options: align.CropOptions) -> list[float] | None:
-    """The five points of a face in its crop, px, x and y in turn."""
+    """Return the five points of a face in px of its crop: x and y of each point."""
     if face.points is None:
         return None
     matrix = align.place(face, options)

@@ -1,4 +1,4 @@
-"""What takes space under `data/` and serves no prepared dataset any more."""
+"""Find and delete files under `data/` that no prepared dataset needs."""
 
 import shutil
 import stat
@@ -13,18 +13,12 @@ from elimctl.prepare.build import UNITS, read_record
 from elimctl.store import features
 from elimctl.store.images import NAMES, STORES
 
-UNPACKED = ".unpacked"  # below data/: what archives of raw datasets hold
+UNPACKED = ".unpacked"  # below data/: unpacked archives of raw datasets
 
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """A file or folder that can go.
-
-    Args:
-        path: where it is.
-        size: bytes that are freed with it.
-        why: why nothing needs it.
-    """
+    """A file or folder that can be deleted: path, bytes that this frees, and why it is not needed."""
 
     path: Path
     size: int
@@ -32,42 +26,30 @@ class Garbage:
 
 
 def find(folder: Path) -> Iterator[Garbage]:
-    """Find what a dataset's folder holds and the dataset does not need; hold its lock.
+    """Find files and folders in a dataset's folder that the dataset does not need.
 
-    Args:
-        folder: the dataset's folder, with a manifest or without.
-
-    Yields:
-        Files and folders, none within another.
+    The caller holds the lock of the folder. The folder may lack a manifest.
     """
     for name in (UNITS, assemble.STAGING):
         if (folder / name).exists():
-            yield _garbage(folder / name, "left by a preparation that was stopped; it would go on from there")
+            yield _garbage(folder / name, "left by a stopped elimctl prepare, which could resume from it")
     if (folder / assemble.REPLACED).exists():
         yield _garbage(folder / assemble.REPLACED, "an earlier dataset that was replaced")
     for path in sorted([*folder.glob(".*.tmp"), *(folder / features.FOLDER).glob(".*.tmp")]):
-        yield _garbage(path, "left by a writer that was stopped")
+        yield _garbage(path, "left by a stopped command")
     if (folder / parquet.NAME).exists():
         yield from _unused_stores(folder)
         yield from _unused_features(folder)
 
 
 def unpacked(data: Path) -> Iterator[Garbage]:
-    """Find what archives were unpacked to; no preparation may be running.
-
-    Args:
-        data: the folder of all datasets.
-    """
+    """Find unpacked archives below the folder of all datasets; no preparation may be running."""
     if (data / UNPACKED).exists():
-        yield _garbage(data / UNPACKED, "unpacked archives; only preparing from them again needs it")
+        yield _garbage(data / UNPACKED, "unpacked archives; only elimctl prepare needs them")
 
 
 def remove(garbage: Garbage) -> None:
-    """Remove a file or folder.
-
-    Raises:
-        OSError: it cannot be removed.
-    """
+    """Delete a file or folder."""
     if garbage.path.is_dir() and not garbage.path.is_symlink():
         shutil.rmtree(garbage.path)
     else:
@@ -75,18 +57,18 @@ def remove(garbage: Garbage) -> None:
 
 
 def disk_bytes(path: Path, *, freed: bool = False) -> int:
-    """Bytes that a file or folder takes on the disk.
+    """Return the size of a file or folder on the disk, bytes; symbolic links are not followed.
 
     Args:
-        path: the file or folder; symbolic links in it are not followed.
-        freed: count only what removing it would free: not a file that has a link elsewhere.
+        path: the file or folder.
+        freed: count only bytes that deleting it frees: no file with another hard link.
     """
     files = [path] if not path.is_dir() or path.is_symlink() else path.rglob("*")
-    found = (file.lstat() for file in files)
+    statuses = (file.lstat() for file in files)
     return sum(
-        512 * file.st_blocks  # POSIX: blocks of 512 bytes, whatever the file system's own are
-        for file in found
-        if not stat.S_ISDIR(file.st_mode) and not (freed and file.st_nlink > 1)
+        512 * status.st_blocks  # POSIX: blocks of 512 bytes on every file system
+        for status in statuses
+        if not stat.S_ISDIR(status.st_mode) and not (freed and status.st_nlink > 1)
     )
 
 
@@ -95,7 +77,7 @@ def _garbage(path: Path, why: str) -> Garbage:
 
 
 def _unused_stores(folder: Path) -> Iterator[Garbage]:
-    """Stores beside the one that the dataset's record names."""
+    """Find stores that the dataset's record does not name."""
     used = read_record(folder).get("settings", {}).get("store")
     if used in STORES:
         for name in NAMES:
@@ -104,7 +86,7 @@ def _unused_stores(folder: Path) -> Iterator[Garbage]:
 
 
 def _unused_features(folder: Path) -> Iterator[Garbage]:
-    """Caches of features that no longer belong to the dataset's images, or cannot be read."""
+    """Find cached features of other images, or that cannot be read."""
     keys = features.find(folder)
     content = stream.content(folder) if keys else None
     for key in keys:

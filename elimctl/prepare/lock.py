@@ -1,4 +1,4 @@
-"""One `prepare` at a time on one dataset."""
+"""The lock of a dataset's folder: one process prepares or changes a dataset at a time."""
 
 import fcntl
 import os
@@ -16,16 +16,16 @@ NAME = ".lock"  # in the folder of the dataset
 
 @contextmanager
 def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock of a dataset's folder; a process that dies lets go of it.
+    """Hold the lock of a dataset's folder; the lock ends with the process.
 
-    On a file system without locks a notice is given, and nobody is kept out.
+    A file system without locks gives a notice and no protection.
 
     Args:
-        folder: the dataset's folder, made if it does not exist.
-        shared: whether others may hold it too, if they share it likewise.
+        folder: the dataset's folder; it is created if it does not exist.
+        shared: allow other processes that also share the lock.
 
     Raises:
-        ConfigError: another process holds it; the message tells which.
+        ConfigError: another process holds the lock; the message names it.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,20 +43,20 @@ def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[TextIO]:
-    """The lock's file, open and locked."""
+    """Open and lock the lock file."""
     while True:
         with path.open("a+", encoding="utf-8") as file:
             try:
                 processes.lock(file, path, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise _taken(path, file) from None
-            if _is_still(file, path):
+            if _is_current(file, path):
                 yield file
                 return
 
 
-def _is_still(file: TextIO, path: Path) -> bool:
-    """Whether an open file is the one of that name; whoever held it before may have removed it."""
+def _is_current(file: TextIO, path: Path) -> bool:
+    """Whether an open file is still the file at the path; its last holder may have removed it."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -67,6 +67,6 @@ def _taken(path: Path, file: TextIO) -> ConfigError:
     file.seek(0)
     holder = file.read().strip() or "another process"
     return ConfigError(
-        f"{path.parent} is being prepared or changed already, by {holder}",
-        hint="wait until that ends, or prepare under another name with --name",
+        f"{path.parent} is being prepared or changed by {holder}",
+        hint="wait until it ends, or use another name with --name",
     )

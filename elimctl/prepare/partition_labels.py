@@ -1,4 +1,4 @@
-"""What a record of a published partition says of an image: labels, and groups of age, gender and race."""
+"""Labels and groups (age, gender, race) in the records of a published partition."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from elimctl.datasets.raw.csv_rows import Table
 from elimctl.errors import DataError, LayoutError
 from elimctl.manifest.row import Row
 
-# What a column may be called; the first that a file has counts.
+# Names of each column; the first name in a file counts.
 COLUMNS = {
     "valence": ("valence", "val"),
     "arousal": ("arousal", "aro"),
@@ -21,41 +21,41 @@ COLUMNS = {
     "race": ("race",),
 }
 GROUPS = ("gender", "race")
-TOLERANCE = 0.005  # labels that differ by less are the same ones, rounded otherwise
-# Kinds of reasons that the labels of a partition remove.
+TOLERANCE = 0.005  # labels that differ by less are equal up to rounding
+# Reasons for dropping a row that a label of the partition removes.
 UNLABELLED = ("no annotation", "no annotation file", "no label")
 
 Record = dict[str, Any]
 
 
 def columns(table: Table) -> dict[str, str]:
-    """The columns of a file by what they hold.
+    """Map the keys of `COLUMNS` to the columns of a file.
 
     Raises:
-        LayoutError: it has one of valence and arousal only.
+        LayoutError: the file has only one of valence and arousal.
     """
-    found = {}
+    names_of = {}
     for key, names in COLUMNS.items():
         if name := next((name for name in names if name in table.columns), None):
-            found[key] = name
-    if ("valence" in found) != ("arousal" in found):
+            names_of[key] = name
+    if ("valence" in names_of) != ("arousal" in names_of):
         raise LayoutError(
             f"{table.file} has the columns {', '.join(table.columns)}; wanted both valence "
             "and arousal, or none",
-            hint="add the column that is missing",
+            hint="add the missing column",
         )
-    return found
+    return names_of
 
 
 def parse(fields: Mapping[str, str], *, where: str) -> Record:
-    """The record of an image.
+    """Parse the record of an image.
 
     Args:
-        fields: as written, by the keys of `COLUMNS`; those that the file does not have are missing.
+        fields: texts by the keys of `COLUMNS`, for the columns of the file.
         where: the file and the image, for messages.
 
     Raises:
-        DataError: a class of expression is a number, which means another class in each dataset.
+        DataError: the expression is a number; numbers mean other classes in each dataset.
     """
     record: Record = {}
     if "valence" in fields:
@@ -65,8 +65,8 @@ def parse(fields: Mapping[str, str], *, where: str) -> Record:
         word = fields["expression"]
         if word.lstrip("+-").replace(".", "", 1).isdecimal():
             raise DataError(
-                f"{where}: the class of expression is the number {word}; wanted a word, such as happiness",
-                hint="write the classes as words: numbers mean other classes in each dataset",
+                f"{where}: the expression is the number {word}; wanted a word, such as happiness",
+                hint="write expressions as words: numbers mean other classes in each dataset",
             )
         record["expression"] = EXPRESSION_WORDS.get(word.lower(), word) or None
     if age := fields.get("age"):
@@ -76,29 +76,29 @@ def parse(fields: Mapping[str, str], *, where: str) -> Record:
 
 
 def apply(row: Row, record: Record) -> tuple[Row, bool, bool]:
-    """A row with what a partition says of it.
+    """Replace the labels and groups of a row by those of its record in a partition.
 
     Returns:
-        The row, whether the dataset has a label of its own to compare with, and whether that is another one.
+        The row, whether both dataset and partition have a label to compare, and whether these differ.
     """
-    said = {key: value for key, value in record.items() if key != "reason"}
-    own = {key: getattr(row, key) for key in ("valence", "arousal", "expression") if key in said}
-    compared = [key for key, value in own.items() if value is not None and said[key] is not None]
-    differs = any(_differ(own[key], said[key]) for key in compared)
+    new = {key: value for key, value in record.items() if key != "reason"}
+    old = {key: getattr(row, key) for key in ("valence", "arousal", "expression") if key in new}
+    compared = [key for key, value in old.items() if value is not None and new[key] is not None]
+    differs = any(_differ(old[key], new[key]) for key in compared)
     reason = row.reason
-    if reason is not None and reason.partition(":")[0] in UNLABELLED and _labels(row, said):
+    if reason is not None and reason.partition(":")[0] in UNLABELLED and _adds_label(row, new):
         reason = None
-    return replace(row, **said, reason=reason or record.get("reason")), bool(compared), differs
+    return replace(row, **new, reason=reason or record.get("reason")), bool(compared), differs
 
 
-def _labels(row: Row, said: Record) -> bool:
-    """Whether a partition gives the label that a row lacks."""
-    if said.get("valence") is not None:
+def _adds_label(row: Row, new: Record) -> bool:
+    """Whether a partition has the label that a row lacks."""
+    if new.get("valence") is not None:
         return True
-    return said.get("expression") is not None and row.expression is None
+    return new.get("expression") is not None and row.expression is None
 
 
-def _differ(own: Any, said: Any) -> bool:
-    if isinstance(own, float):
-        return bool(abs(own - said) > TOLERANCE)
-    return bool(own != said)
+def _differ(old: Any, new: Any) -> bool:
+    if isinstance(old, float):
+        return bool(abs(old - new) > TOLERANCE)
+    return bool(old != new)

@@ -1,4 +1,4 @@
-"""What there is to do: the rows in order, their folds, and a fingerprint of everything that counts."""
+"""The plan of a preparation: rows in order, folds, settings, and a fingerprint of all of them."""
 
 import hashlib
 import json
@@ -22,10 +22,10 @@ from elimctl.prepare.executors import Task
 from elimctl.prepare.partition import Partition
 from elimctl.prepare.row_index import Numbered, Splitter, Spool
 from elimctl.prepare.settings import PrepareSettings, recorded, recorded_options
-from elimctl.prepare.split_file import OwnSplits
+from elimctl.prepare.split_file import SplitFile
 from elimctl.text import counted
 
-SYNTHETIC = ".synthetic"  # a file in the root of raw data that elimctl has drawn
+SYNTHETIC = ".synthetic"  # a file in the root of a synthetic dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Plan:
     """A dataset to prepare.
 
     Args:
-        dataset: its name, as written on the command line.
-        options: how it was read.
-        root: the raw root that the rows' paths are below.
-        rows: all rows found, in the manifest's order, with their folds.
-        settings: how to prepare.
+        dataset: name of the dataset's plug-in.
+        options: options of the reader.
+        root: the raw root; paths of rows are relative to it.
+        rows: all rows in the manifest's order, with their folds.
+        settings: settings of `prepare`.
         detector: finds the faces.
-        fingerprint: SHA-256 of all of these, with the files' sizes in the place of the root.
+        fingerprint: SHA-256 of all of these, with the sizes of the files instead of the root.
     """
 
     dataset: str
@@ -51,11 +51,7 @@ class Plan:
     fingerprint: str
 
     def tasks(self, folder: Path) -> Iterator[Task]:
-        """The units of work: each has the rows whose images share a shard.
-
-        Args:
-            folder: where finished units go.
-        """
+        """Yield the units of work, one for each shard; `folder` receives the finished units."""
         size = self.settings.shard_images
         for start in range(0, len(self.rows), size):
             stop = min(start + size, len(self.rows))
@@ -74,52 +70,52 @@ def arrange(
     """Plan the preparation of a dataset.
 
     Args:
-        rows: what the dataset's reader found, in any order.
-        root: the raw root that the reader was given.
-        settings: how to prepare.
-        dataset: the dataset's name, as written on the command line.
-        options: how it was read.
-        scratch: file for the rows, needed as long as the plan is; seen by all workers.
+        rows: rows of the dataset's reader, in any order.
+        root: the raw root of the reader.
+        settings: settings of `prepare`.
+        dataset: name of the dataset's plug-in.
+        options: options of the reader.
+        scratch: file for the rows, needed as long as the plan; all workers must see it.
 
     Returns:
         The plan, with the detector loaded.
 
     Raises:
-        DataError: no row is usable, fewer identities than folds are, without splits, or a CSV file of splits
+        DataError: no row is usable; there are fewer identities than folds, and no splits; or a split file
             names no row.
     """
-    with _split(rows, root, settings.splits) as (given, splitter):
-        found = row_index.write(
+    with _split(rows, root, settings.splits) as (split_rows, splitter):
+        spool = row_index.write(
             scratch,
-            given,
+            split_rows,
             root=root,
             folds=settings.folds,
             seed=settings.seed,
             splitter=splitter,
             provisional=settings.identities != "dataset",
         )
-    _tell_alike(found)
+    _warn_of_case(spool)
     detector: Detector = plugins.find("faces", settings.detector.name).build(settings.detector)
     facts = [dataset, recorded_options(options), recorded(settings), detector.digest]
     return Plan(
         dataset=dataset,
         options=options,
         root=root,
-        rows=found,
+        rows=spool,
         settings=settings,
         detector=detector,
-        fingerprint=_fingerprint(found, root, facts),
+        fingerprint=_fingerprint(spool, root, facts),
     )
 
 
-def _tell_alike(rows: Spool) -> None:
-    """Tell of identities that may be one, written in two ways."""
-    if alike := rows.alike():
-        count, first, second = alike
+def _warn_of_case(rows: Spool) -> None:
+    """Give a notice about identities that may be one, written in two ways."""
+    if groups := rows.same_but_case():
+        count, first, second = groups
         more = f", and {count - 1} more such pairs" * (count > 1)
         warnings.warn(
             f"identities {first!r:.80} and {second!r:.80} differ only in the case of letters{more}; "
-            "each is an identity of its own",
+            "elimctl takes them as different identities",
             Notice,
             stacklevel=2,
         )
@@ -127,22 +123,22 @@ def _tell_alike(rows: Spool) -> None:
 
 @contextmanager
 def _split(rows: Iterable[Row], root: Path, name: str) -> Iterator[tuple[Iterable[Row], Splitter | None]]:
-    """The rows, and what gives them their splits, None where they have their own."""
+    """Return the rows, and a splitter if their splits must be replaced."""
     if name == "official":
         yield rows, None
     elif name == "folds":
         yield rows, lambda batch: [None] * len(batch)
     elif len(files := split_file.files_of(name)) == 1:
-        with closing(OwnSplits(files[0])) as own:
-            yield rows, own
-            own.check()
+        with closing(SplitFile(files[0])) as split_by_file:
+            yield rows, split_by_file
+            split_by_file.check()
     else:
         with closing(Partition(root, files)) as partition:
             yield partition.apply(rows), None
 
 
 def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
-    """Hash of the rows and settings.
+    """Hash the rows and settings.
 
     Raises:
         DataError: no row is usable.
@@ -160,13 +156,13 @@ def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
     if not usable:
         raise DataError(
             f"none of {counted(len(rows), 'sample')} under {root} is usable{first}",
-            hint="check the folder against the layout on the dataset's card",
+            hint="compare the folder with the layout on the dataset's card",
         )
     return digest.hexdigest()
 
 
 def _row_facts(numbered: Numbered) -> list[Any]:
-    """All that a row says, as values for JSON."""
+    """Return the content of a row as values for JSON."""
     row = numbered.row
     return [
         numbered.fold,

@@ -1,12 +1,12 @@
-"""Rows about one face that a dataset lists more than once, found among all rows in a database.
+"""Drop repeated rows about one face, among all rows in a database.
 
-Rows are about one face if they name the same image or frame of a video, and the same place in it: a box, a
-side, or none. Of those that can be used,
+Rows are about one face if they name the same image or video frame and the same place in it: a box, a side, or
+none. Among usable rows of one image or frame:
 
-* one without a place is dropped beside one with a place: which of the faces it means is not known;
-* those of another identity than the first are dropped: a face is in one fold only;
-* if the labels of the others differ, all of them are dropped: which of them is right is not known;
-* else the first line counts: if it can be used, it is kept.
+* A row without a place is dropped if another row has a place: its face is unknown.
+* A row with another identity than the first row is dropped: a face must be in one fold only.
+* If the labels of the remaining rows differ, all of them are dropped: the right label is unknown.
+* Otherwise the first row is kept.
 """
 
 import json
@@ -16,15 +16,14 @@ from typing import Any
 from elimctl.manifest.names import to_bytes, to_text
 from elimctl.manifest.row import Row, printable
 
-# Labels that differ by less are the same ones, rounded otherwise; the manifest has them in float32.
+# Labels that differ by less are equal up to rounding; the manifest keeps them in float32.
 PRECISION = 1e-6
-# What a row is compared by, in the table `found`.
+# Columns of the table `found` that rows are compared by.
 COLUMNS = "video_frame, face, valence, arousal, expression"
 PICTURE = "path, video_frame"
 FACE = f"{PICTURE}, face"
 
-# Few rows are listed more than once: only these are compared. One row of each picture says what is meant by
-# the others; those of images have the frame -1, so that they can be compared.
+# Only repeated rows are compared; these are few. Images have the frame -1, because NULL cannot be compared.
 REPEATED = f"""
 CREATE TABLE repeated AS
 SELECT rowid AS came, reason IS NULL AS usable, identity, clip, frame, {COLUMNS}, path FROM found
@@ -59,7 +58,7 @@ UPDATE found SET reason = (
 )
 WHERE reason IS NULL AND rowid IN (SELECT came FROM judged);
 """
-# Several people in one picture: a clip shows one of them.
+# If several people are in one image, each gets a clip.
 PART = f"""
 CREATE TABLE parted AS
 SELECT came, row_number() OVER (PARTITION BY identity, clip, frame, {PICTURE} ORDER BY came) AS person
@@ -76,7 +75,7 @@ DROP TABLE repeated; DROP TABLE judged; DROP TABLE parted;
 
 
 def values(row: Row) -> tuple[Any, ...]:
-    """What a row is compared by, in the order of `COLUMNS`."""
+    """Return the values that a row is compared by, in the order of `COLUMNS`."""
     placed = row.box is not None or row.side is not None
     return (
         -1 if row.video_frame is None else row.video_frame,
@@ -88,11 +87,7 @@ def values(row: Row) -> tuple[Any, ...]:
 
 
 def settle(spool: sqlite3.Connection) -> None:
-    """Give the rows that are dropped for another one their reasons, and people of one picture a clip each.
-
-    Args:
-        spool: a database with the table `found` of rows in the order in which they came.
-    """
+    """Drop repeated rows in the table `found` (rows in reading order), and give each person a clip."""
     spool.create_function("shown", 1, _shown, deterministic=True)
     spool.create_function("differing", 3, _differing, deterministic=True)
     for script in (REPEATED, JUDGED, DROP, PART):

@@ -1,4 +1,4 @@
-"""A prepared dataset written anew: in another store, coded otherwise, or with its rows in another order."""
+"""Rewrite a prepared dataset: in another store or codec, or with its rows in another order."""
 
 import json
 import shutil
@@ -35,43 +35,27 @@ def rewrite(
     kind: Kind,
     codec: Codec,
     record: dict[str, Any],
-) -> None:
-    """Write a prepared dataset from the images of one that there is; see `rewriting`."""
-    for _ in rewriting(source, out, table, order, kind=kind, codec=codec, record=record):
-        pass
-
-
-def rewriting(
-    source: Path,
-    out: Path,
-    table: pa.Table,
-    order: np.ndarray,
-    *,
-    kind: Kind,
-    codec: Codec,
-    record: dict[str, Any],
 ) -> Iterator[int]:
-    """Write a prepared dataset from the images of one that there is, telling how far it is.
+    """Write a prepared dataset from the images of another; `out` is unchanged until the last step.
 
-    Pixels that stay pixels and JPEG files that stay JPEG files are copied as they are, so nothing is lost;
-    between the two, images are coded anew and `image_sha256` with them. Until the last moment `out` is as it
-    was. Nobody else may be writing there: hold its lock.
+    Without a change of codec, images are copied without loss. Between pixels and JPEG files, images are
+    encoded again and get a new `image_sha256`. The caller holds the lock of `out`.
 
     Args:
-        source: folder of the dataset that has the images.
-        out: folder of the dataset to write; `source` itself is replaced.
-        table: the manifest to write, but for `image_sha256`, which is that of the source.
+        source: folder of the dataset with the images.
+        out: folder of the dataset to write; may be `source`, which is then replaced.
+        table: the manifest to write, with the `image_sha256` of the source.
         order: (N,) number in the source of each row's image.
-        kind: of the store to write.
-        codec: of its images.
-        record: prepare.json as it shall be, but for the store's settings and the hash of the manifest.
+        kind: kind of the store to write.
+        codec: codec of its images.
+        record: content of prepare.json; the settings of the store and the manifest's hash are replaced.
 
     Yields:
-        Numbers of images that were written since the last.
+        Number of images written since the last step.
 
     Raises:
-        StoreError: the source is damaged: an image is not the one that the manifest names.
-        OSError: the disk is full, or the folder cannot be written; nothing is left but the old dataset.
+        StoreError: the source is damaged: an image does not have the hash of the manifest.
+        OSError: the disk is full, or the folder cannot be written; only the old dataset is left.
     """
     assert len(order) == table.num_rows, f"{len(order)} images for {table.num_rows} rows"
     reader = open_images(source)
@@ -81,7 +65,7 @@ def rewriting(
     units.mkdir(parents=True)
     try:
         files: list[Path] = []
-        digests: list[pa.Array] = []  # as strings of Python they would take twice the memory
+        digests: list[pa.Array] = []  # Python strings would take twice the memory
         for start in range(0, len(order), reader.shard_images):
             rows = table.slice(start, reader.shard_images)
             encoded = _encode(reader, rows, order[start : start + rows.num_rows], codec)
@@ -100,18 +84,15 @@ def rewriting(
         )
         settings = {**record["settings"], "store": kind, "codec": codec}
         _write_records(staging, table, digests, {**record, "settings": settings})
-    except BaseException:  # an interrupt, and a caller who stops asking, too
+    except BaseException:  # also an interrupt, or a caller that stops iterating
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    assemble.exchange(staging, name, out)  # stopped in here, what is staged is needed by `finish`
+    assemble.exchange(staging, name, out)  # after a stop in here, `finish` needs the staging folder
     _tidy(out)
 
 
 def finish(out: Path) -> bool:
-    """Complete the exchange of a dataset that was stopped in the middle of it.
-
-    Args:
-        out: the dataset's folder; hold its lock.
+    """Complete an interrupted exchange of the dataset in a folder; the caller holds its lock.
 
     Returns:
         Whether there was one.
@@ -132,29 +113,29 @@ def finish(out: Path) -> bool:
 
 
 def _tidy(out: Path) -> None:
-    """Remove what is left of an exchange."""
+    """Remove temporary folders of an exchange."""
     for name in (assemble.STAGING, assemble.REPLACED):
         shutil.rmtree(out / name, ignore_errors=True)
 
 
 def _is_complete(staging: Path, out: Path) -> bool:
-    """Whether a new dataset was put together as a whole; its record, the last file of it, may have moved."""
+    """Whether a staged dataset is complete; its record, written last, may have moved to `out`."""
     manifest = staging / parquet.NAME
     records = [folder / assemble.RECORD for folder in (staging, out) if (folder / assemble.RECORD).exists()]
     if not manifest.exists() or not records:
         return False
     try:
-        noted = json.loads(records[0].read_text(encoding="utf-8"))
+        record = json.loads(records[0].read_text(encoding="utf-8"))
     except ValueError:
         return False
-    return isinstance(noted, dict) and noted.get("manifest_sha256") == parquet.digest(manifest)
+    return isinstance(record, dict) and record.get("manifest_sha256") == parquet.digest(manifest)
 
 
 def _encode(reader: Images, rows: pa.Table, order: np.ndarray, codec: Codec) -> Encoded:
-    """The unit of some rows.
+    """Encode the unit of some rows.
 
     Raises:
-        StoreError: an image is not the one that its row names.
+        StoreError: an image does not have the hash of its row.
     """
     kept = np.array([status == "kept" for status in rows["status"].to_pylist()])
     if reader.codec == codec:
@@ -173,20 +154,20 @@ def _encode(reader: Images, rows: pa.Table, order: np.ndarray, codec: Codec) -> 
 
 
 def _compare(reader: Images, rows: pa.Table, order: np.ndarray, digests: Sequence[str | None]) -> None:
-    """Check that images are those that the manifest names: damage must not be taken over."""
-    known = rows["image_sha256"].to_pylist()
-    for number, found, wanted in zip(order.tolist(), digests, known, strict=True):
-        if found != wanted:
+    """Compare the hashes of images with the manifest, so that no damage is copied."""
+    recorded = rows["image_sha256"].to_pylist()
+    for number, digest, wanted in zip(order.tolist(), digests, recorded, strict=True):
+        if digest != wanted:
             raise StoreError(
-                f"image {number} of {reader.path} has sha256 {found}, its manifest says {wanted}",
-                hint="run elimctl data verify, and elimctl prepare --force where it finds damage",
+                f"image {number} of {reader.path} has sha256 {digest}, its manifest says {wanted}",
+                hint="run elimctl data verify; if it finds damage, run elimctl prepare --force",
             )
 
 
 def _write_records(
     staging: Path, table: pa.Table, digests: Sequence[pa.Array], record: dict[str, Any]
 ) -> None:
-    """Write the manifest with the digests of the images, and the record with its hash."""
+    """Write the manifest with the digests of the images, and the record with the manifest's hash."""
     place = table.schema.get_field_index("image_sha256")
     column = pa.chunked_array(digests, table.schema.field(place).type)
     manifest = staging / parquet.NAME
@@ -195,5 +176,5 @@ def _write_records(
         table.set_column(place, table.schema.field(place), column),
         metadata={"dataset": record["dataset"], "settings": record["settings"]},
     )
-    noted = {**record, "manifest_sha256": parquet.digest(manifest)}
-    atomic.write_text(staging / assemble.RECORD, json.dumps(noted, indent=2) + "\n")
+    record = {**record, "manifest_sha256": parquet.digest(manifest)}
+    atomic.write_text(staging / assemble.RECORD, json.dumps(record, indent=2) + "\n")

@@ -1,7 +1,7 @@
-"""The rows of a raw dataset on disk, sorted, numbered and dealt to folds, however many there are.
+"""The rows of a raw dataset in a SQLite file: sorted, numbered and assigned to folds.
 
-A SQLite file holds them, so that neither the process that plans nor the processes that work keep more than
-a unit of rows in memory. It is scratch: it is written without regard to crashes and made anew by each call.
+The file keeps memory small: no process holds more than a unit of rows. It is temporary: it does not survive a
+crash, and each call writes a new one.
 """
 
 import errno
@@ -29,15 +29,15 @@ from elimctl.prepare import repeats, video_lengths
 Splitter = Callable[[Sequence[Row]], Sequence[str | None]]  # the split of each row
 
 BATCH = 1000  # rows written or read together
-CACHE_KIB = 16_384  # pages that SQLite keeps in memory
-# What the operating system calls what SQLite cannot do; anything else is an input/output error.
+CACHE_KIB = 16_384  # memory of SQLite for pages
+# Error numbers of the operating system for errors of SQLite; all others are input/output errors.
 ERRORS = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_READONLY: errno.EROFS,
     sqlite3.SQLITE_CANTOPEN: errno.EACCES,
 }
 ARRAYS = {"landmarks": (68, 2), "points": (5, 2)}
-TEXTS = ("identity", "clip", "path")  # sorted by; as bytes, for names need not be UTF-8
+TEXTS = ("identity", "clip", "path")  # stored as bytes, because names need not be UTF-8
 DEFAULTS = {field.name: field.default for field in fields(Row)}
 PLAIN = tuple(name for name in DEFAULTS if name not in {*ARRAYS, *TEXTS, "frame", "split", "reason"})
 
@@ -55,13 +55,7 @@ FOUND = f"{COLUMNS}, {repeats.COLUMNS}"
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A row in its place.
-
-    Args:
-        number: its number in the manifest.
-        fold: its cross-validation fold, None where it is in none.
-        row: the row.
-    """
+    """A row with its number in the manifest and its cross-validation fold, None without a fold."""
 
     number: int
     fold: int | None
@@ -70,12 +64,7 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """Reader of a spool; may be sent to another process.
-
-    Args:
-        file: the SQLite file that `write` made.
-        count: number of rows.
-    """
+    """Reader of the SQLite file of `write` with `count` rows; may be sent to another process."""
 
     file: Path
     count: int
@@ -88,7 +77,7 @@ class Spool:
             yield from self.between(start, start + BATCH)
 
     def between(self, start: int, stop: int) -> list[Numbered]:
-        """The rows of the numbers in [start, stop), ascending; fewer at the end."""
+        """Read the rows with numbers in [start, stop), ascending; fewer at the end."""
         query = (
             f"SELECT number, fold, {', '.join('rows.' + name for name in COLUMNS.split(', '))} "
             "FROM rows LEFT JOIN folds USING (identity) WHERE number >= ? AND number < ? ORDER BY number"
@@ -100,20 +89,20 @@ class Spool:
             ]
 
     def totals(self) -> dict[str, int]:
-        """Numbers of rows, clips, identities, and rows of each split, dropped ones included."""
+        """Count rows, clips, identities, and rows of each split, with dropped rows."""
         with closing(_connect(self.file)) as spool:
             [clips] = spool.execute("SELECT count(DISTINCT clip) FROM rows").fetchone()
             [identities] = spool.execute("SELECT count(DISTINCT identity) FROM rows").fetchone()
-            of_splits = spool.execute(
+            split_counts = spool.execute(
                 "SELECT split, count(*) FROM rows WHERE split IS NOT NULL GROUP BY split ORDER BY split"
             )
-            return {"rows": self.count, "clips": clips, "identities": identities, **dict(of_splits)}
+            return {"rows": self.count, "clips": clips, "identities": identities, **dict(split_counts)}
 
-    def alike(self) -> tuple[int, str, str] | None:
-        """Identities that differ in the case of letters only.
+    def same_but_case(self) -> tuple[int, str, str] | None:
+        """Find groups of identities that differ only in the case of letters.
 
         Returns:
-            The number of such groups and two identities of the first, None where there is none.
+            The number of groups and two identities of the first group; None without groups.
         """
         query = """
             SELECT count(*) OVER (), min(identity), max(identity)
@@ -122,8 +111,8 @@ class Spool:
         """
         with closing(_connect(self.file)) as spool:
             spool.create_function("caseless", 1, lambda name: caseless(to_text(name)), deterministic=True)
-            found = spool.execute(query).fetchone()
-            return found and (found[0], to_text(found[1]), to_text(found[2]))
+            group = spool.execute(query).fetchone()
+            return group and (group[0], to_text(group[1]), to_text(group[2]))
 
 
 def write(
@@ -136,21 +125,21 @@ def write(
     root: Path | None = None,
     provisional: bool = False,
 ) -> Spool:
-    """Write rows to a spool, in the manifest's order: by identity, clip, frame and path.
+    """Write rows to a spool in the manifest's order: by identity, clip, frame and path.
 
-    Of rows about one face in one picture no more than one is kept, see `repeats`; none about a video that is
-    shorter than its labels, see `video_lengths`. Identities with a usable row are dealt to the folds as
-    `splits.k_fold` does. Where there are fewer of them than folds, none has a fold if rows have splits. Rows
-    that have no splits, of one identity or with one fold, are all of the split `test`.
+    `repeats` drops repeated rows of a face, `video_lengths` rows of videos that do not fit their labels.
+    Identities with a usable row are assigned to folds as `splits.k_fold` does. With fewer identities than
+    folds, no row has a fold if rows have splits. Without splits, and with one identity or one fold, all rows
+    get the split `test`.
 
     Args:
-        file: the file to write; one that is there is replaced.
-        rows: what a reader found, in any order, with names of any bytes.
+        file: the file to write; an existing file is replaced.
+        rows: rows of a reader in any order; names may be any bytes.
         folds: number of folds.
-        seed: of the deal.
-        splitter: what gives each row its split; None leaves the dataset's own.
-        root: the raw root that the rows' paths are below; None where no video is to be looked into.
-        provisional: whether a model will find other identities, and deal those.
+        seed: seed of the assignment.
+        splitter: returns the splits of rows; None keeps the dataset's splits.
+        root: the raw root; paths of rows are relative to it. None skips the check of videos.
+        provisional: a model will find other identities later, so too few identities are accepted.
 
     Raises:
         DataError: there are fewer identities than folds, and no splits.
@@ -165,7 +154,7 @@ def write(
                 video_lengths.settle(spool, root)
             repeats.settle(spool)
             _order(spool)
-            _deal(spool, folds=folds, seed=seed, provisional=provisional)
+            _assign_folds(spool, folds=folds, seed=seed, provisional=provisional)
             [count] = spool.execute("SELECT count(*) FROM rows").fetchone()
             spool.commit()
     except sqlite3.OperationalError as error:
@@ -174,7 +163,7 @@ def write(
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    # One process writes before others read: locks, which some file systems do not have, are not needed.
+    # One process writes before others read, so locks, which some file systems lack, are not needed.
     spool = sqlite3.connect(f"file:{quote(os.fsencode(file.absolute()))}?nolock=1", uri=True)
     for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
         spool.execute(f"PRAGMA {pragma}")
@@ -182,12 +171,12 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _fill(spool: sqlite3.Connection, rows: Iterable[Row], splitter: Splitter | None) -> None:
-    """Write the rows as they come."""
-    found = iter(rows)
+    """Write the rows in reading order."""
+    remaining = iter(rows)
     insert = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND.split(', ')))})"
-    while batch := list(islice(found, BATCH)):
-        given = [row.split for row in batch] if splitter is None else splitter(batch)
-        spool.executemany(insert, map(_values, batch, given))
+    while batch := list(islice(remaining, BATCH)):
+        row_splits = [row.split for row in batch] if splitter is None else splitter(batch)
+        spool.executemany(insert, map(_values, batch, row_splits))
 
 
 def _order(spool: sqlite3.Connection) -> None:
@@ -201,13 +190,13 @@ def _order(spool: sqlite3.Connection) -> None:
     spool.execute("DROP TABLE found")
 
 
-def _deal(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool) -> None:
-    """Deal the identities that have a usable row to the folds."""
+def _assign_folds(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool) -> None:
+    """Assign the identities with a usable row to folds."""
     usable = "FROM rows WHERE reason IS NULL"
     [identities] = spool.execute(f"SELECT count(DISTINCT identity) {usable}").fetchone()
     if identities < folds or folds == 1:
         if folds == 1 or not provisional:
-            _leave_undealt(spool, identities, folds=folds)
+            _assign_no_folds(spool, identities, folds=folds)
         return
     spool.create_function("rank", 1, lambda name: splits.rank(to_text(name), seed=seed), deterministic=True)
     spool.execute(
@@ -220,11 +209,11 @@ def _deal(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool
     )
 
 
-def _leave_undealt(spool: sqlite3.Connection, identities: int, *, folds: int) -> None:
-    """Deal no folds; where nothing else says what rows are for, they are for scoring.
+def _assign_no_folds(spool: sqlite3.Connection, identities: int, *, folds: int) -> None:
+    """Assign no folds; without splits, all rows become the split `test`.
 
     Raises:
-        DataError: there are no splits, and folds were asked for of too few identities.
+        DataError: there are no splits, and fewer identities than folds.
     """
     [count, people, has_splits] = spool.execute(
         "SELECT count(*), count(DISTINCT identity), count(split) > 0 FROM rows"
@@ -239,7 +228,7 @@ def _leave_undealt(spool: sqlite3.Connection, identities: int, *, folds: int) ->
 
 
 def _dropped(spool: sqlite3.Connection) -> dict[str, int]:
-    """Number of dropped rows by kind of reason, the most frequent first."""
+    """Count dropped rows by kind of reason, the most frequent first."""
     reasons = spool.execute("SELECT reason, count(*) FROM rows WHERE reason IS NOT NULL GROUP BY reason")
     kinds = Counter[str]()
     for reason, number in reasons:
@@ -248,7 +237,7 @@ def _dropped(spool: sqlite3.Connection) -> dict[str, int]:
 
 
 def _values(row: Row, split: str | None) -> tuple[Any, ...]:
-    """A row as values of the table."""
+    """Convert a row to values of the table."""
     more = {name: getattr(row, name) for name in PLAIN if getattr(row, name) != DEFAULTS[name]}
     return (
         to_bytes(row.identity),
@@ -264,13 +253,13 @@ def _values(row: Row, split: str | None) -> tuple[Any, ...]:
 
 
 def _row(values: list[Any]) -> Row:
-    """A row from the values of the table."""
+    """Convert values of the table to a row."""
     identity, clip, frame, path, split, reason, more, *arrays = values
-    given = json.loads(more) if more else {}
-    if "box" in given:
-        given["box"] = tuple(given["box"])
+    fields_set = json.loads(more) if more else {}
+    if "box" in fields_set:
+        fields_set["box"] = tuple(fields_set["box"])
     for (name, shape), content in zip(ARRAYS.items(), arrays, strict=True):
-        given[name] = None if content is None else np.frombuffer(content, "<f4").reshape(shape)
+        fields_set[name] = None if content is None else np.frombuffer(content, "<f4").reshape(shape)
     return Row(
         path=to_text(path),
         identity=to_text(identity),
@@ -278,7 +267,7 @@ def _row(values: list[Any]) -> Row:
         frame=frame,
         split=split,
         reason=reason,
-        **given,
+        **fields_set,
     )
 
 

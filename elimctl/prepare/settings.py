@@ -1,4 +1,4 @@
-"""What `prepare` can be told."""
+"""Settings of `prepare`."""
 
 from pathlib import Path
 from typing import Literal
@@ -11,39 +11,41 @@ from elimctl.faces.options import DetectorOptions
 from elimctl.manifest.cluster import THRESHOLD
 from elimctl.prepare import partition, split_file
 
-# Where a detector runs, not what it finds; `models` is a path of this machine, and the model has a digest.
-PLACE = frozenset({"models", "device", "threads"})
-# Who does the work, and the path of a file whose content counts.
-DEALING = frozenset({"workers", "executor", "splits"})
+# Detector settings that do not change its result; the model's digest stands for `models`.
+DETECTOR_PLACE = frozenset({"models", "device", "threads"})
+# Settings that do not change the result; the digest of the files stands for `splits`.
+UNRECORDED = frozenset({"workers", "executor", "splits"})
 
 
 class PrepareSettings(Config):
-    """How raw rows become a prepared dataset."""
+    """Settings that turn raw rows into a prepared dataset."""
 
     detector: DetectorOptions = DetectorOptions()
     crop: CropOptions = CropOptions()
     store: Literal["zarr", "hdf5"] = "zarr"
-    # raw: the pixels, read fastest. blosc: the pixels, compressed. jpeg: quality 95, 4:4:4, a tenth as large.
+    # raw: pixels, read fastest. blosc: compressed pixels. jpeg: quality 95, 4:4:4, a tenth of the size.
     codec: Literal["raw", "blosc", "jpeg"] = "raw"
-    shard_images: int = Field(default=256, ge=1, le=65_536)  # images in a shard, the unit of work: 50 MB
-    # dataset: what the dataset's options say. cluster: faces that ArcFace finds alike.
-    # estimated-age: groups of the ages that insightface's model estimates.
+    shard_images: int = Field(default=256, ge=1, le=65_536)  # images in a shard, the unit of work; 50 MB
+    # dataset: from the dataset's options. cluster: clusters of ArcFace features.
+    # estimated-age: groups of ages that insightface's model estimates.
     identities: Literal["dataset", "cluster", "estimated-age"] = "dataset"
-    cluster_threshold: float = Field(default=THRESHOLD, gt=-1, lt=1)  # mean cosine above which clips merge
-    # Kim & Song 2022 split AFEW-VA 5:1. 1: no folds; where there are no splits either, every row is `test`.
+    cluster_threshold: float = Field(
+        default=THRESHOLD, gt=-1, lt=1
+    )  # mean cosine similarity above which clips merge
+    # Kim & Song 2022 split AFEW-VA 5:1. 1: no folds; without splits, every row is then `test`.
     folds: int = Field(default=6, ge=1, le=127)
     seed: int = Field(default=0, ge=0)  # of the folds
-    # official: the dataset's own splits; folds: none but the folds; else a CSV file (own_splits.py), or two
-    # or three with commas between them (partition.py).
+    # official: the dataset's splits; folds: only the folds; else a CSV file (split_file.py), or two or three
+    # CSV files separated by commas (partition.py).
     splits: str = "official"
-    workers: int = Field(default=0, ge=0)  # processes that find and crop faces; 0: one per core
+    workers: int = Field(default=0, ge=0)  # processes; 0: one per core
     executor: Literal["local", "ray"] = "local"  # processes of this machine, or tasks on a Ray cluster
 
 
 def recorded(settings: PrepareSettings) -> Values:
-    """The settings that the result depends on, as values for JSON."""
+    """Return the settings that the result depends on, as values for JSON."""
     values = settings.model_dump(
-        mode="json", exclude={"detector": set(PLACE), **dict.fromkeys(DEALING, True)}
+        mode="json", exclude={"detector": set(DETECTOR_PLACE), **dict.fromkeys(UNRECORDED, True)}
     )
     if settings.splits in ("official", "folds"):
         return {**values, "splits": settings.splits}
@@ -51,12 +53,12 @@ def recorded(settings: PrepareSettings) -> Values:
 
 
 def of_a_unit(settings: PrepareSettings) -> Values:
-    """The settings that the bytes of a unit depend on, as values for JSON."""
+    """Return the settings that the bytes of a unit depend on, as values for JSON."""
     include = {"detector": True, "crop": True, "codec": True, "shard_images": True}
-    return settings.model_dump(mode="json", include=include, exclude={"detector": set(PLACE)})
+    return settings.model_dump(mode="json", include=include, exclude={"detector": set(DETECTOR_PLACE)})
 
 
 def recorded_options(options: Config) -> Values:
-    """A dataset's options as values for JSON, without paths: what a file says is in the rows."""
+    """Return a dataset's options as values for JSON, without paths: the rows hold the content of files."""
     paths = {name for name, value in options if isinstance(value, Path)}
     return options.model_dump(mode="json", exclude=paths)

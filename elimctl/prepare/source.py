@@ -1,4 +1,4 @@
-"""The raw files of a unit: what they hash to, and the images in them."""
+"""Hash the raw files of a unit and decode their images."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from elimctl.errors import DataError, ImageError
 from elimctl.faces.image import decode
 from elimctl.manifest.row import Row, printable
 
-RECENT = 64  # files whose hash is remembered: the videos that the frames of a unit come from
+RECENT = 64  # hashes kept in memory: frames of a unit share their videos
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Source:
     """The raw file of a row.
 
     Args:
-        sha256: of its content, None where it was not read.
-        reason: why the row cannot be used, None while it can.
+        sha256: SHA-256 of its content, None if it was not read.
+        reason: why the row cannot be used, None if it can.
     """
 
     sha256: str | None = None
@@ -31,7 +31,7 @@ class Source:
 
 
 def examine(row: Row, root: Path) -> Source:
-    """Hash the raw file of a row, unless the row is dropped already."""
+    """Hash the raw file of a row, unless the row is dropped."""
     if row.reason is not None:
         return Source(reason=printable(row.reason))
     file = root / row.path
@@ -43,18 +43,18 @@ def examine(row: Row, root: Path) -> Source:
 
 
 def images(rows: Sequence[Row], sources: Sequence[Source], root: Path) -> Iterator[np.ndarray | str]:
-    """The image of each row, one at a time, or the reason why there is none.
+    """Decode the image of each row, one at a time, or give the reason why it is missing.
 
     Args:
         rows: the rows, in the manifest's order.
-        sources: of each row.
+        sources: the source of each row.
         root: the raw root.
 
     Yields:
         (H, W, 3) uint8 RGB; frames of one video are decoded in one pass.
 
     Raises:
-        DataError: a file is not the one that was hashed.
+        DataError: a file changed after it was hashed.
     """
     pairs = zip(rows, sources, strict=True)
     for (path, in_video), group in groupby(pairs, key=lambda pair: (pair[0].path, _in_video(pair[0]))):
@@ -70,7 +70,7 @@ def _in_video(row: Row) -> bool:
 
 
 def _image(row: Row, source: Source, root: Path) -> np.ndarray | str:
-    """The image of a row."""
+    """Decode the image file of a row."""
     where = printable(row.path)
     try:
         content = (root / row.path).read_bytes()
@@ -85,11 +85,9 @@ def _image(row: Row, source: Source, root: Path) -> np.ndarray | str:
 
 
 def _video(pairs: Sequence[tuple[Row, Source]], file: Path, root: Path) -> Iterator[np.ndarray | str]:
-    """The frames of rows that follow one video; those of dropped rows are passed over."""
+    """Decode the frames of consecutive rows of one video; dropped rows are skipped."""
     usable = [(row, source) for row, source in pairs if source.reason is None]
-    decoded = chain.from_iterable(
-        _frames(stretch, file) for stretch in _stretches([row for row, _ in usable])
-    )
+    decoded = chain.from_iterable(_frames(clip, file) for clip in _clips([row for row, _ in usable]))
     for _, source in pairs:
         yield source.reason or next(decoded)
     if any(examine(row, root).sha256 != source.sha256 for row, source in usable):
@@ -97,7 +95,7 @@ def _video(pairs: Sequence[tuple[Row, Source]], file: Path, root: Path) -> Itera
 
 
 def _frames(rows: Sequence[Row], file: Path) -> Iterator[np.ndarray | str]:
-    """Frames of a video in ascending order."""
+    """Decode frames of a video with ascending numbers."""
     where = printable(rows[0].path)
     done = 0
     try:
@@ -109,16 +107,16 @@ def _frames(rows: Sequence[Row], file: Path) -> Iterator[np.ndarray | str]:
             yield error.reason(where)
 
 
-def _stretches(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows of one video, parted where the number of the frame does not ascend: where a clip of it ends."""
-    stretch: list[Row] = []
+def _clips(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Split rows of one video where frame numbers do not ascend: where a clip ends."""
+    clip: list[Row] = []
     for row in rows:
-        if stretch and _number(row) <= _number(stretch[-1]):
-            yield stretch
-            stretch = []
-        stretch.append(row)
-    if stretch:
-        yield stretch
+        if clip and _number(row) <= _number(clip[-1]):
+            yield clip
+            clip = []
+        clip.append(row)
+    if clip:
+        yield clip
 
 
 def _number(row: Row) -> int:

@@ -1,4 +1,4 @@
-"""Splits that a user's CSV file gives, in the place of the dataset's own."""
+"""Splits from a user's CSV file, instead of the dataset's own splits."""
 
 import hashlib
 import sqlite3
@@ -18,7 +18,7 @@ SCHEMA = """
 CREATE TABLE splits (name BLOB PRIMARY KEY, folded BLOB, split TEXT, matched INTEGER DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX splits_folded ON splits (folded);
 """
-# What a record may name, and the name that a row has for it; of several columns the first counts.
+# Columns that may name rows, and the value of a row for each; the first column in the file counts.
 KEYS: dict[str, Callable[[Row], str]] = {
     "path": lambda row: row.path,
     "clip": lambda row: row.clip,
@@ -26,64 +26,63 @@ KEYS: dict[str, Callable[[Row], str]] = {
 }
 
 
-class OwnSplits:
+class SplitFile:
     """The splits of a CSV file: columns `split` and one of `path`, `clip`, `identity`.
 
-    Memory does not grow with the file. Rows that it does not name are in no split. Paths are those of the
-    manifest; they may be written as on Windows, with `./` before them, or in another case. Names are compared
-    in one spelling, see `names.canonical`.
+    Memory does not grow with the file. Rows that the file does not name have no split. Paths are those of the
+    manifest; Windows separators, a leading `./` and another case are accepted. `names.canonical` describes
+    how spellings are compared.
 
     Args:
-        file: the CSV file; its splits are called train, val and test, or words for these.
+        file: the CSV file; splits are train, val and test, or synonyms of these.
 
     Raises:
-        MissingError: it cannot be read.
-        LayoutError: it lacks these columns.
-        DataError: a split has another name, or something is named twice with different splits.
+        MissingError: the file cannot be read.
+        LayoutError: a column is missing.
+        DataError: a split has another name, or a name has two splits.
     """
 
     def __init__(self, file: Path) -> None:
         table = csv_rows.open_table(file, {"split"})
-        found = [name for name in KEYS if name in table.columns]
-        if not found:
+        columns = [name for name in KEYS if name in table.columns]
+        if not columns:
             raise LayoutError(
                 f"{file} has the columns {', '.join(table.columns)}; "
                 f"wanted split and one of {', '.join(KEYS)}",
-                hint="name what each line puts into a split",
+                hint=f"add one of the columns {', '.join(KEYS)}",
             )
         self._file = file
-        self._column = found[0]
-        self._splits = sqlite3.connect("")  # a database in a temporary file, gone when it is closed
+        self._column = columns[0]
+        self._splits = sqlite3.connect("")  # a temporary file, removed when it is closed
         self._splits.executescript(SCHEMA)
-        named = ((self._name(text), _split(word, file)) for text, word in table.select(found[0], "split"))
+        named = ((self._name(text), _split(word, file)) for text, word in table.select(columns[0], "split"))
         while batch := list(islice(named, BATCH)):
             self._add(batch, file)
 
     def __call__(self, rows: Sequence[Row]) -> list[str | None]:
-        """The split of each row, None for a row that is in none."""
-        found = [self._find(self._name(KEYS[self._column](row))) for row in rows]
+        """Return the split of each row, None for a row without one."""
+        entries = [self._find(self._name(KEYS[self._column](row))) for row in rows]
         self._splits.executemany(
-            "UPDATE splits SET matched = 1 WHERE name = ?", [entry[:1] for entry in found if entry]
+            "UPDATE splits SET matched = 1 WHERE name = ?", [entry[:1] for entry in entries if entry]
         )
-        return [entry[1] if entry else None for entry in found]
+        return [entry[1] if entry else None for entry in entries]
 
     def close(self) -> None:
         """Remove the temporary file."""
         self._splits.close()
 
     def check(self) -> None:
-        """Make sure, when all rows were asked for, that the names fit.
+        """Check, after all rows were looked up, that names matched; give a notice about the others.
 
         Raises:
-            DataError: no row was named; without a split in the manifest, training would deal its own folds.
+            DataError: no name matched a row.
         """
         total, unmatched = self._splits.execute("SELECT count(*), sum(NOT matched) FROM splits").fetchone()
         if unmatched == total:
             raise DataError(
                 f"{self._file} names no {self._column} that was found",
-                hint=f"write each {self._column} as elimctl data export-csv does, or name another column",
+                hint=f"write each {self._column} as in the output of elimctl data export-csv",
             )
-
         if unmatched:
             warnings.warn(
                 f"{self._file}: {unmatched:,} of {total:,} names in column {self._column} were not found",
@@ -92,20 +91,20 @@ class OwnSplits:
             )
 
     def _name(self, text: str) -> bytes:
-        """What a name is compared by."""
+        """Return the form in which a name is compared."""
         if self._column != "path":
             return to_bytes(tidy(text))
         return to_bytes(csv_rows.inside(text) or text)
 
     def _find(self, name: bytes) -> tuple[bytes, str] | None:
-        """The record of a name: of the same bytes, else the only one in the closest other spelling."""
+        """Find the record with the same bytes, or else the only one in the closest other spelling."""
         exact = self._splits.execute("SELECT name, split FROM splits WHERE name = ?", (name,)).fetchone()
         if exact or self._column != "path":
             return exact
         query = "SELECT name, split FROM splits WHERE folded = ?"
-        alike = self._splits.execute(query, (_folded(name),)).fetchall()
-        same = [entry for entry in alike if canonical(to_text(entry[0])) == canonical(to_text(name))]
-        return (same or alike)[0] if len(same or alike) == 1 else None
+        similar = self._splits.execute(query, (_folded(name),)).fetchall()
+        same = [entry for entry in similar if canonical(to_text(entry[0])) == canonical(to_text(name))]
+        return (same or similar)[0] if len(same or similar) == 1 else None
 
     def _add(self, batch: Sequence[tuple[bytes, str]], file: Path) -> None:
         insert = "INSERT OR IGNORE INTO splits (name, folded, split) VALUES (?, ?, ?)"
@@ -115,12 +114,12 @@ class OwnSplits:
             if known != split:
                 raise DataError(
                     f"{file} puts {name.decode(errors='backslashreplace')!r} into {known} and into {split}",
-                    hint="name each once",
+                    hint="keep one of these lines",
                 )
 
 
 def files_of(name: str) -> list[Path]:
-    """The files that a setting names: one, or several with commas between them."""
+    """Split a setting at its commas into files; a file whose name has commas counts as one."""
     whole = Path(name)
     if "," not in name or whole.exists():
         return [whole]
@@ -128,21 +127,22 @@ def files_of(name: str) -> list[Path]:
 
 
 def _folded(name: bytes) -> bytes:
-    """What names have in common that differ in the case of letters only."""
+    """Return a name without the case of its letters."""
     return to_bytes(caseless(to_text(name)))
 
 
 def digest(file: Path) -> str:
-    """SHA-256 of a CSV file of splits, hexadecimal: what a dataset made with it depends on."""
+    """Hash a split file (SHA-256, hexadecimal)."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _split(word: str, file: Path) -> str:
-    """The split that a word means."""
+    """Return the split that a word means."""
     split = splits.named(word)
     if split is None:
         raise DataError(
-            f"{file} names the split {word!r}; wanted {', '.join(splits.NAMES)}", hint="rename that split"
+            f"{file} names the split {word!r}; wanted {', '.join(splits.NAMES)}",
+            hint=f"rename the split to one of {', '.join(splits.NAMES)}",
         )
     return split

@@ -1,4 +1,4 @@
-"""A manifest in batches of rows, for what must not grow with their number."""
+"""Read a manifest in batches of rows, so that memory does not grow with their number."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,14 +12,10 @@ from elimctl.store import features
 
 
 def batches(folder: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Columns of a manifest, some thousand rows at a time, in order.
-
-    Args:
-        folder: the dataset's folder.
-        names: the columns.
+    """Iterate over the named columns of the manifest in a dataset's folder, some thousand rows at a time.
 
     Raises:
-        StoreError: the manifest is missing, damaged, of other columns, or written by a newer elimctl.
+        StoreError: the manifest is missing, damaged, has other columns, or a newer elimctl wrote it.
     """
     path = folder / parquet.NAME
     if not path.exists():
@@ -30,7 +26,7 @@ def batches(folder: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
             if not file.schema_arrow.equals(columns.schema()):
                 raise StoreError(
                     f"{path} has the columns {', '.join(file.schema_arrow.names)}; "
-                    f"wanted {', '.join(columns.schema().names)}, of the types in columns.toml",
+                    f"wanted {', '.join(columns.schema().names)}, with the types in columns.toml",
                     hint="run elimctl prepare again",
                 )
             yield from file.iter_batches(batch_size=parquet.GROUP, columns=list(names))
@@ -39,7 +35,7 @@ def batches(folder: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def content(folder: Path) -> str:
-    """Hash of the images of a dataset in their order, the fact `content` of a key of features.
+    """Hash the images of a dataset in order, as the fact `content` of a features key does.
 
     Raises:
         StoreError: the manifest cannot be read.

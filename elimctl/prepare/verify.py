@@ -1,4 +1,4 @@
-"""Whether a prepared dataset is what it was: every file and every image is hashed again."""
+"""Check that a prepared dataset is unchanged: hash every file and every image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ COLUMNS = ("row", "path", "status", "image_sha256")
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is not as it was written.
+    """A damaged row or file.
 
     Args:
-        what: what was found, and what was wanted.
-        path: of the raw image, where it is about a row; else of the damaged file, in the dataset's folder.
-        row: number of the row, None where it is about another file.
+        what: the present and the recorded state.
+        path: path of the row's raw image, or of the damaged file in the dataset's folder.
+        row: number of the row, None for a file.
     """
 
     what: str
@@ -30,20 +30,17 @@ class Damage:
 
 
 def verify(folder: Path) -> Iterator[Damage | None]:
-    """Hash all of a dataset again, in flat memory.
-
-    Args:
-        folder: the dataset's folder.
+    """Hash all files of the dataset in a folder; memory does not grow with their size.
 
     Yields:
-        Everything that is damaged, and None for each row and each cache that is not.
+        Each damage, and None for each row and each cache without damage.
     """
     damage = _manifest(folder)
     if damage is not None:
         yield damage
     try:
         yield from _images(folder)
-    except StoreError as error:  # the manifest, or the store as a whole
+    except StoreError as error:  # the manifest or the whole store
         yield Damage(error.message, folder.name)
         return
     for key in features.find(folder):
@@ -51,10 +48,10 @@ def verify(folder: Path) -> Iterator[Damage | None]:
 
 
 def _manifest(folder: Path) -> Damage | None:
-    """Damage of the manifest as a whole, or of the record."""
+    """Check the hash of the manifest and the record."""
     wanted = read_record(folder).get("manifest_sha256")
     if wanted is None:
-        return Damage("it does not say what the manifest's hash is", assemble.RECORD)
+        return Damage("it does not record the manifest's hash", assemble.RECORD)
     path = folder / parquet.NAME
     found = parquet.digest(path) if path.exists() else None
     if found != wanted:
@@ -63,25 +60,25 @@ def _manifest(folder: Path) -> Damage | None:
 
 
 def _images(folder: Path) -> Iterator[Damage | None]:
-    """Check the image of every row, and then that the store has no other damage."""
+    """Check the image of every row, then the rest of the store."""
     reader = open_images(folder)
     rows = damaged = 0
     for batch in stream.batches(folder, COLUMNS):
         for row, path, status, wanted in zip(*(batch[name].to_pylist() for name in COLUMNS), strict=True):
-            found = _image(reader, row, wanted) if status == "kept" else None
-            rows, damaged = rows + 1, damaged + (found is not None)
-            yield None if found is None else Damage(found, path, row)
+            problem = _image(reader, row, wanted) if status == "kept" else None
+            rows, damaged = rows + 1, damaged + (problem is not None)
+            yield None if problem is None else Damage(problem, path, row)
     if rows != reader.shape[0]:
         yield Damage(f"{reader.shape[0]} images, the manifest has {rows} rows", reader.path.name)
     try:
         reader.check()
     except StoreError as error:
-        if not damaged:  # else the rows told it
+        if not damaged:  # else reported with the rows
             yield Damage(error.message, reader.path.name)
 
 
 def _image(reader: Images, row: int, wanted: str | None) -> str | None:
-    """What is wrong with the image of a kept row, None where nothing is."""
+    """Check the image of a kept row; return the problem or None."""
     if row >= reader.shape[0]:
         return f"the store has {reader.shape[0]} images"
     try:
@@ -92,11 +89,10 @@ def _image(reader: Images, row: int, wanted: str | None) -> str | None:
 
 
 def _features(folder: Path, key: str) -> Damage | None:
-    """Damage of cached features."""
+    """Check cached features."""
     path = f"{features.FOLDER}/{key}.zarr"
     try:
-        found = features.open(folder, key)
-        found.check()
+        features.open(folder, key).check()
     except StoreError as error:
         return Damage(error.message, path)
     return None

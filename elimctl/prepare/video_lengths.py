@@ -1,8 +1,8 @@
-"""Videos whose labels name frames that they have not got.
+"""Drop rows of videos with labels for frames that do not exist.
 
-A label beyond the end of its video, or before its first frame, proves that the two do not fit: the recording
-dropped frames, or the numbers count from elsewhere. Which frame any other label of that video belongs to is
-then not known, so all of them are dropped.
+A label after the last frame of its video, or before the first, shows that labels and video do not fit: the
+recording lost frames, or frames are counted from another number. The frame of every other label is then
+unknown, so all rows of the video are dropped.
 """
 
 import os
@@ -13,7 +13,7 @@ from elimctl.datasets.alignment import TOLERATED
 from elimctl.datasets.raw.video import VideoError, count_frames
 from elimctl.manifest.row import OUT_OF_RANGE
 
-# A reader that says `no frame` has held the two against each other itself.
+# Rows with the reason `no frame` come from readers that compared labels and video themselves.
 LABELLED = """
 SELECT path, min(video_frame), max(video_frame) FILTER (WHERE reason IS NULL),
        max(video_frame) FILTER (WHERE reason NOT GLOB 'no frame*'), max(reason) FILTER (WHERE reason GLOB ?)
@@ -24,21 +24,21 @@ DROP = "UPDATE found SET reason = ? WHERE path = ? AND reason IS NULL"
 
 
 def settle(spool: sqlite3.Connection, root: Path) -> None:
-    """Drop the rows about videos of which frames are labelled that are not there.
+    """Drop the rows of videos with labels for missing frames.
 
     Args:
         spool: a database with the table `found` of rows.
-        root: the raw root that the rows' paths are below.
+        root: the raw root; paths of rows are relative to it.
     """
     for path, first, labelled, others, early in spool.execute(
         LABELLED, 2 * (f"{OUT_OF_RANGE}:*",)
     ).fetchall():
         try:
             count = count_frames(root / os.fsdecode(path))
-        except VideoError:  # said of each of its rows when they are read
+        except VideoError:  # reading the rows reports it
             continue
-        # Of frames without a usable label, a few beyond the end tell only where a player saw the end, unless
-        # the first one is number 1: then it is likely to be meant for number 0.
+        # A few frames without a usable label may follow the end, because players count differently. If the
+        # first number is 1, numbers are likely to count from 1, so none may follow.
         last = labelled if labelled >= count else others
         few = 0 if first == 1 else TOLERATED
         if early:
@@ -46,6 +46,6 @@ def settle(spool: sqlite3.Connection, root: Path) -> None:
         elif labelled >= count or (others is not None and others >= count + few):
             reason = (
                 f"frames do not fit: number {last} is listed, counted from 0, and the video has {count}"
-                + (" (option frame_base)" if last == count else "")  # the first may be number 1
+                + (" (option frame_base)" if last == count else "")  # frames may count from 1
             )
             spool.execute(DROP, (reason, path))

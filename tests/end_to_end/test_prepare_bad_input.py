@@ -109,7 +109,7 @@ def test_a_link_to_nowhere_is_an_image_that_is_missing(copied, prepare):
 def test_two_preparations_into_one_folder_are_refused(raw, refused, prepare, tmp_path):
     with lock.hold(tmp_path / "data" / "afew-va"):
         message = refused("prepare", "afew-va", raw, *QUICK, "--workspace", tmp_path)
-        assert f"afew-va is being prepared or changed already, by process {os.getpid()} on " in message
+        assert f"afew-va is being prepared or changed by process {os.getpid()} on " in message
         assert "--name" in message
         assert [file.name for file in (tmp_path / "data" / "afew-va").iterdir()] == [lock.NAME]
     prepare(raw)

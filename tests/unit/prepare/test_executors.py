@@ -188,7 +188,7 @@ def test_a_worker_that_dies_is_told_and_the_next_call_completes(
     list(islice(work, 2))  # of the fourth: the seventh was handed out, and a process dies of it
     _wait_until(lambda: not (trap / "die").exists())
     time.sleep(0.5)  # the pool notices, and takes no more work
-    with pytest.raises(DataError, match=r"a worker died, .* what was finished is kept") as caught:
+    with pytest.raises(DataError, match=r"a worker process died, .* finished units are kept") as caught:
         list(work)
     assert "--workers" in caught.value.hint
     assert not any(map(_is_alive, _workers(trap)))

@@ -10,7 +10,7 @@ from elimctl.errors import StoreError
 from elimctl.manifest import parquet
 from elimctl.prepare import assemble
 from elimctl.prepare.build import build, read_record
-from elimctl.prepare.rewrite import finish, rewrite, rewriting
+from elimctl.prepare.rewrite import finish, rewrite
 from elimctl.prepare.verify import verify
 from elimctl.store.images import NAMES, open_images
 
@@ -28,7 +28,7 @@ def source(make_plan, tmp_path: Path) -> Path:
 def _rewrite(source: Path, out: Path, *, kind: str = "zarr", codec: str = "raw", order=None) -> None:
     table = parquet.read(source)
     order = np.arange(table.num_rows) if order is None else order
-    rewrite(source, out, table.take(order), order, kind=kind, codec=codec, record=read_record(source))
+    list(rewrite(source, out, table.take(order), order, kind=kind, codec=codec, record=read_record(source)))
 
 
 def _images(folder: Path) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_features_stay_beside_the_images(source: Path) -> None:
 def test_the_steps_add_up_to_all_images(source: Path, tmp_path: Path) -> None:
     table = parquet.read(source)
     options = {"kind": "zarr", "codec": "raw", "record": read_record(source)}
-    assert list(rewriting(source, tmp_path / "out", table, np.arange(28), **options)) == [5] * 5 + [3]
+    assert list(rewrite(source, tmp_path / "out", table, np.arange(28), **options)) == [5] * 5 + [3]
 
 
 @pytest.mark.parametrize("codec", ["raw", "blosc", "jpeg"])
@@ -169,7 +169,7 @@ def test_a_dataset_interrupted_while_it_is_exchanged_is_completed(
 
 def test_a_dataset_interrupted_before_is_as_it_was(source: Path, content) -> None:
     before = content(source)
-    steps = rewriting(
+    steps = rewrite(
         source,
         source,
         parquet.read(source),

@@ -6,7 +6,7 @@ import pytest
 
 from elimctl.errors import DataError, LayoutError, MissingError, Notice
 from elimctl.manifest.row import Row
-from elimctl.prepare.split_file import OwnSplits, digest
+from elimctl.prepare.split_file import SplitFile, digest
 
 ROWS = [
     Row(path="01/001/00000.png", identity="Actor 01", clip="001", frame=0, split="test"),
@@ -23,7 +23,7 @@ def splits(tmp_path: Path):
     def read(text: str | bytes) -> list[str | None]:
         file = tmp_path / "splits.csv"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return OwnSplits(file)(ROWS)
+        return SplitFile(file)(ROWS)
 
     return read
 
@@ -55,7 +55,7 @@ def test_paths_may_be_written_otherwise(splits, written: str) -> None:
 def test_a_file_that_names_nothing_there_is_told(tmp_path: Path, column: str) -> None:
     file = tmp_path / "splits.csv"
     file.write_text(f"{column},split\nelsewhere,val\n", encoding="utf-8")
-    own = OwnSplits(file)
+    own = SplitFile(file)
     assert own(ROWS) == [None] * 4
     with pytest.raises(DataError, match=rf"splits\.csv names no {column} that was found"):
         own.check()
@@ -64,7 +64,7 @@ def test_a_file_that_names_nothing_there_is_told(tmp_path: Path, column: str) ->
 def test_a_file_that_names_one_row_of_many_is_good(tmp_path: Path) -> None:
     file = tmp_path / "splits.csv"
     file.write_text("path,split\nelsewhere,val\n01/003/00000.png,val\n", encoding="utf-8")
-    own = OwnSplits(file)
+    own = SplitFile(file)
     for row in (*ROWS, ROWS[0]):
         own([row])
     with pytest.warns(Notice, match="splits.csv: 1 of 2 names in column path were not found"):
@@ -107,17 +107,17 @@ def test_something_named_twice_with_different_splits_is_an_error(splits, between
 def test_names_that_are_not_utf_8_are_matched(tmp_path: Path) -> None:
     (tmp_path / "splits.csv").write_bytes(b"path,split\nna\xefve.png,val\n")
     row = Row(path=os.fsdecode(b"na\xefve.png"), identity="a", clip="a", frame=0)
-    assert OwnSplits(tmp_path / "splits.csv")([row]) == ["val"]
+    assert SplitFile(tmp_path / "splits.csv")([row]) == ["val"]
     (tmp_path / "splits.csv").write_bytes(b"path,split\nna\xefve.png,val\nna\xefve.png,test\n")
     with pytest.raises(DataError, match=r"puts 'na\\\\xefve\.png' into val and into test"):
-        OwnSplits(tmp_path / "splits.csv")
+        SplitFile(tmp_path / "splits.csv")
 
 
 def test_names_are_matched_in_another_spelling_and_exact_ones_first(tmp_path: Path) -> None:
     file = tmp_path / "splits.csv"
     lines = ["e\u0301.png,val", "Mixed.jpg,test", "a.png,val", "A.png,test", "cafe\u0301.png,val"]
     file.write_text("\n".join(["path,split", *lines, ""]), encoding="utf-8")
-    own = OwnSplits(file)
+    own = SplitFile(file)
     paths = ["\xe9.png", "mixed.JPG", "a.png", "A.png", "A.PNG", "caf\udce9.png", "\ufb01.png"]
     rows = [Row(path=path, identity=path, clip=path, frame=0) for path in paths]
     assert own(rows) == ["val", "test", "val", "test", None, "val", None]
@@ -131,14 +131,14 @@ def test_identities_of_splits_are_matched_in_either_form_but_not_in_another_case
     file = tmp_path / "splits.csv"
     file.write_text(f"identity,split\n{written},val\n", encoding="utf-8")
     rows = [Row(path="a", identity=name, clip="a", frame=0) for name in (named, named.upper())]
-    assert OwnSplits(file)(rows) == ["val", None]
+    assert SplitFile(file)(rows) == ["val", None]
 
 
 def test_many_records_are_all_found(tmp_path: Path) -> None:
     lines = "".join(f"{number},{('train', 'val')[number % 2]}\n" for number in range(2500))
     (tmp_path / "splits.csv").write_text(f"clip,split\n{lines}", encoding="utf-8")
     rows = [Row(path="x", identity="x", clip=str(number), frame=0) for number in range(2501)]
-    assert OwnSplits(tmp_path / "splits.csv")(rows) == [*(["train", "val"] * 1250), None]
+    assert SplitFile(tmp_path / "splits.csv")(rows) == [*(["train", "val"] * 1250), None]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_missing_columns_are_named(splits, text: str, message: str) -> None:
 
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"gone\.csv"):
-        OwnSplits(tmp_path / "gone.csv")
+        SplitFile(tmp_path / "gone.csv")
 
 
 def test_the_digest_is_that_of_the_file(tmp_path: Path) -> None:
