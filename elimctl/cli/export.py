@@ -16,29 +16,29 @@ def export(
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Export a run's model, checked against the run."""
+    """Export the model of a run and check it against the run."""
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces
     from elimctl.commands.export import export_run
 
-    found = export_run(workspaces.locate(workspace), exporter, name=run)
+    exported = export_run(workspaces.locate(workspace), exporter, name=run)
     if as_json:
-        console.show_json(asdict(found) | {"path": str(found.path)})
+        console.show_json(asdict(exported) | {"path": str(exported.path)})
     else:
-        show_export(found)
+        show_export(exported)
 
 
-def show_export(found: "Export") -> None:
-    """What was exported, and how it compares."""
+def show_export(exported: "Export") -> None:
+    """Show an exported model and its differences from the run."""
     rows = [
-        ("size", f"{found.size_mb:.1f} MB"),
-        ("largest difference of a prediction", f"{found.preds_difference:.1e}"),
-        ("largest difference of a metric on val", f"{found.metric_difference:.1e}"),
+        ("size", f"{exported.size_mb:.1f} MB"),
+        ("largest difference of a prediction", f"{exported.preds_difference:.1e}"),
+        ("largest difference of a metric on val", f"{exported.metric_difference:.1e}"),
         *(
             (f"{name.replace('_', ' ')} on val", f"{value:.3f}")
-            for name, value in found.scores.logged.items()
+            for name, value in exported.scores.logged.items()
         ),
     ]
-    console.show_table(("export", found.run), rows)
-    console.say(f"model in {found.path}")
+    console.show_table(("export", exported.run), rows)
+    console.say(f"model in {exported.path}")

@@ -11,9 +11,9 @@ def models(as_json: options.Json = False) -> None:
 
     from elimctl.backbones.counts import summaries
 
-    found = summaries()
+    rows = [asdict(summary) for summary in summaries()]
     if as_json:
-        console.show_json([asdict(summary) for summary in found])
+        console.show_json(rows)
         return
-    console.show_table(COLUMNS, [tuple(asdict(summary).values()) for summary in found], title="Backbones")
-    console.say("any other network of timm: --backbone timm/NAME")
+    console.show_table(COLUMNS, [tuple(row.values()) for row in rows], title="Backbones")
+    console.say("for other networks of timm, use --backbone timm/NAME")

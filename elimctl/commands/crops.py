@@ -1,10 +1,9 @@
-"""How the crops of a store were made, and whether a run knows such crops."""
+"""How the crops of a store were made, and how they differ from the training crops of a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from elimctl.config import Values
@@ -16,14 +15,14 @@ from elimctl.store.images import open_images
 from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 
-ANNOTATION = "annotation"  # the detector that looks nowhere: the dataset's own boxes or landmarks
-UNKNOWN = "how the crops of training were made is unknown"
-# Facts of a recipe that change what a crop shows, and what they are called.
+ANNOTATION = "annotation"  # the detector that uses the dataset's boxes or landmarks
+UNKNOWN = "the run does not record how the training crops were made"
+# Facts of a recipe that change the content of a crop, with their names in messages.
 SHOWN = {
     "faces": "faces from",
     "detector": "version of the detector",
-    "min_score": "least score of a face",
-    "longer_side_px": "side of the images that faces are sought in",
+    "min_score": "lowest score of a face",
+    "longer_side_px": "longer side of images for the detector",
     "align": "alignment by",
     "margin": "margin",
     "room": "room",
@@ -31,56 +30,45 @@ SHOWN = {
 
 
 def recipe(folder: Path) -> Values:
-    """How the crops of a prepared dataset were made.
-
-    Args:
-        folder: the dataset's.
+    """Read how the crops of the dataset in a folder were made.
 
     Returns:
-        `size_px`, the side of the crops; `faces`, who says where a face is; and, unless all images were crops
-        already, `detector` (its digest), its settings `min_score` and `longer_side_px`, `align`, and `margin`
-        or `room`, whichever counts. What is not recorded is left out.
+        `size_px`, the side of the crops, and `faces`, the source of the faces. If a detector ran:
+        `detector` (its digest), its settings `min_score` and `longer_side_px`, `align`, and `margin` (box) or
+        `room` (points). Facts that are not recorded are left out.
 
     Raises:
-        StoreError: its manifest or images are missing or damaged.
+        StoreError: the manifest or the images are missing or damaged.
     """
     reader, record = open_images(folder), read_record(folder)
     settings = record.get("settings") or {}
     detector, options = settings.get("detector") or {}, reader.attributes.get("crop") or {}
-    of, name = record.get("dataset", "unknown"), detector.get("name", "unknown")
-    sought, given = _found(parquet.read(folder, only=("status", "faces")))
-    by = f"{name} of {of}" if name == ANNOTATION else name
-    faces = [by] * sought + [f"crops of {of}"] * given
-    found: Values = {"size_px": reader.shape[1], "faces": " and ".join(faces)}
-    if not sought:
-        return found
-    found |= {"detector": record.get("detector"), "align": options.get("align")}
+    dataset, name = record.get("dataset", "unknown"), detector.get("name", "unknown")
+    table = parquet.read(folder, only=("status", "faces"))
+    found_faces = table["faces"].filter(pc.equal(table["status"], "kept"))  # null: the image was a crop
+    detected, shipped = found_faces.null_count < len(found_faces), found_faces.null_count > 0
+    source = f"{name} of {dataset}" if name == ANNOTATION else name
+    faces = [source] * detected + [f"crops of {dataset}"] * shipped
+    facts: Values = {"size_px": reader.shape[1], "faces": " and ".join(faces)}
+    if not detected:
+        return facts
+    facts |= {"detector": record.get("detector"), "align": options.get("align")}
     if name != ANNOTATION:  # it has no settings
-        found |= {key: detector.get(key) for key in ("min_score", "longer_side_px")}
+        facts |= {key: detector.get(key) for key in ("min_score", "longer_side_px")}
     around = "room" if options.get("align") == "points" else "margin"
-    found[around] = options.get(around)
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def _found(table: pa.Table) -> tuple[bool, bool]:
-    """Whether faces were sought in kept rows, and whether some kept rows were crops already."""
-    faces = table["faces"].filter(pc.equal(table["status"], "kept"))
-    return faces.null_count < len(faces), faces.null_count > 0
+    facts[around] = options.get(around)
+    return {key: value for key, value in facts.items() if value is not None}
 
 
 def recipe_of_run(run: Run) -> Values | None:
-    """How the crops were made that a run was trained on.
+    """Read how the training crops of a run were made, as `recipe`; None if unknown.
 
-    Args:
-        run: a run; one that did not record it has it of its dataset, if that is still the same.
-
-    Returns:
-        As `recipe`; None where nobody knows.
+    Without a record in the run, the facts come from its dataset, if that is unchanged.
     """
     facts = run.facts()
-    noted = facts.get("crop")
-    if isinstance(noted, dict):
-        return noted
+    crop = facts.get("crop")
+    if isinstance(crop, dict):
+        return crop
     folder = Workspace(run.folder.parents[1]).data / str(run.config().data.name)
     try:
         same = parquet.digest(folder / parquet.NAME) == facts.get("manifest")
@@ -90,40 +78,39 @@ def recipe_of_run(run: Run) -> Values | None:
 
 
 def view_of_run(run: Run) -> View:
-    """What the network of a run sees of a crop."""
+    """Return the part of a crop that the network of a run sees."""
     return view(run, recipe_of_run(run))
 
 
 def view(run: Run, trained: Mapping[str, Any] | None) -> View:
-    """The same, where it is known how the crops of training were made."""
+    """Return the same, for given facts about the training crops."""
     return View(run.config().model.image_px, None if trained is None else int(trained["size_px"]))
 
 
 def differences(trained: Mapping[str, Any] | None, shown: Mapping[str, Any]) -> list[str]:
-    """What crops show otherwise than those that a run was trained on; another size alone changes little.
+    """List how crops differ from the training crops of a run; a larger size does not count.
 
     Args:
-        trained: how the crops of training were made, None where nobody knows.
-        shown: how these were.
+        trained: facts about the training crops, None if unknown.
+        shown: facts about the crops, see `recipe`.
 
     Returns:
-        A line for each difference, none where there is none: who says where a face is, alignment, margin, or
-        fewer pixels than there were.
+        A line for each difference: source of the faces, detector, alignment, margin, or fewer pixels.
     """
     if trained is None:
         return [UNKNOWN]
-    found = [
-        f"{what} {_said(shown, key)} here, {_said(trained, key)} in training"
-        for key, what in SHOWN.items()
+    lines = [
+        f"{title} {_text(shown, key)} here, {_text(trained, key)} in training"
+        for key, title in SHOWN.items()
         if trained.get(key) != shown.get(key) and _counts(key, trained, shown)
     ]
     if shown["size_px"] < trained["size_px"]:
-        found.append(f"crops of {shown['size_px']} px here, enlarged to {trained['size_px']} px of training")
-    return found
+        lines.append(f"crops of {shown['size_px']} px here, enlarged to {trained['size_px']} px of training")
+    return lines
 
 
 def _counts(key: str, trained: Mapping[str, Any], shown: Mapping[str, Any]) -> bool:
-    """Whether a difference says more than that of who finds the faces, or of the alignment."""
+    """Whether a difference is more than a consequence of another detector or alignment."""
     if key in ("detector", "min_score", "longer_side_px"):
         return trained.get("faces") == shown.get("faces")
     if key in ("margin", "room"):
@@ -131,7 +118,7 @@ def _counts(key: str, trained: Mapping[str, Any], shown: Mapping[str, Any]) -> b
     return True
 
 
-def _said(recipe: Mapping[str, Any], key: str) -> str:
+def _text(recipe: Mapping[str, Any], key: str) -> str:
     value = recipe.get(key)
     if value is None:
         return "none"

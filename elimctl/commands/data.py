@@ -1,4 +1,4 @@
-"""What can be done with prepared datasets: find them, convert them, free what they do not need."""
+"""Find and convert prepared datasets, and find files that can be deleted."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,18 +18,18 @@ from elimctl.workspace import Workspace
 
 
 class Target(Config):
-    """What a dataset's images are to become; None for what stays as it is."""
+    """Store and codec to convert a dataset to; None: unchanged."""
 
     to: Kind | None = None
     codec: Codec | None = None
 
 
 def locate(place: Workspace, name: str | None) -> Path:
-    """Folder of a prepared dataset; one whose rewriting was stopped at its last step is completed.
+    """Return the folder of a prepared dataset, and complete an interrupted conversion of it.
 
     Raises:
-        MissingError: it is not there, or there are several and no name was given.
-        ConfigError: it is to be completed, and another process is at work there.
+        MissingError: the dataset does not exist, or no name was given and there are several.
+        ConfigError: another process holds the lock of a dataset with an interrupted conversion.
     """
     if name is None:
         _complete_all(place)
@@ -39,40 +39,40 @@ def locate(place: Workspace, name: str | None) -> Path:
 
 
 def _complete(folder: Path) -> None:
-    """Complete the exchange of a dataset that was stopped in the middle of it."""
+    """Complete an interrupted exchange of a dataset."""
     if (folder / assemble.STAGING / parquet.NAME).exists() and not (folder / parquet.NAME).exists():
         with lock.hold(folder):
             rewrite.finish(folder)
 
 
 def _complete_all(place: Workspace) -> None:
-    """Complete what can be: a dataset that another process is at work on, or that is read-only, is left."""
+    """Complete interrupted exchanges, but not of locked or read-only datasets."""
     for folder in _folders(place):
         with suppress(ConfigError, OSError):
             _complete(folder)
 
 
 def prepared(place: Workspace) -> list[Path]:
-    """Folders of all prepared datasets, by name; those whose rewriting was stopped are completed."""
+    """List the folders of all prepared datasets by name, after completing interrupted conversions."""
     _complete_all(place)
     return sorted(file.parent for file in place.data.glob(f"*/{parquet.NAME}"))
 
 
 def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
-    """Write a dataset in another store, or coded otherwise.
+    """Convert a dataset to another store or codec.
 
-    `prepare` takes the result for another dataset than it would make, and makes it anew if it is asked.
+    `prepare` does not accept the result as current and prepares the dataset again.
 
     Args:
-        folder: of the dataset.
-        out: where it goes; `folder` itself, or one that holds no dataset.
+        folder: folder of the dataset.
+        out: folder to write: `folder` itself, or a folder without a dataset.
         target: the store and the codec to write.
 
     Yields:
-        Numbers of images that were written since the last; nothing where nothing is to be done.
+        Number of images written since the last step; nothing if the dataset has the target already.
 
     Raises:
-        ConfigError: `out` holds a dataset, or another process is at work in one of the folders.
+        ConfigError: `out` holds a dataset, or another process holds the lock of a folder.
         StoreError: the dataset is damaged.
         OSError: the disk is full, or the folder cannot be written.
     """
@@ -81,7 +81,10 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
     if out == folder and (kind, codec) == (images.kind, images.codec):
         return
     if out != folder and any((out / name).exists() for name in (parquet.NAME, UNITS)):
-        raise ConfigError(f"{out} is a dataset already, or will be one", hint="choose another name with --as")
+        raise ConfigError(
+            f"{out} already holds a dataset, or its preparation was started",
+            hint="choose another name with --as",
+        )
     try:
         with ExitStack() as locks:
             locks.enter_context(lock.hold(out))
@@ -89,20 +92,20 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
                 locks.enter_context(lock.hold(folder, shared=True))
             table = parquet.read(folder)
             order = np.arange(table.num_rows)
-            record = {**read_record(folder), "inputs": None}  # from these, `prepare` would make another store
+            record = {**read_record(folder), "inputs": None}  # `prepare` would make another store
             yield from rewrite.rewrite(folder, out, table, order, kind=kind, codec=codec, record=record)
     finally:
-        with suppress(OSError):  # nothing came of it
+        with suppress(OSError):  # the folder may be empty after an error
             out.rmdir()
 
 
 @contextmanager
 def garbage(place: Workspace, name: str | None) -> Iterator[list[Garbage]]:
-    """What can be freed, while no preparation runs that may need it.
+    """Find files that can be deleted, and hold the locks of their datasets.
 
     Args:
         place: the workspace.
-        name: of a dataset, prepared or not; None for all of them and for what archives were unpacked to.
+        name: name of a dataset, prepared or not; None for all datasets and unpacked archives.
 
     Raises:
         MissingError: there is no folder of that name.
@@ -110,22 +113,22 @@ def garbage(place: Workspace, name: str | None) -> Iterator[list[Garbage]]:
     """
     if name is not None and not place.new_dataset(name).is_dir():
         raise MissingError(
-            f"no dataset {name!r} under {place.data}", hint="run elimctl data list for the names"
+            f"no dataset {name!r} under {place.data}", hint="list the names with elimctl data list"
         )
     folders = [place.new_dataset(name)] if name is not None else _folders(place)
     with ExitStack() as locks:
         for folder in folders:
             locks.enter_context(lock.hold(folder))
             rewrite.finish(folder)
-        found = [piece for folder in folders for piece in gc.find(folder)]
+        pieces = [piece for folder in folders for piece in gc.find(folder)]
         if name is None and (place.data / gc.UNPACKED).exists():
             locks.enter_context(lock.hold(place.data / gc.UNPACKED))
-            found += gc.unpacked(place.data)
-        yield found
+            pieces += gc.unpacked(place.data)
+        yield pieces
 
 
 def _folders(place: Workspace) -> list[Path]:
-    """Folders of all datasets, prepared or not."""
+    """List the folders of all datasets, prepared or not."""
     if not place.data.is_dir():
         return []
     return sorted(path for path in place.data.iterdir() if path.is_dir() and not path.name.startswith("."))

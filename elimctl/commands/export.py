@@ -1,4 +1,4 @@
-"""From a run to a file that other runtimes read, checked against the run before anyone trusts it."""
+"""Export the model of a run to a file for other runtimes, and check it against the run."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,18 +22,18 @@ from elimctl.train.config import RunConfig
 from elimctl.train.task import AnyScores, Task, trained_task
 from elimctl.workspace import Workspace
 
-CHECKED_ROWS = 64  # rows on which predictions are compared one by one
-CHECK_BATCHES = (1, 7, 56)  # sizes they are compared in: the batch of an export is free
+CHECKED_ROWS = 64  # rows whose predictions are compared one by one
+CHECK_BATCHES = (1, 7, 56)  # batch sizes of this check
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An exported model and how it compares with the run.
+    """An exported model and its differences from the run.
 
     Args:
         run: name of the run.
         path: the exported file.
-        size_mb: its size, 10^6 bytes.
+        size_mb: size of the file, 10^6 bytes.
         preds_difference: largest difference of a prediction, in units of the label.
         metric_difference: largest difference of a metric on the validation split.
         scores: scores of the exported model on the validation split.
@@ -51,27 +51,27 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
     """Export the best checkpoint of a run, and check it on the rows of its dataset.
 
     Args:
-        workspace: where the run and its dataset are.
-        exporter: name of the exporter's plug-in, the ending of its files.
+        workspace: the workspace of the run and its dataset.
+        exporter: name of the exporter's plug-in, which is also the suffix of its files.
         name: the run; None for the newest.
 
     Raises:
-        MissingError: there is no such run, dataset or checkpoint.
-        ConfigError: the dataset was prepared anew since the run began.
-        ExportError: the export cannot be made, or does not agree with the run; an earlier export stays.
+        MissingError: the run, its dataset or its checkpoint does not exist.
+        ConfigError: the dataset changed since the run began.
+        ExportError: the export failed or differs from the run; an earlier export is kept.
     """
     plugin = plugins.find("export", exporter)
-    found = run.Run(workspace.run(name))
-    config = found.config()
-    model, _ = run.load_model(found)
+    source = run.Run(workspace.run(name))
+    config = source.config()
+    model, _ = run.load_model(source)
     dataset = open_dataset(workspace.dataset(config.data.name))
-    view = crops.view_of_run(found)
-    path = found.folder / "export" / f"model.{exporter}"
-    found.require_manifest(dataset.digest)
+    view = crops.view_of_run(source)
+    path = source.folder / "export" / f"model.{exporter}"
+    source.require_manifest(dataset.digest)
     crop = crops.recipe(dataset.folder) | {"centre_px": view.image_px}
-    task = trained_task(found)
-    metadata = describe(run=found.name, dataset=dataset.name, crop=crop, classes=task.classes)
-    # an export that disagrees with its run never gets this name, and leaves an earlier one in place
+    task = trained_task(source)
+    metadata = describe(run=source.name, dataset=dataset.name, crop=crop, classes=task.classes)
+    # an export that fails the check leaves an earlier one in place
     with atomic.replacing(path) as beside:
         plugin.export(model, beside, image_px=view.image_px, metadata=metadata)
         preds_difference, metric_difference, scores = _check(
@@ -85,7 +85,7 @@ def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) 
         "scores": asdict(scores),
     }
     atomic.write_text(path.with_name(f"{path.name}.json"), json.dumps(record, indent=2) + "\n")
-    return Export(found.name, path, size_mb, preds_difference, metric_difference, scores)
+    return Export(source.name, path, size_mb, preds_difference, metric_difference, scores)
 
 
 def _check(
@@ -99,10 +99,10 @@ def _check(
     """Compare an export with its run on the split `val`: every prediction, and every metric.
 
     Returns:
-        The largest difference of a prediction, that of a metric, and the export's scores.
+        The largest differences of a prediction and of a metric, and the export's scores.
 
     Raises:
-        ExportError: one of the differences is too large.
+        ExportError: a difference is too large.
     """
     rows = task.samples(dataset, "val", fold=config.data.fold).index[:CHECKED_ROWS]
     single = eager.difference(session, model, _images(dataset, rows, view))
@@ -124,27 +124,22 @@ def _check(
 
 
 def _images(dataset: Dataset, rows: np.ndarray, view: View) -> Iterator[np.ndarray]:
-    """What the model sees of rows, as batches of different sizes."""
+    """Yield the model's input for rows, in batches of several sizes."""
     for part in np.split(rows, np.cumsum(CHECK_BATCHES)):
         yield view.apply(dataset.reader.read(part)).transpose(0, 3, 1, 2)
 
 
 def metric_difference(exported: list[Predictions], original: list[Predictions]) -> float:
-    """Largest difference of a metric between two sets of predictions for the same samples.
+    """Compute the largest difference of a metric between two sets of predictions for the same samples.
 
-    PCC does not see the scale of the predictions and SAGR only their sign. Of predictions that are all but
-    constant, as of a network that has learned nothing, PCC is therefore a correlation of rounding errors;
-    and a prediction within rounding of 0 has no sign. An axis' PCC counts where rounding alone cannot move it
-    by the tolerance, its SAGR where every sign is beyond rounding. RMSE and CCC always count.
-
-    Args:
-        exported: predictions of the exported model.
-        original: those of the model it came from.
+    RMSE and CCC always count. PCC ignores the scale of predictions: for almost constant predictions it is a
+    correlation of rounding errors. It counts if rounding cannot change it by the tolerance. SAGR depends on
+    signs: it counts if no prediction is within rounding of 0.
     """
     both = exported, original
     one, other = (score(accumulate(batches), MetricOptions(), split="val") for batches in both)
     a, b = (np.concatenate([batch.preds for batch in batches]) for batches in both)
-    found = []
+    differences = []
     for axis, name in enumerate(("valence", "arousal")):
         rounding = np.abs(a[:, axis] - b[:, axis]).max()
         metrics = ["rmse", "ccc"]
@@ -153,5 +148,5 @@ def metric_difference(exported: list[Predictions], original: list[Predictions]) 
         if np.abs(b[:, axis]).min() > rounding:
             metrics.append("sagr")
         scores = getattr(one, name), getattr(other, name)
-        found += [abs(scores[0][metric] - scores[1][metric]) for metric in metrics]
-    return float(np.max(found))
+        differences += [abs(scores[0][metric] - scores[1][metric]) for metric in metrics]
+    return float(np.max(differences))

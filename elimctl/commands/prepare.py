@@ -1,4 +1,4 @@
-"""From a raw folder to a prepared dataset, and from nothing to a raw folder of drawings."""
+"""Prepare a raw dataset, and write a synthetic one."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from elimctl.config import Values, validate
 from elimctl.datasets.ages import GROUPS
 from elimctl.datasets.raw import archives
 from elimctl.errors import ConfigError, LayoutError
-from elimctl.faces import age, embed
+from elimctl.faces.age import AGE
+from elimctl.faces.embed import ARCFACE
 from elimctl.manifest import parquet
 from elimctl.manifest.row import Row
 from elimctl.prepare import build, lock, rewrite
@@ -27,21 +29,20 @@ from elimctl.prepare.settings import PrepareSettings
 
 
 def settle(tables: Values) -> Values:
-    """Move what a model must find out from the reader's settings to those of `prepare`.
+    """Move settings that need a model from `[dataset]` to `[prepare]`.
 
     Args:
-        tables: a recipe's values; `dataset.identity = "cluster"` and `dataset.ages = "model"` are not the
-            reader's business.
+        tables: a recipe's values; concerns `dataset.identity = "cluster"` and `dataset.ages = "model"`.
 
     Raises:
-        ConfigError: both were asked for, or ages for identities that are no groups of ages.
+        ConfigError: ages by a model are combined with other identities than age groups.
     """
     dataset, settings = dict(tables["dataset"]), dict(tables["prepare"])
     identity, by_model = dataset.get("identity"), dataset.get("ages") == "model"
     if by_model and identity not in (None, "age-group"):
         raise ConfigError(
-            f"ages = model with identity = {identity}; a model's ages are for identity = age-group",
-            hint="leave one of the two out",
+            f"ages = model cannot be combined with identity = {identity}; it needs identity = age-group",
+            hint="remove one of the two",
         )
     if by_model or identity == "cluster":
         settings["identities"] = "estimated-age" if by_model else "cluster"
@@ -50,30 +51,26 @@ def settle(tables: Values) -> Values:
 
 
 def identify(folder: Path, plan: Plan, *, track: Track) -> Values | None:
-    """Give a dataset that was just prepared the identities that a model finds, unless it has them.
+    """Find the identities of a prepared dataset with a model, if its settings request it.
 
     Args:
-        folder: the dataset's.
-        plan: how it was prepared.
+        folder: the dataset's folder.
+        plan: its plan.
         track: wraps the batches of images.
 
     Returns:
-        What was found; None where identities are the dataset's own.
+        Facts about the identities; None if they are those of the dataset.
     """
     settings = plan.settings
     known: Values | None = build.read_record(folder).get("identities")
     if known is not None or settings.identities == "dataset":
         return known
-    models, device = settings.detector.models, settings.detector.device
+    place: Any = {"models": settings.detector.models, "device": settings.detector.device, "track": track}
     if settings.identities == "cluster":
         threshold = settings.cluster_threshold
-        return asdict(
-            identities.cluster_identities(
-                folder, models=models, threshold=threshold, device=device, track=track
-            )
-        )
+        return asdict(identities.cluster_identities(folder, threshold=threshold, **place))
     bins = getattr(plan.options, "bins", GROUPS)
-    return asdict(identities.estimate_ages(folder, models=models, bins=bins, device=device, track=track))
+    return asdict(identities.estimate_ages(folder, bins=bins, **place))
 
 
 def open_raw(
@@ -85,29 +82,29 @@ def open_raw(
     force: bool = False,
     on_member: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, Iterator[Row]]:
-    """Open a raw dataset, packed or not.
+    """Open a raw dataset: a folder or an archive.
 
     Args:
         dataset: name of the dataset's plug-in.
         raw: the raw folder, or an archive of it.
         values: settings of the reader, the recipe's table `[dataset]`.
-        cache: folder for what archives hold.
-        force: unpack archives although the cache has what they hold.
+        cache: folder for unpacked archives.
+        force: unpack archives again.
         on_member: called with the path of each member of an archive before it is unpacked.
 
     Returns:
-        The root that the rows' paths are below, and what the reader finds there.
+        The root that paths of rows are relative to, and the rows of the reader.
 
     Raises:
-        MissingError: there is no such folder.
-        LayoutError: the folder is not the dataset, or holds archives that cannot be unpacked here. This may
-            come while the rows are read.
+        MissingError: the folder does not exist.
+        LayoutError: the folder is not the dataset, or holds archives that cannot be unpacked. Reading the
+            rows may also raise it.
     """
     plugin = plugins.find("datasets", dataset)
     if values.get("ages") is not None and "ages" not in plugin.Options.model_fields:
         raise ConfigError(
-            f"{dataset} takes no file of ages",
-            hint="put ages into a column `age` of the CSV, if the dataset has one, or use --ages model",
+            f"{dataset} does not accept a file of ages",
+            hint="put ages into a column `age` of the dataset's CSV, if it has one, or use --ages model",
         )
     options = validate(plugin.Options, values, where="dataset")
     try:
@@ -118,7 +115,7 @@ def open_raw(
 
 
 def _explained(rows: Iterable[Row], raw: Path, root: Path) -> Iterator[Row]:
-    """Rows; where the layout is not recognised, the error tells what is still packed."""
+    """Yield rows; an error about the layout then names archives that are still packed."""
     try:
         yield from rows
     except LayoutError as error:
@@ -129,22 +126,22 @@ def _explained(rows: Iterable[Row], raw: Path, root: Path) -> Iterator[Row]:
 def planned(
     dataset: str, root: Path, rows: Iterable[Row], tables: Values, out: Path, *, shared: bool = False
 ) -> Iterator[Plan]:
-    """The plan of a preparation, while no other one writes to the same folder.
+    """Plan a preparation and hold the lock of its folder.
 
     Args:
         dataset: name of the dataset's plug-in.
-        root: the root that the rows' paths are below.
-        rows: what its reader found.
+        root: the root that paths of rows are relative to.
+        rows: rows of the dataset's reader.
         tables: a recipe's values: `[dataset]` and `[prepare]`.
         out: folder of the prepared dataset.
-        shared: whether other calls do other shares of the same preparation.
+        shared: allow other jobs of the same preparation.
 
     Raises:
-        ConfigError: another preparation is at work there, or a setting cannot be used.
+        ConfigError: another preparation holds the lock, or a setting is invalid.
     """
     options = validate(plugins.find("datasets", dataset).Options, tables["dataset"], where="dataset")
     settings = validate(PrepareSettings, tables["prepare"], where="prepare")
-    model = _model(settings)  # one that is missing is noticed before hours of work
+    model = _model(settings)  # fails now rather than after hours of work
     scratch = out / f".rows.{socket.gethostname()}.{os.getpid()}.tmp"
     try:
         with lock.hold(out, shared=shared):
@@ -152,47 +149,46 @@ def planned(
                 if not shared:
                     rewrite.finish(out)
                 plan = arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
-                yield plan if model is None else _depending(plan, parquet.digest(model))
+                yield plan if model is None else _with_model(plan, parquet.digest(model))
             finally:
                 scratch.unlink(missing_ok=True)
     finally:
-        with suppress(OSError):  # nothing came of it
+        with suppress(OSError):  # the folder may be empty after an error
             out.rmdir()
 
 
 def _model(settings: PrepareSettings) -> Path | None:
-    """The file of the model that finds the identities, None where they are the dataset's own."""
+    """Find the file of the model for identities, None if they are those of the dataset."""
     if settings.identities == "dataset":
         return None
-    return {"cluster": embed, "estimated-age": age}[settings.identities].find(settings.detector.models)
+    return {"cluster": ARCFACE, "estimated-age": AGE}[settings.identities].find(settings.detector.models)
 
 
-def _depending(plan: Plan, digest: str) -> Plan:
-    """A plan whose result depends on one more file: another model finds other identities."""
+def _with_model(plan: Plan, digest: str) -> Plan:
+    """Add the digest of the model for identities to the fingerprint of a plan."""
     facts = f"{plan.fingerprint} {digest}"
     return replace(plan, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
 
 
 def write_synthetic(dataset: str, folder: Path, values: Values, *, seed: int) -> None:
-    """Write a synthetic dataset: drawn faces in a dataset's own layout.
+    """Write a synthetic dataset in the layout of a real one.
 
     Args:
         dataset: name of the dataset's plug-in.
-        folder: where it goes; it must not exist or be empty.
-        values: settings of the drawing, the recipe's table `[synth]`.
-        seed: same seed and settings, same bytes.
+        folder: folder to write; it must not exist or be empty.
+        values: settings, the recipe's table `[synth]`.
+        seed: the same seed and settings give the same bytes.
 
     Raises:
-        ConfigError: the dataset cannot be drawn, the folder is a file or not empty, or the settings cannot
-            be used.
-        OSError: the synthetic dataset could not be written; nothing of it is left.
+        ConfigError: there is no synthetic version, the folder is not empty, or a setting is invalid.
+        OSError: the synthetic dataset could not be written; no file of it is left.
     """
     if dataset not in plugins.names("synthetic"):
-        plugins.find("datasets", dataset)  # knows the near name of one that does not exist
-        drawn = plugins.names("synthetic")
+        plugins.find("datasets", dataset)  # suggests a similar name if the dataset does not exist
+        available = plugins.names("synthetic")
         raise ConfigError(
-            f"elimctl cannot draw dataset {dataset}; it can draw: {', '.join(drawn)}",
-            hint=f"elimctl synth {drawn[0]} {folder}",
+            f"no synthetic version of dataset {dataset}; available: {', '.join(available)}",
+            hint=f"elimctl synth {available[0]} {folder}",
         )
     plugin = plugins.find("synthetic", dataset)
     options = validate(plugin.Options, values, where="synth")
@@ -203,15 +199,14 @@ def write_synthetic(dataset: str, folder: Path, values: Values, *, seed: int) ->
 
 @contextmanager
 def _complete_or_absent(folder: Path) -> Iterator[Path]:
-    """A temporary folder whose content is put into `folder` when the block ends without an error.
+    """Yield a temporary folder; its content moves to `folder` if the block ends without an error.
 
-    A folder that exists takes the content and stays itself: it may be where the caller stands, or a volume
-    of its own, so the temporary folder is within it.
+    An existing folder is kept, with the temporary folder inside: it may be the current folder or a volume.
     """
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file; wanted a folder to write", hint="name another folder")
+        raise ConfigError(f"{folder} is a file; wanted a folder to write", hint="choose another folder")
     if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty", hint="name a folder that does not exist yet")
+        raise ConfigError(f"{folder} is not empty", hint="choose a folder that does not exist")
     existed = folder.exists()
     beside = (folder if existed else folder.parent) / f".synthetic.{os.getpid()}.tmp"
     try:
@@ -223,7 +218,7 @@ def _complete_or_absent(folder: Path) -> Iterator[Path]:
         else:
             beside.rename(folder)
     except OSError as error:
-        error.filename = str(folder)  # a disk that is full names no file
+        error.filename = str(folder)  # the error of a full disk names no file
         raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)

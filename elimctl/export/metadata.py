@@ -1,23 +1,23 @@
-"""What an exported model says about itself."""
+"""Facts that an exported model stores about itself."""
 
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-LOGITS = "logits"  # range of labels that are classes
+LOGITS = "logits"  # `label_range` of a classifier
 
 
 def describe(
     *, run: str, dataset: str, crop: Mapping[str, Any], classes: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Facts that a user of an exported model needs, as the texts that are stored in it.
+    """Return the facts that an exported model stores, as texts.
 
     Args:
         run: name of the run.
-        dataset: name of the dataset it was trained on.
-        crop: how a face must be cut for the model: settings of the alignment, sizes in px.
-        classes: what the outputs are logits of; none: they are valence and arousal.
+        dataset: name of the training dataset.
+        crop: how faces must be cropped for the model; sizes in px.
+        classes: classes of the logits; none: the outputs are valence and arousal.
 
     Returns:
         `crop` is JSON; `label_order` and `label_range` are comma-separated.

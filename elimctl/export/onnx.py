@@ -1,4 +1,4 @@
-"""Models as ONNX files, run by onnxruntime."""
+"""Export models as ONNX files, and run them with onnxruntime."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,36 +19,28 @@ from elimctl.faces.providers import open_session
 
 INPUT = "images"
 OUTPUT, CLASSES = "valence_arousal", "logits"  # of a regressor, of a classifier
-OPSET = 18  # the lowest that torch's exporter writes without conversion: the most runtimes can read it
+OPSET = 18  # the lowest opset of torch's exporter without conversion; most runtimes read it
 MAX_BYTES = onnx.checker.MAXIMUM_PROTOBUF  # of a single file
 
 
 class Session:
-    """An exported model, loaded.
-
-    Args:
-        session: onnxruntime's session.
-    """
+    """A loaded exported model, run by onnxruntime."""
 
     def __init__(self, session: InferenceSession) -> None:
         self._session = session
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the model says about itself."""
+        """Facts that the model stores."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     @property
     def image_px(self) -> int:
-        """Side of the square images that it takes, px."""
+        """Side of the square input images, px."""
         return int(self._session.get_inputs()[0].shape[-1])
 
     def __call__(self, images: UInt8[np.ndarray, "B 3 S S"]) -> Float32[np.ndarray, "B c"]:
-        """Predict (valence, arousal), not clamped, or logits of classes, for any number of images.
-
-        Args:
-            images: RGB 0..255, `image_px` wide.
-        """
+        """Predict (valence, arousal), not clamped, or logits, for RGB images 0..255 of `image_px`."""
         preds: np.ndarray = self._session.run(None, {INPUT: np.ascontiguousarray(images)})[0]
         return preds
 
@@ -56,14 +48,14 @@ class Session:
 def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str, str] | None = None) -> None:
     """Write a model as one ONNX file, atomically.
 
-    The file's input `images` is uint8 (batch, 3, image_px, image_px) RGB 0..255, its output
-    `valence_arousal` float32 (batch, 2), or `logits` (batch, C); `batch` is free.
+    The input `images` is uint8 (batch, 3, image_px, image_px) RGB 0..255. The output is `valence_arousal`
+    float32 (batch, 2), or `logits` (batch, C). `batch` is free.
 
     Args:
-        model: images to predictions, normalisation inside; on any device, left as it is.
+        model: images to predictions, with normalisation; unchanged.
         path: file to write.
         image_px: side of the images, px.
-        metadata: texts to store in the file, as `elimctl.export.metadata.describe` gives them.
+        metadata: texts to store in the file, from `elimctl.export.metadata.describe`.
 
     Raises:
         ExportError: the model is too large for a single file, or torch cannot export it.
@@ -72,7 +64,7 @@ def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str
     size = sum(tensor.nbytes for tensor in reference.state_dict().values())
     if size >= MAX_BYTES:
         raise ExportError(
-            f"the model has {size / 2**30:.1f} GiB of weights, and a single ONNX file holds less than 2 GiB",
+            f"the model has {size / 2**30:.1f} GiB of weights; an ONNX file holds less than 2 GiB",
             hint="choose a smaller backbone",
         )
     output = CLASSES if (metadata or {}).get("label_range") == LOGITS else OUTPUT
@@ -84,16 +76,12 @@ def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str
 
 
 def load(path: Path, *, device: Device = "cpu") -> Session:
-    """Load an exported model.
-
-    Args:
-        path: an ONNX file that `export` wrote.
-        device: where it runs.
+    """Load an ONNX file that `export` wrote.
 
     Raises:
-        MissingError: there is no such file.
-        ExportError: the file is damaged, or no export of elimctl's.
-        ConfigError: the device cannot be used.
+        MissingError: the file does not exist.
+        ExportError: the file is damaged, or elimctl did not export it.
+        ConfigError: the device does not work.
     """
     if not path.is_file():
         raise MissingError(f"no exported model {path}", hint="run `elimctl export onnx` first")
@@ -102,19 +90,19 @@ def load(path: Path, *, device: Device = "cpu") -> Session:
         onnx.checker.check_model(content)
     except (onnx.checker.ValidationError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise ExportError(f"{path} is no ONNX model: {reason}", hint="export it again") from error
+        raise ExportError(f"{path} is not an ONNX model: {reason}", hint="export it again") from error
     session = open_session(content, device=device, threads=0)
     names = [one.name for one in [*session.get_inputs(), *session.get_outputs()]]
     if names not in ([INPUT, OUTPUT], [INPUT, CLASSES]):
         raise ExportError(
             f"{path} has the inputs and outputs {', '.join(names)}, wanted {INPUT} and {OUTPUT} or {CLASSES}",
-            hint="name a file that `elimctl export onnx` wrote",
+            hint="use a file that `elimctl export onnx` wrote",
         )
     return Session(session)
 
 
 def _trace(model: nn.Module, image_px: int, output: str) -> onnx.ModelProto:
-    # two images: torch takes a batch of one for a constant
+    # two images, because torch treats a batch of one as a constant
     images = torch.zeros(2, 3, image_px, image_px, dtype=torch.uint8)
     try:
         program = torch.onnx.export(
@@ -126,7 +114,7 @@ def _trace(model: nn.Module, image_px: int, output: str) -> onnx.ModelProto:
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
-            verbose=False,  # else it prints its progress
+            verbose=False,  # True prints progress
         )
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
@@ -138,7 +126,7 @@ def _trace(model: nn.Module, image_px: int, output: str) -> onnx.ModelProto:
 
 
 def _strip(graph: onnx.ModelProto) -> None:
-    """Remove what the exporter notes about its work: bulk, and paths of this machine."""
+    """Remove notes of the exporter, which are large and have paths of this machine."""
     parts = graph.graph
     for part in (parts, *parts.node, *parts.value_info, *parts.input, *parts.output, *parts.initializer):
         part.ClearField("metadata_props")

@@ -219,7 +219,7 @@ def test_help_lists_what_it_adds(call, capsys, command, name):
 @pytest.mark.usefixtures("installed")
 def test_a_dataset_that_cannot_be_drawn_says_which_can(refused, tmp_path):
     said = refused("synth", "my-set", tmp_path / "drawn")
-    assert "error: elimctl cannot draw dataset my-set; it can draw: afew-va, " in said
+    assert "error: no synthetic version of dataset my-set; available: afew-va, " in said
     assert "hint: elimctl synth afew-va " in said
     assert not (tmp_path / "drawn").exists()
 

@@ -131,7 +131,7 @@ def test_a_run_records_its_crops_and_old_runs_take_them_from_their_dataset(works
     np.testing.assert_array_equal(other, known)
     shutil.rmtree(workspace / "data" / "usual")
     found, said, _ = scored(workspace, "large")
-    assert found["crop_differences"] == ["how the crops of training were made is unknown"]
+    assert found["crop_differences"] == ["the run does not record how the training crops were made"]
     assert "is unknown" in said
 
 

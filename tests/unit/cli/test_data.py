@@ -139,7 +139,7 @@ def test_show_fits_80_columns(run: Run) -> None:
 def test_a_whole_dataset_passes(run: Run) -> None:
     found = run("verify")
     assert (found.code, found.out) == (0, "")
-    assert "afew-va is whole: 24 checked" in found.err
+    assert "afew-va is undamaged: 24 checked" in found.err
     assert run("verify", "--json").json() == {"name": "afew-va", "damaged": [], "checked": 24, "whole": True}
 
 
@@ -179,7 +179,7 @@ def test_what_is_not_named_stays_as_it_is(run: Run, place: Path) -> None:
     run("convert", "--to", "hdf5")
     images = open_images(place / "data" / "afew-va")
     assert (images.kind, images.codec) == ("hdf5", "blosc")
-    assert "is hdf5, blosc already" in run("convert").err
+    assert "is already hdf5, blosc" in run("convert").err
 
 
 def test_a_new_name_leaves_the_dataset(run: Run, place: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_name_that_is_taken_is_refused(run: Run) -> None:
     run("convert", "afew-va", "--codec", "jpeg", "--as", "small")
     found = run("convert", "afew-va", "--codec", "blosc", "--as", "small")
     assert found.code == 1
-    assert "is a dataset already" in found.err
+    assert "already holds a dataset" in found.err
 
 
 def test_a_damaged_dataset_is_not_converted_and_leaves_nothing(run: Run, place: Path) -> None:
@@ -227,7 +227,7 @@ def test_nothing_is_changed_while_a_preparation_runs(run: Run, place: Path) -> N
         for command in (("convert", "--codec", "jpeg"), ("gc", "--yes"), ("gc", "afew-va", "--yes")):
             found = run(*command)
             assert found.code == 1
-            assert "being prepared or changed already" in found.err
+            assert "is being prepared or changed by" in found.err
     assert (place / "data" / "afew-va" / "units").exists()
 
 
@@ -255,7 +255,7 @@ def test_gc_frees_what_it_listed_when_told(run: Run, leftover: Path, place: Path
     assert [Path(piece["path"]).name for piece in found["garbage"]] == ["units", ".unpacked"]
     assert not leftover.exists()
     assert not (place / "data" / ".unpacked").exists()
-    assert "nothing to free" in run("gc", "--yes").err
+    assert "nothing to delete" in run("gc", "--yes").err
     assert run("verify").code == 0
 
 
@@ -275,7 +275,7 @@ def test_gc_asks_on_a_terminal(
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     found = run("gc")
-    assert re.search(r"free \d+\.\d kB\?", found.err)
+    assert re.search(r"delete \d+\.\d kB\?", found.err)
     assert leftover.exists() == stays
 
 
@@ -397,9 +397,9 @@ def test_an_export_with_images_can_be_prepared_again(run: Run, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--all", "--elim"), "--all goes with neither"),
-        (("--all", "--split", "val"), "--all goes with neither"),
-        (("--json",), "stdout cannot take both"),
+        (("--all", "--elim"), "--all cannot be combined with --elim or --split"),
+        (("--all", "--split", "val"), "--all cannot be combined with --elim or --split"),
+        (("--json",), "--json needs --out"),
         (("--split", "test"), "no split 'test'"),
     ],
 )

@@ -102,7 +102,7 @@ def test_samples_in_no_split_are_counted(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_ages_are_refused_where_nothing_reads_them(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="folder takes no file of ages"):
+    with pytest.raises(ConfigError, match="folder does not accept a file of ages"):
         open_raw("folder", tmp_path, {"ages": "ages.csv"}, cache=tmp_path / "cache")
 
 

@@ -31,7 +31,7 @@ def other(**given):
         ({"margin": 0.3}, ["margin 0.3 here, 0.05 in training"]),
         ({"size_px": 56}, ["crops of 56 px here, enlarged to 72 px of training"]),
         ({"detector": "b" * 64}, ["version of the detector bbbbbbbbbbbb here, aaaaaaaaaaaa in training"]),
-        ({"min_score": 0.9}, ["least score of a face 0.9 here, 0.4 in training"]),
+        ({"min_score": 0.9}, ["lowest score of a face 0.9 here, 0.4 in training"]),
         # another detector has other weights and settings: one difference, not four
         (
             {"faces": "scrfd", "detector": "b" * 64, "longer_side_px": 640},
@@ -57,7 +57,7 @@ def test_crops_that_the_dataset_came_with_have_no_margin_and_no_detector():
 
 
 def test_what_is_unknown_is_called_so():
-    assert crops.differences(None, MADE) == ["how the crops of training were made is unknown"]
+    assert crops.differences(None, MADE) == ["the run does not record how the training crops were made"]
 
 
 @pytest.fixture

@@ -218,5 +218,5 @@ def test_identities_that_a_model_finds_are_no_business_of_the_reader(
 
 @pytest.mark.parametrize("identity", ["cluster", "actor"])
 def test_a_model_gives_ages_to_groups_of_ages_only(identity: str) -> None:
-    with pytest.raises(ConfigError, match=f"ages = model with identity = {identity}"):
+    with pytest.raises(ConfigError, match=f"ages = model cannot be combined with identity = {identity}"):
         settle({"dataset": {"ages": "model", "identity": identity}, "prepare": {}})

@@ -113,7 +113,7 @@ def test_every_way_to_lose_a_face_has_a_reason(tmp_path: Path) -> None:
     rows = [_row("empty.png"), _row("text.png"), _row("folder.png"), _row(landmarks=elsewhere)]
     reasons = [outcome.reason for outcome in _run(rows, tmp_path, Fixed(FACE))[0]]
     assert reasons[0] == "unreadable image: empty.png is empty"
-    assert reasons[1].startswith("unreadable image: text.png is no ")
+    assert reasons[1].startswith("unreadable image: text.png is not a ")
     assert reasons[2] == "unreadable image: folder.png: Is a directory"
     assert reasons[3] == "no face at the annotated place"
     [nothing], _ = _run([_row()], tmp_path, Fixed())
