@@ -28,23 +28,14 @@ CHECK_BATCHES = (1, 7, 56)  # batch sizes of this check
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An exported model and its differences from the run.
+    """An exported model and its differences from the run."""
 
-    Args:
-        run: name of the run.
-        path: the exported file.
-        size_mb: size of the file, 10^6 bytes.
-        preds_difference: largest difference of a prediction, in units of the label.
-        metric_difference: largest difference of a metric on the validation split.
-        scores: scores of the exported model on the validation split.
-    """
-
-    run: str
-    path: Path
-    size_mb: float
-    preds_difference: float
-    metric_difference: float
-    scores: AnyScores
+    run: str  # name of the run
+    path: Path  # the exported file
+    size_mb: float  # size of the file, 10^6 bytes
+    preds_difference: float  # largest difference of a prediction, in units of the label
+    metric_difference: float  # largest difference of a metric on the validation split
+    scores: AnyScores  # scores of the exported model on the validation split
 
 
 def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) -> Export:

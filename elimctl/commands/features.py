@@ -33,45 +33,28 @@ Track = Callable[[Iterable[np.ndarray], int], Iterable[np.ndarray]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that computes features; it is loaded when it is needed.
+    """A model that computes features; it is loaded when it is needed."""
 
-    Args:
-        name: name of the run, or `arcface` or `age`.
-        digest: sha256 of the model file.
-        preprocessing: version of the model's input.
-        load: returns the function from crops to features.
-        differences: lists how crops of a dataset (its folder) differ from the training crops.
-    """
-
-    name: str
-    digest: str
-    preprocessing: str
-    load: Callable[[], Embed]
+    name: str  # name of the run, or `arcface` or `age`
+    digest: str  # sha256 of the model file
+    preprocessing: str  # version of the model's input
+    load: Callable[[], Embed]  # returns the function from crops to features
+    # lists how crops of a dataset (its folder) differ from the training crops
     differences: Callable[[Path], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """Features of a dataset.
+    """Features of a dataset."""
 
-    Args:
-        model: name of the model.
-        key: key in the cache.
-        rows: number of rows of the manifest.
-        kept: number of rows with features; other rows are NaN.
-        width: number of features of a row.
-        computed: False if the features were cached already.
-        path: folder of the array.
-        crop_differences: how the crops differ from the training crops of the model, a line each.
-    """
-
-    model: str
-    key: str
-    rows: int
-    kept: int
-    width: int
-    computed: bool
-    path: Path
+    model: str  # name of the model
+    key: str  # key in the cache
+    rows: int  # number of rows of the manifest
+    kept: int  # number of rows with features; other rows are NaN
+    width: int  # number of features of a row
+    computed: bool  # False if the features were cached already
+    path: Path  # folder of the array
+    # how the crops differ from the training crops of the model, a line each
     crop_differences: tuple[str, ...] = ()
 
 

@@ -33,52 +33,30 @@ ORDER = ("identity", "clip", "frame", "path", "row")  # of the manifest's rows
 
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
-    """Identities found by face.
+    """Identities found by face."""
 
-    Args:
-        mode: `cluster`.
-        model: sha256 of the recognition model.
-        threshold: mean cosine similarity above which groups of clips were merged.
-        identities: number of clusters.
-        single: number of clusters with one image.
-        median: median number of images in a cluster.
-        largest: number of images in the largest cluster.
-        sizes: number of clusters by number of images, ascending.
-        silhouette: mean silhouette coefficient, by cosine; None if it is undefined.
-        split: number of clusters with images in two official splits.
-    """
-
-    mode: str
-    model: str
-    threshold: float
-    identities: int
-    single: int
-    median: float
-    largest: int
-    sizes: dict[int, int]
-    silhouette: float | None
-    split: int
+    mode: str  # `cluster`
+    model: str  # sha256 of the recognition model
+    threshold: float  # mean cosine similarity above which groups of clips were merged
+    identities: int  # number of clusters
+    single: int  # number of clusters with one image
+    median: float  # median number of images in a cluster
+    largest: int  # number of images in the largest cluster
+    sizes: dict[int, int]  # number of clusters by number of images, ascending
+    silhouette: float | None  # mean silhouette coefficient, by cosine; None if it is undefined
+    split: int  # number of clusters with images in two official splits
 
 
 @dataclass(frozen=True, slots=True)
 class AgeReport:
-    """Groups of apparent ages.
+    """Groups of apparent ages."""
 
-    Args:
-        mode: `age-group`.
-        model: sha256 of the age model.
-        bins: limits of the groups, years.
-        groups: number of kept rows by group.
-        outside: number of kept rows in no group.
-        min: lowest age, years; also `median` and `max`.
-    """
-
-    mode: str
-    model: str
-    bins: tuple[int, ...]
-    groups: dict[str, int]
-    outside: int
-    min: float
+    mode: str  # `age-group`
+    model: str  # sha256 of the age model
+    bins: tuple[int, ...]  # limits of the groups, years
+    groups: dict[str, int]  # number of kept rows by group
+    outside: int  # number of kept rows in no group
+    min: float  # lowest age, years; also `median` and `max`
     median: float
     max: float
 

@@ -23,25 +23,15 @@ Preprocess = Callable[[np.ndarray, np.ndarray | None, CropOptions, int], np.ndar
 
 @dataclass(frozen=True, slots=True)
 class FaceModel:
-    """A kind of model in insightface's packs.
+    """A kind of model in insightface's packs."""
 
-    Args:
-        name: name in elimctl.
-        title: what messages call such a model.
-        task: the task that insightface reports for it.
-        patterns: file names in the packs.
-        version: version of `preprocess`; a change of the model's input needs a new one.
-        preprocess: makes the input of the model.
-        postprocess: turns outputs (B, k) into features (B, d).
-    """
-
-    name: str
-    title: str
-    task: str
-    patterns: tuple[str, ...]
-    version: str
-    preprocess: Preprocess
-    postprocess: Callable[[np.ndarray], np.ndarray]
+    name: str  # name in elimctl
+    title: str  # what messages call such a model
+    task: str  # the task that insightface reports for it
+    patterns: tuple[str, ...]  # file names in the packs
+    version: str  # version of `preprocess`; a change of the model's input needs a new one
+    preprocess: Preprocess  # makes the input of the model
+    postprocess: Callable[[np.ndarray], np.ndarray]  # turns outputs (B, k) into features (B, d)
 
     def find(self, folder: Path | None) -> Path:
         """Find the model's file in a folder of models; None means insightface's cache.

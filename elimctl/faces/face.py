@@ -10,33 +10,22 @@ Box = tuple[float, float, float, float]  # (x0, y0, x1, y1), px, x1 and y1 exclu
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One face in an image.
+    """One face in an image."""
 
-    Args:
-        box: (x0, y0, x1, y1), px of the image; may reach beyond the image.
-        score: the detector's confidence in [0, 1]; 1 for an annotated face.
-        points: (5, 2) float32, px: the eye on the image's left, the one on its right, nose tip,
-            mouth corner on the image's left, on its right; None if unknown.
-    """
-
-    box: Box
-    score: float
+    box: Box  # (x0, y0, x1, y1), px of the image; may reach beyond the image
+    score: float  # the detector's confidence in [0, 1]; 1 for an annotated face
+    # (5, 2) float32, px: the eye on the image's left, the one on its right, nose tip, mouth corner on the
+    # image's left, on its right; None if unknown
     points: np.ndarray | None
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """The dataset's annotation of the face of a sample.
+    """The dataset's annotation of the face of a sample."""
 
-    Args:
-        landmarks: (68, 2) px, or None.
-        points: (5, 2) px in the order of `Face`, or None.
-        box: face box, px, or None.
-    """
-
-    landmarks: np.ndarray | None = None
-    points: np.ndarray | None = None
-    box: Box | None = None
+    landmarks: np.ndarray | None = None  # (68, 2) px, or None
+    points: np.ndarray | None = None  # (5, 2) px in the order of `Face`, or None
+    box: Box | None = None  # face box, px, or None
 
     @property
     def extent(self) -> Box | None:

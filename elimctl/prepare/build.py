@@ -36,27 +36,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Result of a preparation; found = kept + sum of dropped.
+    """Result of a preparation; found = kept + sum of dropped."""
 
-    Args:
-        found: number of rows.
-        kept: number of usable rows.
-        dropped: number of rows by kind of reason, the most frequent first.
-        totals: number of rows, clips, identities, and rows of each split, as the dataset's card counts.
-        identities: facts about identities that a model found; empty for the dataset's identities.
-        own_splits: whether the splits come from a user's files.
-        identity_source: source of the identities (`column subject`); empty if unknown.
-        identity_count: number of identities with a kept row.
-    """
-
-    found: int
-    kept: int
-    dropped: dict[str, int]
+    found: int  # number of rows
+    kept: int  # number of usable rows
+    dropped: dict[str, int]  # number of rows by kind of reason, the most frequent first
+    # number of rows, clips, identities, and rows of each split, as the dataset's card counts
     totals: dict[str, int] = field(default_factory=dict)
+    # facts about identities that a model found; empty for the dataset's identities
     identities: dict[str, Any] = field(default_factory=dict)
-    own_splits: bool = False
-    identity_source: str = ""
-    identity_count: int = 0
+    own_splits: bool = False  # whether the splits come from a user's files
+    identity_source: str = ""  # source of the identities (`column subject`); empty if unknown
+    identity_count: int = 0  # number of identities with a kept row
 
 
 Job = Part | Literal["merge"] | None  # None: all units

@@ -23,29 +23,17 @@ RECORDED = ("dataset", "counts", "options", "settings", "versions", "manifest_sh
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line in the list of datasets; values of a damaged dataset may be None.
+    """A line in the list of datasets; values of a damaged dataset may be None."""
 
-    Args:
-        name: name of the prepared dataset.
-        size: size of its folder on the disk, bytes.
-        dataset: name of the dataset's plug-in.
-        rows: number of samples.
-        kept: number of usable samples.
-        identities: number of identities of usable samples.
-        store: zarr or hdf5.
-        codec: codec of the images.
-        damage: why the dataset cannot be read, None if it can.
-    """
-
-    name: str
-    size: int
-    dataset: str | None = None
-    rows: int | None = None
-    kept: int | None = None
-    identities: int | None = None
-    store: str | None = None
-    codec: str | None = None
-    damage: str | None = None
+    name: str  # name of the prepared dataset
+    size: int  # size of its folder on the disk, bytes
+    dataset: str | None = None  # name of the dataset's plug-in
+    rows: int | None = None  # number of samples
+    kept: int | None = None  # number of usable samples
+    identities: int | None = None  # number of identities of usable samples
+    store: str | None = None  # zarr or hdf5
+    codec: str | None = None  # codec of the images
+    damage: str | None = None  # why the dataset cannot be read, None if it can
 
 
 @dataclass(slots=True)

@@ -37,23 +37,14 @@ AHEAD = 2  # units submitted for each worker: one running, one waiting
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A unit of work; any process that sees the same files can run it.
+    """A unit of work; any process that sees the same files can run it."""
 
-    Args:
-        spool: reader of the rows.
-        start: number of the first row.
-        stop: number after the last row.
-        root: the raw root.
-        folder: folder of finished units.
-        settings: settings of `prepare`.
-    """
-
-    spool: Spool
-    start: int
-    stop: int
-    root: Path
-    folder: Path
-    settings: PrepareSettings
+    spool: Spool  # reader of the rows
+    start: int  # number of the first row
+    stop: int  # number after the last row
+    root: Path  # the raw root
+    folder: Path  # folder of finished units
+    settings: PrepareSettings  # settings of `prepare`
 
     def rows(self) -> list[Row]:
         """Read the rows of the unit."""

@@ -16,31 +16,18 @@ from elimctl.prepare.settings import PrepareSettings
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one row; None for values that are unknown.
+    """The result of one row; None for values that are unknown."""
 
-    Args:
-        reason: why the row was dropped, None if it was kept.
-        source_sha256: SHA-256 of the raw file.
-        width_px: width of the raw image.
-        height_px: height of the raw image.
-        faces: number of detected faces, None if no detector ran.
-        box: (x0, y0, x1, y1) of the chosen face, px of the raw image.
-        score: score of the chosen face.
-        points: x, y of its five points, px of the raw image.
-        crop_points: x, y of its five points, px of the crop.
-        image_sha256: SHA-256 of the stored crop.
-    """
-
-    reason: str | None = None
-    source_sha256: str | None = None
-    width_px: int | None = None
-    height_px: int | None = None
-    faces: int | None = None
-    box: list[float] | None = None
-    score: float | None = None
-    points: list[float] | None = None
-    crop_points: list[float] | None = None
-    image_sha256: str | None = None
+    reason: str | None = None  # why the row was dropped, None if it was kept
+    source_sha256: str | None = None  # SHA-256 of the raw file
+    width_px: int | None = None  # width of the raw image
+    height_px: int | None = None  # height of the raw image
+    faces: int | None = None  # number of detected faces, None if no detector ran
+    box: list[float] | None = None  # (x0, y0, x1, y1) of the chosen face, px of the raw image
+    score: float | None = None  # score of the chosen face
+    points: list[float] | None = None  # x, y of its five points, px of the raw image
+    crop_points: list[float] | None = None  # x, y of its five points, px of the crop
+    image_sha256: str | None = None  # SHA-256 of the stored crop
 
 
 class Extractor:

@@ -30,25 +30,15 @@ SYNTHETIC = ".synthetic"  # a file in the root of a synthetic dataset
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A dataset to prepare.
+    """A dataset to prepare."""
 
-    Args:
-        dataset: name of the dataset's plug-in.
-        options: options of the reader.
-        root: the raw root; paths of rows are relative to it.
-        rows: all rows in the manifest's order, with their folds.
-        settings: settings of `prepare`.
-        detector: finds the faces.
-        fingerprint: SHA-256 of all of these, with the sizes of the files instead of the root.
-    """
-
-    dataset: str
-    options: Config
-    root: Path
-    rows: Spool
-    settings: PrepareSettings
-    detector: Detector
-    fingerprint: str
+    dataset: str  # name of the dataset's plug-in
+    options: Config  # options of the reader
+    root: Path  # the raw root; paths of rows are relative to it
+    rows: Spool  # all rows in the manifest's order, with their folds
+    settings: PrepareSettings  # settings of `prepare`
+    detector: Detector  # finds the faces
+    fingerprint: str  # SHA-256 of all of these, with the sizes of the files instead of the root
 
     def tasks(self, folder: Path) -> Iterator[Task]:
         """Yield the units of work, one for each shard; `folder` receives the finished units."""

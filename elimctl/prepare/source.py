@@ -19,15 +19,10 @@ RECENT = 64  # hashes kept in memory: frames of a unit share their videos
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The raw file of a row.
+    """The raw file of a row."""
 
-    Args:
-        sha256: SHA-256 of its content, None if it was not read.
-        reason: why the row cannot be used, None if it can.
-    """
-
-    sha256: str | None = None
-    reason: str | None = None
+    sha256: str | None = None  # SHA-256 of its content, None if it was not read
+    reason: str | None = None  # why the row cannot be used, None if it can
 
 
 def examine(row: Row, root: Path) -> Source:

@@ -16,17 +16,11 @@ COLUMNS = ("row", "path", "status", "image_sha256")
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A damaged row or file.
+    """A damaged row or file."""
 
-    Args:
-        what: the present and the recorded state.
-        path: path of the row's raw image, or of the damaged file in the dataset's folder.
-        row: number of the row, None for a file.
-    """
-
-    what: str
-    path: str
-    row: int | None = None
+    what: str  # the present and the recorded state
+    path: str  # path of the row's raw image, or of the damaged file in the dataset's folder
+    row: int | None = None  # number of the row, None for a file
 
 
 def verify(folder: Path) -> Iterator[Damage | None]:

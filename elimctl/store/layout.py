@@ -16,17 +16,11 @@ LAYOUT_KEYS = frozenset({"format", "shape", "codec", "shard_images", "jpeg", "em
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the images of a store are laid out.
+    """How the images of a store are laid out."""
 
-    Args:
-        shape: (N, S, S, 3).
-        codec: how each image is encoded.
-        shard_images: images in a unit of work, and in a shard file of a zarr array.
-    """
-
-    shape: Shape
-    codec: Codec
-    shard_images: int
+    shape: Shape  # (N, S, S, 3)
+    codec: Codec  # how each image is encoded
+    shard_images: int  # images in a unit of work, and in a shard file of a zarr array
 
     @property
     def image_bytes(self) -> int:
