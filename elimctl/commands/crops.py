@@ -88,14 +88,10 @@ def view(run: Run, trained: Mapping[str, Any] | None) -> View:
 
 
 def differences(trained: Mapping[str, Any] | None, shown: Mapping[str, Any]) -> list[str]:
-    """List how crops differ from the training crops of a run; a larger size does not count.
+    """List how crops differ from the training crops of a run, a line each; see `recipe` for the facts.
 
-    Args:
-        trained: facts about the training crops, None if unknown.
-        shown: facts about the crops, see `recipe`.
-
-    Returns:
-        A line for each difference: source of the faces, detector, alignment, margin, or fewer pixels.
+    Lines concern the source of the faces, detector, alignment, margin, or fewer pixels. None for the training
+    crops means unknown.
     """
     if trained is None:
         return [UNKNOWN]

@@ -59,14 +59,9 @@ def prepared(place: Workspace) -> list[Path]:
 
 
 def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
-    """Convert a dataset to another store or codec.
+    """Convert a dataset to another store or codec, in its folder or in one without a dataset.
 
     `prepare` does not accept the result as current and prepares the dataset again.
-
-    Args:
-        folder: folder of the dataset.
-        out: folder to write: `folder` itself, or a folder without a dataset.
-        target: the store and the codec to write.
 
     Yields:
         Number of images written since the last step; nothing if the dataset has the target already.
@@ -103,9 +98,7 @@ def convert(folder: Path, out: Path, target: Target) -> Iterator[int]:
 def garbage(place: Workspace, name: str | None) -> Iterator[list[Garbage]]:
     """Find files that can be deleted, and hold the locks of their datasets.
 
-    Args:
-        place: the workspace.
-        name: name of a dataset, prepared or not; None for all datasets and unpacked archives.
+    Without the name of a dataset, prepared or not: all datasets and unpacked archives.
 
     Raises:
         MissingError: there is no folder of that name.

@@ -39,12 +39,9 @@ class Export:
 
 
 def export_run(workspace: Workspace, exporter: str, *, name: str | None = None) -> Export:
-    """Export the best checkpoint of a run, and check it on the rows of its dataset.
+    """Export the best checkpoint of a run (None: the newest), and check it on the rows of its dataset.
 
-    Args:
-        workspace: the workspace of the run and its dataset.
-        exporter: name of the exporter's plug-in, which is also the suffix of its files.
-        name: the run; None for the newest.
+    The exporter's name is also the suffix of its files.
 
     Raises:
         MissingError: the run, its dataset or its checkpoint does not exist.
@@ -87,13 +84,10 @@ def _check(
     config: RunConfig,
     view: View,
 ) -> tuple[float, float, AnyScores]:
-    """Compare an export with its run on the split `val`: every prediction, and every metric.
+    """Compare an export with its run on the split `val`; ExportError if a difference is too large.
 
     Returns:
         The largest differences of a prediction and of a metric, and the export's scores.
-
-    Raises:
-        ExportError: a difference is too large.
     """
     rows = task.samples(dataset, "val", fold=config.data.fold).index[:CHECKED_ROWS]
     single = eager.difference(session, model, _images(dataset, rows, view))

@@ -59,13 +59,7 @@ class Extraction:
 
 
 def face_model(folder: Path, kind: FaceModel, *, models: Path | None, device: Device = "auto") -> Model:
-    """Find a model of insightface's packs for a prepared dataset.
-
-    Args:
-        folder: the dataset's folder.
-        kind: `faces.embed.ARCFACE` or `faces.age.AGE`.
-        models: folder of insightface models; None means insightface's cache.
-        device: where the model runs.
+    """Find a model of insightface's packs for the dataset in a folder; None means insightface's cache.
 
     Raises:
         MissingError: there is no model; the hint is the command that downloads one.

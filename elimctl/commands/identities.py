@@ -72,13 +72,7 @@ def cluster_identities(
     """Replace the identities of a prepared dataset by clusters of ArcFace features, in place.
 
     All frames of a clip get one identity. Dropped rows get the identity of their clip's kept rows, if any.
-
-    Args:
-        folder: the dataset's folder.
-        models: folder of insightface models; None means insightface's cache.
-        threshold: mean cosine similarity above which groups of clips are merged, in (-1, 1).
-        device: where the model runs.
-        track: wraps the batches.
+    Groups of clips with a mean cosine similarity above the threshold, in (-1, 1), are merged.
 
     Raises:
         MissingError: there is no model; the hint is the command that downloads one.
@@ -134,12 +128,7 @@ def estimate_ages(
 ) -> AgeReport:
     """Estimate the age of each kept row with a model and use age groups as identities, in place.
 
-    Args:
-        folder: the dataset's folder.
-        models: folder of insightface models; None means insightface's cache.
-        bins: ascending limits of the groups, years; a group includes its lower limit, not its upper one.
-        device: where the model runs.
-        track: wraps the batches.
+    `bins` are ascending limits of the groups, years; a group includes its lower limit, not its upper one.
 
     Raises:
         MissingError: there is no model; the hint is the command that downloads one.
@@ -174,12 +163,8 @@ def estimate_ages(
 def regroup(folder: Path, table: pa.Table, *, identities: Values) -> None:
     """Rewrite a prepared dataset with new identities: sort and number its rows and assign folds again.
 
+    `table` is the manifest with the new identities; `identities` are facts about them for prepare.json.
     Cached features of the present images are carried over.
-
-    Args:
-        folder: the dataset's folder.
-        table: its manifest with the new identities.
-        identities: facts about the identities for prepare.json.
 
     Raises:
         DataError: there are fewer identities than folds, and no official splits; the dataset is unchanged.

@@ -29,10 +29,7 @@ from elimctl.prepare.settings import PrepareSettings
 
 
 def settle(tables: Values) -> Values:
-    """Move settings that need a model from `[dataset]` to `[prepare]`.
-
-    Args:
-        tables: a recipe's values; concerns `dataset.identity = "cluster"` and `dataset.ages = "model"`.
+    """Move `identity = "cluster"` and `ages = "model"`, which need a model, from `[dataset]` to `[prepare]`.
 
     Raises:
         ConfigError: ages by a model are combined with other identities than age groups.
@@ -52,11 +49,6 @@ def settle(tables: Values) -> Values:
 
 def identify(folder: Path, plan: Plan, *, track: Track) -> Values | None:
     """Find the identities of a prepared dataset with a model, if its settings request it.
-
-    Args:
-        folder: the dataset's folder.
-        plan: its plan.
-        track: wraps the batches of images.
 
     Returns:
         Facts about the identities; None if they are those of the dataset.
@@ -97,8 +89,7 @@ def open_raw(
 
     Raises:
         MissingError: the folder does not exist.
-        LayoutError: the folder is not the dataset, or holds archives that cannot be unpacked. Reading the
-            rows may also raise it.
+        LayoutError: the folder is not the dataset, or an archive cannot be unpacked; also while reading rows.
     """
     plugin = plugins.find("datasets", dataset)
     if values.get("ages") is not None and "ages" not in plugin.Options.model_fields:
@@ -171,13 +162,9 @@ def _with_model(plan: Plan, digest: str) -> Plan:
 
 
 def write_synthetic(dataset: str, folder: Path, values: Values, *, seed: int) -> None:
-    """Write a synthetic dataset in the layout of a real one.
+    """Write a synthetic dataset in the layout of a real one, with settings of `[synth]`.
 
-    Args:
-        dataset: name of the dataset's plug-in.
-        folder: folder to write; it must not exist or be empty.
-        values: settings, the recipe's table `[synth]`.
-        seed: the same seed and settings give the same bytes.
+    The folder must not exist or be empty. The same seed and settings give the same bytes.
 
     Raises:
         ConfigError: there is no synthetic version, the folder is not empty, or a setting is invalid.

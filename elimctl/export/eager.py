@@ -26,12 +26,8 @@ def reference(model: nn.Module) -> nn.Module:
 def difference(predict: Predict, model: nn.Module, batches: Iterable[UInt8[np.ndarray, "_ 3 S S"]]) -> float:
     """Compute the largest difference between predictions of an exported model and the original.
 
-    The original runs on the CPU in float32, because convolutions on a GPU round their inputs.
-
-    Args:
-        predict: the exported model, loaded by the exporter.
-        model: the original model: images to predictions, with normalisation.
-        batches: images, RGB 0..255.
+    The original runs on the CPU in float32, because convolutions on a GPU round their inputs. Images are RGB
+    0..255.
 
     Returns:
         max |exported - eager| over all predictions, in units of the label; NaN if a prediction is NaN.
@@ -49,12 +45,7 @@ def difference(predict: Predict, model: nn.Module, batches: Iterable[UInt8[np.nd
 
 
 def check(difference: float, *, tolerance: float, what: str) -> None:
-    """Check that the difference of an exported model is within the tolerance.
-
-    Args:
-        difference: the difference, >= 0, or NaN.
-        tolerance: the largest allowed difference.
-        what: name of the compared values, for the message.
+    """Check that the difference of an exported model is within the tolerance; `what` names the values.
 
     Raises:
         ExportError: the difference is above the tolerance, or NaN.

@@ -13,14 +13,8 @@ def describe(
 ) -> dict[str, str]:
     """Return the facts that an exported model stores, as texts.
 
-    Args:
-        run: name of the run.
-        dataset: name of the training dataset.
-        crop: how faces must be cropped for the model; sizes in px.
-        classes: classes of the logits; none: the outputs are valence and arousal.
-
-    Returns:
-        `crop` is JSON; `label_order` and `label_range` are comma-separated.
+    `crop` says how faces must be cropped, with sizes in px, and becomes JSON. `classes` are those of
+    the logits; without them, the outputs are valence and arousal. `label_order` is comma-separated.
     """
     return {
         "run": run,

@@ -46,16 +46,10 @@ class Session:
 
 
 def export(model: nn.Module, path: Path, *, image_px: int, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a model as one ONNX file, atomically.
+    """Write a model (images to predictions, with normalisation) as one ONNX file, atomically.
 
     The input `images` is uint8 (batch, 3, image_px, image_px) RGB 0..255. The output is `valence_arousal`
-    float32 (batch, 2), or `logits` (batch, C). `batch` is free.
-
-    Args:
-        model: images to predictions, with normalisation; unchanged.
-        path: file to write.
-        image_px: side of the images, px.
-        metadata: texts to store in the file, from `elimctl.export.metadata.describe`.
+    float32 (batch, 2), or `logits` (batch, C). `batch` is free. `metadata` is stored in the file.
 
     Raises:
         ExportError: the model is too large for a single file, or torch cannot export it.

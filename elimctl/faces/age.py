@@ -19,18 +19,10 @@ def surroundings(
     crop: CropOptions,
     side_px: int,
 ) -> np.ndarray:
-    """Cut the model's input: the face and a quarter of its side more on each side, as in training.
+    """Cut the model's input (side_px, side_px, 3) uint8 RGB out of a crop of the store.
 
-    A narrower crop of the store is extended by repeating its border.
-
-    Args:
-        image: (S, S, 3) uint8 RGB.
-        points: not used.
-        crop: how the image was cropped.
-        side_px: side of the result, px.
-
-    Returns:
-        (side_px, side_px, 3) uint8 RGB.
+    It shows the face and a quarter of its side more on each side, as in training. A narrower crop is extended
+    by repeating its border.
     """
     face = Face(box=face_box(crop), score=1.0, points=None)
     return align.crop(image, face, CropOptions(size_px=side_px, align="box", margin=MARGIN))

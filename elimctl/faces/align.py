@@ -34,14 +34,9 @@ class CropOptions(Config):
 
 
 def crop(image: np.ndarray, face: Face, options: CropOptions) -> np.ndarray:
-    """Cut a face out of an image.
+    """Cut a face out of an image (H, W, 3) uint8 RGB with sides up to 32,766 px.
 
     Parts beyond the image repeat its border. Shrinking averages areas, which avoids aliasing.
-
-    Args:
-        image: (H, W, 3) uint8 RGB, sides up to 32,766 px.
-        face: a face of this image.
-        options: size and alignment.
 
     Returns:
         (S, S, 3) uint8 RGB, contiguous.

@@ -31,13 +31,10 @@ MAX_OVERLAP = 0.3  # IoU above which the lower score is dropped, as in the publi
 
 
 class CenterFace:
-    """A loaded CenterFace.
+    """A loaded CenterFace, for images of any size.
 
-    Args:
-        session: the network with dynamic height and width.
-        min_score: detections below are dropped, in (0, 1].
-        longer_side_px: every image is scaled so that its longer side is this long. This limits the time per
-            image and enlarges small faces to the sizes of the training data.
+    Every image is scaled so that its longer side is `longer_side_px`. This limits the time per image and
+    enlarges small faces to the sizes of the training data. Detections below `min_score` are dropped.
     """
 
     digest = SHA256

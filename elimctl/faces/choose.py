@@ -26,21 +26,14 @@ def choose(
     width_px: int = 0,
     followed: Box | None = None,
 ) -> Face | str:
-    """Choose the face of a sample.
+    """Choose the face of a sample among detected faces, best score first.
 
     The first criterion that applies decides:
 
     1. an annotated place: the face with the largest IoU;
-    2. a side: the outermost face on that side;
-    3. the face in the previous frame: the face with the largest IoU;
+    2. a side of the image, if two people are in it: the outermost face on that side;
+    3. the box of the face in the previous frame: the face with the largest IoU;
     4. the largest face.
-
-    Args:
-        faces: detected faces, best score first.
-        annotation: the dataset's annotation of the face.
-        side: side of the image, if two people are in it.
-        width_px: width of the image, for `side`.
-        followed: box of the face in the previous frame.
 
     Returns:
         The face, or the reason why no face fits.

@@ -34,21 +34,11 @@ class FaceModel:
     postprocess: Callable[[np.ndarray], np.ndarray]  # turns outputs (B, k) into features (B, d)
 
     def find(self, folder: Path | None) -> Path:
-        """Find the model's file in a folder of models; None means insightface's cache.
-
-        Raises:
-            MissingError: there is no such file; the hint is the command that downloads it.
-        """
+        """Find the model's file in a folder of models, or in insightface's cache; MissingError if missing."""
         return models.find(folder, self.patterns, what=self.title)
 
     def load(self, file: Path, *, crop: CropOptions, device: Device = "auto", threads: int = 0) -> "Embedder":
-        """Load a model file.
-
-        Args:
-            file: result of `find`.
-            crop: how the images of the store were cropped.
-            device: where the model runs.
-            threads: CPU threads inside one operator; 0: one per core.
+        """Load a model file for images of the store, which were cropped by `crop`; `threads` 0: one per core.
 
         Raises:
             ConfigError: the file holds another model, or CUDA was requested and does not work.
@@ -87,18 +77,9 @@ def aligned(
     crop: CropOptions,
     side_px: int = align.TEMPLATE_SIDE_PX,
 ) -> np.ndarray:
-    """Turn a crop of the store into ArcFace's crop.
+    """Turn a crop of the store, (S, S, 3) uint8 RGB, into ArcFace's crop (side_px, side_px, 3).
 
-    Without usable points, the place of a frontal face is taken.
-
-    Args:
-        image: (S, S, 3) uint8 RGB.
-        points: (5, 2) in px of the image, in the order of `face.Face`, or None.
-        crop: how the image was cropped.
-        side_px: side of the result, px.
-
-    Returns:
-        (side_px, side_px, 3) uint8 RGB.
+    The points (5, 2) are in px of the image. Without usable points, the place of a frontal face is taken.
     """
     if points is not None:
         face = Face(box=(0, 0, *image.shape[:2]), score=1.0, points=points)

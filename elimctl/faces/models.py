@@ -18,12 +18,7 @@ DOWNLOAD = "insightface-cli model.download buffalo_l"
 
 
 def find(models: Path | None, patterns: Sequence[str], *, what: str) -> Path:
-    """Find a model's file in a folder or below it.
-
-    Args:
-        models: the folder; None means insightface's cache.
-        patterns: file names of such models in the packs.
-        what: name of the model in messages.
+    """Find a model by file names in a folder or below it; None means insightface's cache.
 
     Returns:
         The largest of several files, because it is the most accurate model.
@@ -41,14 +36,9 @@ def find(models: Path | None, patterns: Sequence[str], *, what: str) -> Path:
 
 
 def load(file: Path, *, task: str, what: str, device: Device, threads: int = 0) -> Any:
-    """Load a model through insightface, which derives its task from its inputs and outputs.
+    """Load an ONNX file of a task; insightface derives the task from inputs and outputs.
 
-    Args:
-        file: an ONNX file.
-        task: the expected task.
-        what: name of the model in messages.
-        device: where the model runs.
-        threads: CPU threads inside one operator; 0: one per core.
+    `what` names the model in messages. `threads` are CPU threads inside one operator; 0: one per core.
 
     Raises:
         ConfigError: the file is damaged or has another task, or CUDA was requested and does not work.
@@ -75,11 +65,9 @@ def load(file: Path, *, task: str, what: str, device: Device, threads: int = 0) 
 
 
 def run(model: Any, images: np.ndarray) -> np.ndarray:
-    """Run a recognition or attribute model, in as few calls as its input allows.
+    """Run a loaded model on images (B, S, S, 3) uint8 RGB, in as few calls as its input allows.
 
-    Args:
-        model: result of `load`.
-        images: (B, S, S, 3) uint8 RGB, S the model's input size, B > 0.
+    S is the model's input size, B > 0.
 
     Returns:
         (B, k) float32.

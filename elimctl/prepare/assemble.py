@@ -47,13 +47,7 @@ FROM_OUTCOME = (
 
 
 def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
-    """Put a dataset together from its units and replace the dataset in its folder.
-
-    Args:
-        plan: the dataset.
-        units: folder of the finished units.
-        names: names of the units, in order.
-        out: folder of the prepared dataset.
+    """Put a dataset together from its units, given by name and in order, and replace the one in its folder.
 
     Raises:
         DataError: no row was kept.
@@ -162,13 +156,7 @@ def _versions() -> dict[str, str]:
 
 
 def exchange(staging: Path, store: str, out: Path) -> None:
-    """Replace the dataset in a folder by a new one.
-
-    Args:
-        staging: folder with the manifest, prepare.json and images of the new dataset.
-        store: name of the image store in it.
-        out: the dataset's folder.
-    """
+    """Replace the dataset in the folder `out` by the one in `staging`, whose image store is `store`."""
     replaced = out / REPLACED
     shutil.rmtree(replaced, ignore_errors=True)
     replaced.mkdir()

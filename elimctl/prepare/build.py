@@ -57,12 +57,7 @@ def build(plan: Plan, out: Path, *, job: Job = None) -> Iterator[Outcome]:
     """Prepare a dataset, unless its folder holds it already.
 
     A call after a kill runs no finished unit again, and its files are byte for byte those of an uninterrupted
-    call, for every executor.
-
-    Args:
-        plan: the dataset to prepare.
-        out: folder of the prepared dataset.
-        job: run only the units of this job; or `merge`: run no unit and put the dataset together.
+    call, for every executor. A `Part` runs only its units; `merge` only puts the dataset together.
 
     Yields:
         The outcome of each row, in the manifest's order; nothing if the dataset is prepared already.

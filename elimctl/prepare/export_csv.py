@@ -44,12 +44,7 @@ class ExportOptions(Config):
 
 
 def export(folder: Path, file: TextIO, options: ExportOptions) -> Iterator[int]:
-    """Write rows of a dataset as CSV, and their crops, in batches.
-
-    Args:
-        folder: the dataset's folder.
-        file: receives the CSV; opened with `newline=""`.
-        options: options of the export.
+    """Write rows of the dataset in a folder as CSV, and their crops; open the file with `newline=""`.
 
     Yields:
         Number of rows written since the last step.
@@ -96,10 +91,7 @@ def folder_name(identity: str) -> str:
 
 
 class _Crops:
-    """Writes crops as `<identity>/<row>.png`, or `.jpg` if the store has JPEG files.
-
-    Without a folder it only returns their paths.
-    """
+    """Writes crops as `<identity>/<row>.png`, or `.jpg` for JPEG stores; without a folder, only paths."""
 
     def __init__(self, reader: Images, folder: Path | None) -> None:
         self._reader, self._folder = reader, folder

@@ -31,10 +31,7 @@ class Outcome:
 
 
 class Extractor:
-    """Finds and crops the faces of rows in the manifest's order.
-
-    It keeps the last chosen face of a video to choose the same face in the next frame.
-    """
+    """Finds and crops the faces of rows in the manifest's order; it follows a face through a video."""
 
     def __init__(self, settings: PrepareSettings, detector: Detector) -> None:
         self._settings = settings
@@ -43,12 +40,9 @@ class Extractor:
         self._followed: Box | None = None
 
     def __call__(self, image: np.ndarray | str, row: Row, out: np.ndarray) -> Outcome:
-        """Crop the face of a row.
+        """Crop the face of a row into `out` (S, S, 3) uint8, which is unchanged if the row is dropped.
 
-        Args:
-            image: the row's image (H, W, 3) uint8 RGB, or the reason why it is missing.
-            row: the row.
-            out: (S, S, 3) uint8, receives the crop; unchanged if the row is dropped.
+        The image is (H, W, 3) uint8 RGB, or the reason why it is missing.
         """
         if row.clip != self._clip:
             self._clip, self._followed = row.clip, None

@@ -59,9 +59,7 @@ def remove(garbage: Garbage) -> None:
 def disk_bytes(path: Path, *, freed: bool = False) -> int:
     """Return the size of a file or folder on the disk, bytes; symbolic links are not followed.
 
-    Args:
-        path: the file or folder.
-        freed: count only bytes that deleting it frees: no file with another hard link.
+    With `freed`, count only bytes that deleting it frees: no file with another hard link.
     """
     files = [path] if not path.is_dir() or path.is_symlink() else path.rglob("*")
     statuses = (file.lstat() for file in files)

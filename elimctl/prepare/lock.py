@@ -16,13 +16,9 @@ NAME = ".lock"  # in the folder of the dataset
 
 @contextmanager
 def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock of a dataset's folder; the lock ends with the process.
+    """Hold the lock of a dataset's folder, which is created if needed; the lock ends with the process.
 
-    A file system without locks gives a notice and no protection.
-
-    Args:
-        folder: the dataset's folder; it is created if it does not exist.
-        shared: allow other processes that also share the lock.
+    With `shared`, other processes may share it. A file system without locks gives a notice and no protection.
 
     Raises:
         ConfigError: another process holds the lock; the message names it.

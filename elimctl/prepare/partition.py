@@ -49,11 +49,7 @@ class Partition:
 
     A name that is a path below the root matches only that image. Any other name matches an image with the
     same stem whose path has all folders of the name. Case, suffix and `_aligned` do not matter; the folders
-    `train_set` and `train` are the same.
-
-    Args:
-        root: the raw root.
-        files: two or three CSV files; their names say the splits, or their order: train, val, test.
+    `train_set` and `train` are the same. `splits_of` gives the splits of the files.
 
     Raises:
         MissingError: a file cannot be read.

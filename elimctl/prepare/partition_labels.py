@@ -48,11 +48,7 @@ def columns(table: Table) -> dict[str, str]:
 
 
 def parse(fields: Mapping[str, str], *, where: str) -> Record:
-    """Parse the record of an image.
-
-    Args:
-        fields: texts by the keys of `COLUMNS`, for the columns of the file.
-        where: the file and the image, for messages.
+    """Parse the record of an image from texts by the keys of `COLUMNS`; `where` names it in messages.
 
     Raises:
         DataError: the expression is a number; numbers mean other classes in each dataset.

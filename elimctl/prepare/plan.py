@@ -57,7 +57,7 @@ def arrange(
     options: Config,
     scratch: Path,
 ) -> Plan:
-    """Plan the preparation of a dataset.
+    """Plan the preparation of a dataset; loads the detector.
 
     Args:
         rows: rows of the dataset's reader, in any order.
@@ -67,12 +67,9 @@ def arrange(
         options: options of the reader.
         scratch: file for the rows, needed as long as the plan; all workers must see it.
 
-    Returns:
-        The plan, with the detector loaded.
-
     Raises:
-        DataError: no row is usable; there are fewer identities than folds, and no splits; or a split file
-            names no row.
+        DataError: no row is usable, a split file names no row, or there are fewer identities than folds, and
+            no splits.
     """
     with _split(rows, root, settings.splits) as (split_rows, splitter):
         spool = row_index.write(
@@ -128,11 +125,7 @@ def _split(rows: Iterable[Row], root: Path, name: str) -> Iterator[tuple[Iterabl
 
 
 def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
-    """Hash the rows and settings.
-
-    Raises:
-        DataError: no row is usable.
-    """
+    """Hash the rows and settings; DataError if no row is usable."""
     digest = hashlib.sha256(json.dumps([parquet.FORMAT, *facts], sort_keys=True).encode())
     usable, first = False, ""
     path, size = "", None

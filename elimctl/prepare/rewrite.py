@@ -43,7 +43,7 @@ def rewrite(
 
     Args:
         source: folder of the dataset with the images.
-        out: folder of the dataset to write; may be `source`, which is then replaced.
+        out: folder to write; may be `source`, which is then replaced.
         table: the manifest to write, with the `image_sha256` of the source.
         order: (N,) number in the source of each row's image.
         kind: kind of the store to write.
@@ -92,11 +92,7 @@ def rewrite(
 
 
 def finish(out: Path) -> bool:
-    """Complete an interrupted exchange of the dataset in a folder; the caller holds its lock.
-
-    Returns:
-        Whether there was one.
-    """
+    """Complete an interrupted exchange of a dataset and return whether there was one; hold its lock."""
     staging = out / assemble.STAGING
     if (out / parquet.NAME).exists() or not _is_complete(staging, out):
         return False
@@ -132,11 +128,7 @@ def _is_complete(staging: Path, out: Path) -> bool:
 
 
 def _encode(reader: Images, rows: pa.Table, order: np.ndarray, codec: Codec) -> Encoded:
-    """Encode the unit of some rows.
-
-    Raises:
-        StoreError: an image does not have the hash of its row.
-    """
+    """Encode the unit of some rows; StoreError if an image does not have the hash of its row."""
     kept = np.array([status == "kept" for status in rows["status"].to_pylist()])
     if reader.codec == codec:
         stored = iter(reader.chunks(order[kept]))

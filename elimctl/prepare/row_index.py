@@ -99,11 +99,7 @@ class Spool:
             return {"rows": self.count, "clips": clips, "identities": identities, **dict(split_counts)}
 
     def same_but_case(self) -> tuple[int, str, str] | None:
-        """Find groups of identities that differ only in the case of letters.
-
-        Returns:
-            The number of groups and two identities of the first group; None without groups.
-        """
+        """Find identities that differ only in case: the number of groups and two of the first, or None."""
         query = """
             SELECT count(*) OVER (), min(identity), max(identity)
             FROM (SELECT DISTINCT identity FROM rows WHERE reason IS NULL)
@@ -138,7 +134,7 @@ def write(
         folds: number of folds.
         seed: seed of the assignment.
         splitter: returns the splits of rows; None keeps the dataset's splits.
-        root: the raw root; paths of rows are relative to it. None skips the check of videos.
+        root: the raw root; None skips the check of videos.
         provisional: a model will find other identities later, so too few identities are accepted.
 
     Raises:
@@ -210,11 +206,7 @@ def _assign_folds(spool: sqlite3.Connection, *, folds: int, seed: int, provision
 
 
 def _assign_no_folds(spool: sqlite3.Connection, identities: int, *, folds: int) -> None:
-    """Assign no folds; without splits, all rows become the split `test`.
-
-    Raises:
-        DataError: there are no splits, and fewer identities than folds.
-    """
+    """Assign no folds; without splits, all rows become the split `test`."""
     [count, people, has_splits] = spool.execute(
         "SELECT count(*), count(DISTINCT identity), count(split) > 0 FROM rows"
     ).fetchone()

@@ -38,15 +38,10 @@ def examine(row: Row, root: Path) -> Source:
 
 
 def images(rows: Sequence[Row], sources: Sequence[Source], root: Path) -> Iterator[np.ndarray | str]:
-    """Decode the image of each row, one at a time, or give the reason why it is missing.
-
-    Args:
-        rows: the rows, in the manifest's order.
-        sources: the source of each row.
-        root: the raw root.
+    """Decode the image of each row, one at a time and in the manifest's order.
 
     Yields:
-        (H, W, 3) uint8 RGB; frames of one video are decoded in one pass.
+        (H, W, 3) uint8 RGB, or the reason why it is missing; frames of one video are decoded in one pass.
 
     Raises:
         DataError: a file changed after it was hashed.

@@ -29,12 +29,9 @@ KEYS: dict[str, Callable[[Row], str]] = {
 class SplitFile:
     """The splits of a CSV file: columns `split` and one of `path`, `clip`, `identity`.
 
-    Memory does not grow with the file. Rows that the file does not name have no split. Paths are those of the
-    manifest; Windows separators, a leading `./` and another case are accepted. `names.canonical` describes
-    how spellings are compared.
-
-    Args:
-        file: the CSV file; splits are train, val and test, or synonyms of these.
+    Splits are train, val and test, or synonyms. Rows that the file does not name have no split. Paths are
+    those of the manifest; Windows separators, a leading `./` and another case are accepted. See
+    `names.canonical` for the comparison of spellings. Memory does not grow with the file.
 
     Raises:
         MissingError: the file cannot be read.

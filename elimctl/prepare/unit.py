@@ -27,14 +27,7 @@ from elimctl.store.images import encode_unit
 def run(
     rows: Sequence[Row], root: Path, folder: Path, *, settings: PrepareSettings, detector: Detector
 ) -> Generator[Outcome, None, str]:
-    """Run a unit of work, unless it is finished.
-
-    Args:
-        rows: rows of one shard.
-        root: the raw root.
-        folder: folder of finished units.
-        settings: settings of `prepare`.
-        detector: finds the faces.
+    """Run a unit of work, the rows of one shard, unless `folder` has it finished.
 
     Yields:
         The outcome of each row, in order; only the unit's record has the hash of its crop.

@@ -41,12 +41,7 @@ def encode(image: np.ndarray, codec: Codec) -> bytes | memoryview:
 
 
 def decode(chunk: np.ndarray, shape: tuple[int, ...], codec: Codec) -> np.ndarray:
-    """Decode a chunk.
-
-    Args:
-        chunk: (bytes,) uint8, result of `encode`.
-        shape: (S, S, 3).
-        codec: codec of the chunk.
+    """Decode a chunk of `encode`, (bytes,) uint8, to an image of a shape (S, S, 3).
 
     Returns:
         (S, S, 3) uint8; for `raw` a view of the chunk.
@@ -68,12 +63,7 @@ def decode(chunk: np.ndarray, shape: tuple[int, ...], codec: Codec) -> np.ndarra
 
 
 def digest(chunk: np.ndarray, image_bytes: int, codec: Codec) -> str:
-    """Compute the SHA-256 of the pixels of a chunk, or of the JPEG file.
-
-    Args:
-        chunk: (bytes,) uint8, result of `encode`.
-        image_bytes: size of the decoded image.
-        codec: codec of the chunk.
+    """Compute the SHA-256 of a chunk's pixels of `image_bytes`, or of the JPEG file.
 
     Raises:
         ValueError: the chunk cannot be decoded.

@@ -27,11 +27,7 @@ HASHED_BYTES = 2**24  # bytes that `check` reads at a time
 
 
 def content(digests: Iterable[str | None]) -> str:
-    """Hash the images of a dataset in their order: the fact `content` of a key.
-
-    Args:
-        digests: the manifest's column `image_sha256`, None for dropped rows.
-    """
+    """Hash the manifest's column `image_sha256` (None for dropped rows): the fact `content` of a key."""
     hashed = hashlib.sha256()
     for digest in digests:
         hashed.update(f"{digest}\n".encode())
@@ -39,10 +35,9 @@ def content(digests: Iterable[str | None]) -> str:
 
 
 def key(facts: Mapping[str, Any]) -> str:
-    """Compute the key of features, 32 hexadecimal digits.
+    """Compute the key of features, 32 hexadecimal digits, from facts that are values for JSON.
 
-    Args:
-        facts: values for JSON that the features depend on: `content`, crop settings, the model's hash, ...
+    Facts are all that the features depend on: `content`, crop settings, the model's hash, and others.
     """
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
@@ -109,13 +104,7 @@ class Features:
         return Features, (self.path,)
 
     def read(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Read features.
-
-        Args:
-            indices: (B,) rows of the manifest, in [0, N).
-
-        Returns:
-            (B, d) float32 in the order of the indices; NaN for dropped rows.
+        """Read the features (B, d) float32 of rows (B,) in [0, N), in that order; NaN for dropped rows.
 
         Raises:
             IndexError: an index is not in [0, N).

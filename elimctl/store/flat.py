@@ -26,12 +26,6 @@ class Place(NamedTuple):
 class Flat:
     """Reader of flat bytes; threads may share it.
 
-    Args:
-        data: place of the bytes.
-        offsets: place of the offsets.
-        layout: layout of the store.
-        attributes: attributes that the store records.
-
     Raises:
         StoreError: a file is missing or too short.
     """

@@ -32,13 +32,7 @@ FILTERS = {"raw": [], "blosc": [hdf5plugin.Blosc.filter_id]}
 
 
 def write(path: Path, layout: Layout, units: Units, *, attributes: Mapping[str, Any]) -> None:
-    """Write a file; the same units and attributes give the same bytes.
-
-    Args:
-        path: file to write, not atomically.
-        layout: the store's layout.
-        units: the images.
-        attributes: values for JSON to record beside the layout.
+    """Write a file, not atomically; the same units and attributes (values for JSON) give the same bytes.
 
     Raises:
         OSError: the file could not be written; the error names it.

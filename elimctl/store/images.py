@@ -50,14 +50,7 @@ def encode_unit(images: np.ndarray, kept: np.ndarray, *, codec: Codec, shard_ima
 def encode_chunks(
     chunks: Sequence[bytes | memoryview | None], image_bytes: int, *, codec: Codec, shard_images: int
 ) -> Encoded:
-    """Make a unit of encoded images, as `encode_unit` does from pixels.
-
-    Args:
-        chunks: at most `shard_images`; None for an image that is not kept.
-        image_bytes: size of the pixels of one image.
-        codec: codec of the chunks.
-        shard_images: images in every unit but the last.
-    """
+    """Make a unit of encoded images, whose pixels take `image_bytes` each, as `encode_unit` does."""
     digests = [
         None if chunk is None else codecs.digest(np.frombuffer(chunk, np.uint8), image_bytes, codec)
         for chunk in chunks
@@ -151,14 +144,10 @@ class Source(Protocol):
     attributes: dict[str, Any]
 
     def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Read the stored bytes of an image.
-
-        Args:
-            number: number of the image.
-            out: contiguous uint8 array of their size to read into.
+        """Read the stored bytes of an image, into `out` (contiguous uint8 of their size) if given.
 
         Returns:
-            The bytes, in `out` if given; None for an image that is not kept.
+            The bytes, or None for an image that is not kept.
         """
         ...
 
@@ -173,10 +162,6 @@ class Source(Protocol):
 
 class Images(Reader):
     """Reader of every kind of store; threads may share it, and it can be sent to another process.
-
-    Args:
-        path: the store.
-        kind: kind of the store.
 
     Raises:
         StoreError: the store is missing, damaged, or written by a newer elimctl.

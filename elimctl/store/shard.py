@@ -44,12 +44,7 @@ def index_bytes(slots: int) -> int:
 
 
 class Shard:
-    """An open shard file.
-
-    Args:
-        path: the file.
-        slots: number of chunks.
-        chunk_bytes: size of every chunk, None if sizes vary.
+    """An open shard file with `slots` chunks of `chunk_bytes` each, or None if sizes vary.
 
     Raises:
         StoreError: the file is missing, truncated or damaged.
@@ -65,14 +60,7 @@ class Shard:
         return self._places[:, 1]
 
     def fetch(self, chunk: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Read the chunk of a number, into `out` (contiguous uint8 of its size) if given.
-
-        Returns:
-            The chunk's bytes; None if it was not written.
-
-        Raises:
-            StoreError: the file was shortened since it was opened.
-        """
+        """Read a chunk by number, into `out` (contiguous uint8 of its size) if given; None if not written."""
         place = self.place(chunk)
         return None if place is None else place.file.read(place.offset, place.size, out)
 
@@ -102,12 +90,9 @@ class Shard:
 
 
 class Units:
-    """The unit files of a store, in order: shards, or empty files for shards without chunks.
+    """The unit files of a store, in order; a unit without chunks is an empty file.
 
-    Args:
-        files: the files.
-        count: number of images in all files.
-        shard_images: images in every file but the last.
+    All files hold `count` images; every file but the last holds `shard_images`.
     """
 
     def __init__(self, files: Sequence[Path], *, count: int, shard_images: int) -> None:

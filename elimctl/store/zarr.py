@@ -62,13 +62,10 @@ def shard_name(number: int) -> str:
 
 
 def write(folder: Path, layout: Layout, units: Units, *, attributes: Mapping[str, Any]) -> None:
-    """Write a store from its units, not atomically.
+    """Write a store from its units into a new folder, not atomically.
 
-    Args:
-        folder: folder of the store; must not exist.
-        layout: the store's layout.
-        units: the images; unit files become shards by hard links, or are copied if the file system has none.
-        attributes: values for JSON to record beside the layout.
+    Unit files become shards by hard links, or are copied if the file system has none. `attributes` are values
+    for JSON to record beside the layout.
     """
     recorded = layout.attributes(attributes)
     if layout.codec == "jpeg":
