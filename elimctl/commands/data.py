@@ -39,7 +39,6 @@ def locate(place: Workspace, name: str | None) -> Path:
 
 
 def _complete(folder: Path) -> None:
-    """Complete an interrupted exchange of a dataset."""
     if (folder / assemble.STAGING / parquet.NAME).exists() and not (folder / parquet.NAME).exists():
         with lock.hold(folder):
             rewrite.finish(folder)
@@ -121,7 +120,6 @@ def garbage(place: Workspace, name: str | None) -> Iterator[list[Garbage]]:
 
 
 def _folders(place: Workspace) -> list[Path]:
-    """List the folders of all datasets, prepared or not."""
     if not place.data.is_dir():
         return []
     return sorted(path for path in place.data.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -98,7 +98,6 @@ def run_model(folder: Path, *, device: str = "auto") -> Model:
 
 
 def _encoder(folder: Path, *, view: View, device: str) -> Embed:
-    """Load the function from crops to features of a run."""
     import torch
 
     from elimctl.train import hardware, run
@@ -228,7 +227,6 @@ def _finite(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _points(table: pa.Table, rows: np.ndarray) -> list[np.ndarray | None]:
-    """Return the five points of each row in its crop."""
     values = table["crop_points"].take(pa.array(rows)).to_pylist()
     return [None if value is None else np.reshape(value, (-1, 2)) for value in values]
 

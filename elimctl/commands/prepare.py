@@ -140,7 +140,10 @@ def planned(
                 if not shared:
                     rewrite.finish(out)
                 plan = arrange(rows, root, settings, dataset=dataset, options=options, scratch=scratch)
-                yield plan if model is None else _with_model(plan, parquet.digest(model))
+                if model is not None:  # another model finds other identities
+                    facts = f"{plan.fingerprint} {parquet.digest(model)}"
+                    plan = replace(plan, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
+                yield plan
             finally:
                 scratch.unlink(missing_ok=True)
     finally:
@@ -153,12 +156,6 @@ def _model(settings: PrepareSettings) -> Path | None:
     if settings.identities == "dataset":
         return None
     return {"cluster": ARCFACE, "estimated-age": AGE}[settings.identities].find(settings.detector.models)
-
-
-def _with_model(plan: Plan, digest: str) -> Plan:
-    """Add the digest of the model for identities to the fingerprint of a plan."""
-    facts = f"{plan.fingerprint} {digest}"
-    return replace(plan, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
 
 
 def write_synthetic(dataset: str, folder: Path, values: Values, *, seed: int) -> None:

@@ -49,7 +49,6 @@ def _around(landmarks: np.ndarray | None) -> Box | None:
 
 
 def _usable(box: Box | None) -> Box | None:
-    """Return the box if it is finite and has an area."""
     if box is None or not np.isfinite(box).all() or box[2] <= box[0] or box[3] <= box[1]:
         return None
     return box

@@ -88,7 +88,6 @@ def _stored(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image, *, where: str) -> np.ndarray:
-    """Convert an opened image to 8-bit RGB pixels."""
     if image.mode.startswith("I;16"):  # Pillow's own conversion clips 16-bit gray at 255
         gray = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(gray[..., None], 3, axis=2)

@@ -6,7 +6,7 @@ The manifest is removed first and renamed last, so a folder with a manifest hold
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -74,9 +74,13 @@ def publish(plan: Plan, units: Path, names: Sequence[str], out: Path) -> None:
         shard_images=plan.settings.shard_images,
         attributes={"crop": settings["crop"]},
     )
+    tables = (
+        _table(plan.rows.between(task.start, task.stop), unit.read_record(units, name))
+        for task, name in zip(plan.tasks(units), names, strict=True)
+    )
     parquet.write_parts(
         staging / parquet.NAME,
-        _tables(plan, units, names),
+        tables,
         metadata={"dataset": plan.dataset, "settings": settings},
     )
     record = {
@@ -122,14 +126,7 @@ def _count(units: Path, names: Sequence[str]) -> dict[str, Any]:
     return {"found": found, "kept": found - kinds.total(), "dropped": dict(ranked)}
 
 
-def _tables(plan: Plan, units: Path, names: Sequence[str]) -> Iterator[pa.Table]:
-    """Iterate over the parts of the manifest, one for each unit."""
-    for task, name in zip(plan.tasks(units), names, strict=True):
-        yield _table(plan.rows.between(task.start, task.stop), unit.read_record(units, name))
-
-
 def _table(rows: Sequence[Numbered], outcomes: Sequence[Outcome]) -> pa.Table:
-    """Make the manifest's rows of one unit."""
     boxes: list[Sequence[float | None]] = [outcome.box or (None,) * 4 for outcome in outcomes]
     values: dict[str, Sequence[Any]] = {
         "row": [numbered.number for numbered in rows],

@@ -5,7 +5,7 @@ During the preparation the dataset's folder has two more folders: `units/` holds
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -129,8 +129,13 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
     if parquet.digest(manifest) != record.get("manifest_sha256"):
         return False
     prepared_ns = manifest.stat().st_mtime_ns
-    folder_ns = cache(_folder_changed_ns)
-    known: dict[str, str | None] = {}
+
+    @cache
+    def folder_changed_ns(folder: Path) -> int:
+        above_ns = 0 if folder in (plan.root, folder.parent) else folder_changed_ns(folder.parent)
+        return max(_changed_ns(folder), above_ns)
+
+    recorded: dict[str, str | None] = {}
     checked = ""
     for numbered in plan.rows:
         row = numbered.row
@@ -138,35 +143,22 @@ def _same_inputs(plan: Plan, record: dict[str, Any], manifest: Path) -> bool:
             continue
         checked = row.path
         file = plan.root / row.path
-        if max(_changed_ns(file), folder_ns(file.parent, plan.root, folder_ns)) > prepared_ns:
-            known = known or _hashes(manifest)
-            if known.get(printable(row.path)) != examine(row, plan.root).sha256:
+        if max(_changed_ns(file), folder_changed_ns(file.parent)) > prepared_ns:
+            recorded = recorded or _hashes(manifest)
+            if recorded.get(printable(row.path)) != examine(row, plan.root).sha256:
                 return False
     return True
 
 
-def _changed_ns(file: Path) -> int:
-    """Return the last change of a file; 0 for a missing file, which the fingerprint covers."""
+def _changed_ns(path: Path) -> int:
+    """Return the last change of a path or its link target; 0 if missing, which the fingerprint covers."""
     try:
-        return file.stat().st_ctime_ns
+        return max(path.stat().st_ctime_ns, path.lstat().st_ctime_ns)
     except OSError:
         return 0
-
-
-def _folder_changed_ns(folder: Path, root: Path, above: Callable[[Path, Path, Any], int]) -> int:
-    """Return the last change of a folder or its parents up to the root, with changes of name or link.
-
-    `above` is this function with a cache.
-    """
-    try:
-        changed_ns = max(folder.stat().st_ctime_ns, folder.lstat().st_ctime_ns)
-    except OSError:
-        return 0
-    return changed_ns if folder == root else max(changed_ns, above(folder.parent, root, above))
 
 
 def _hashes(manifest: Path) -> dict[str, str | None]:
-    """Read the SHA-256 of each raw file from a manifest."""
     table = parquet.read(manifest)
     table = table.filter(pc.is_valid(table["source_sha256"]))
     return dict(zip(table["path"].to_pylist(), table["source_sha256"].to_pylist(), strict=True))
@@ -202,7 +194,6 @@ def summary(out: Path) -> Summary:
 
 
 def _count_identities(out: Path) -> int:
-    """Count identities with a kept row."""
     table = parquet.read(out, only=["identity", "status"])
     return int(pc.count_distinct(table["identity"].filter(pc.equal(table["status"], "kept"))).as_py())
 

@@ -1,7 +1,7 @@
 """Describe the content of a prepared dataset in numbers."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,14 +34,6 @@ class Line:
     store: str | None = None  # zarr or hdf5
     codec: str | None = None  # codec of the images
     damage: str | None = None  # why the dataset cannot be read, None if it can
-
-
-@dataclass(slots=True)
-class _Group:
-    """Kept rows of a split or fold: their number and their identities."""
-
-    rows: int = 0
-    identities: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -101,14 +93,17 @@ def describe(folder: Path) -> dict[str, Any]:
     """
     record, images = read_record(folder), open_images(folder)
     identities = Counter[str]()
-    groups: dict[str, dict[Any, _Group]] = {"split": {}, "fold": {}}
+    # kept rows of each identity, in each split and each fold
+    groups: dict[str, dict[Any, Counter[str]]] = {"split": {}, "fold": {}}
     labels = {label: _Range() for label in LABELS}
     for batch in stream.batches(folder, ["status", "identity", *groups, *LABELS]):
         kept = _kept(batch)
         names = kept["identity"].to_pylist()
         identities.update(names)
-        for column, by_name in groups.items():
-            _add(by_name, kept[column].to_pylist(), names)
+        for column, counts in groups.items():
+            for name, identity in zip(kept[column].to_pylist(), names, strict=True):
+                if name is not None:
+                    counts.setdefault(name, Counter())[identity] += 1
         for label, values in labels.items():
             values.add(kept[label].drop_null().to_numpy())
     return {
@@ -132,23 +127,14 @@ def _kept(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pc.equal(batch["status"], "kept"))
 
 
-def _add(groups: dict[Any, _Group], keys: list[Any], identities: list[str]) -> None:
-    for key, identity in zip(keys, identities, strict=True):
-        if key is not None:
-            group = groups.setdefault(key, _Group())
-            group.rows += 1
-            group.identities.add(identity)
-
-
-def _values(groups: dict[Any, _Group]) -> list[dict[str, Any]]:
+def _values(groups: dict[Any, Counter[str]]) -> list[dict[str, Any]]:
     return [
-        {"name": key, "rows": group.rows, "identities": len(group.identities)}
-        for key, group in sorted(groups.items())
+        {"name": name, "rows": counts.total(), "identities": len(counts)}
+        for name, counts in sorted(groups.items())
     ]
 
 
 def _sizes(identities: Counter[str]) -> dict[str, float | int | None]:
-    """Count identities and their samples."""
     sizes = sorted(identities.values())
     return {
         "number": len(sizes),

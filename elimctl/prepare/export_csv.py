@@ -130,7 +130,6 @@ def _chosen(folder: Path, options: ExportOptions) -> np.ndarray:
 
 
 def _elim(row: Row, crops: _Crops) -> tuple[str, str, str]:
-    """Return the values of a row for the ELIM code."""
     if row["valence"] is None or row["arousal"] is None:
         raise DataError(
             f"row {row['row']} has no label, which the layout of the ELIM code requires: {row['path']}",

@@ -39,7 +39,6 @@ def hold(folder: Path, *, shared: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, kind: int) -> Iterator[TextIO]:
-    """Open and lock the lock file."""
     while True:
         with path.open("a+", encoding="utf-8") as file:
             try:

@@ -100,7 +100,6 @@ class Partition:
         self._names.close()
 
     def _read(self, file: Path, split: str) -> None:
-        """Read the records of a file into the database."""
         table = open_table(file, {*NAMES, *chain.from_iterable(labels.COLUMNS.values())})
         column = next((name for name in NAMES if name in table.columns), None)
         if column is None:
@@ -130,7 +129,6 @@ class Partition:
             yield *key, to_bytes(path), split, table.file.name, json.dumps(record)
 
     def _add(self, values: tuple[Any, ...]) -> None:
-        """Add a record; an equal record may exist already."""
         stem, folders, _, name, split, file, record = values
         self._names.execute("INSERT OR IGNORE INTO names VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", values)
         known = self._names.execute(
@@ -167,7 +165,6 @@ class Partition:
         return matching[0].split, json.loads(matching[0].record)
 
     def _matching(self, row: Row) -> list[_Name]:
-        """Return the names that match the image of a row."""
         folders, stem = _key(row.path)
         clip_folders, clip_stem = _key(row.clip)
         if clip_stem == stem:  # `train/12` names the split if the root is the split's folder

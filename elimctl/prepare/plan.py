@@ -125,7 +125,6 @@ def _split(rows: Iterable[Row], root: Path, name: str) -> Iterator[tuple[Iterabl
 
 
 def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
-    """Hash the rows and settings; DataError if no row is usable."""
     digest = hashlib.sha256(json.dumps([parquet.FORMAT, *facts], sort_keys=True).encode())
     usable, first = False, ""
     path, size = "", None
@@ -145,7 +144,6 @@ def _fingerprint(rows: Spool, root: Path, facts: list[Any]) -> str:
 
 
 def _row_facts(numbered: Numbered) -> list[Any]:
-    """Return the content of a row as values for JSON."""
     row = numbered.row
     return [
         numbered.fold,

@@ -109,7 +109,6 @@ def finish(out: Path) -> bool:
 
 
 def _tidy(out: Path) -> None:
-    """Remove temporary folders of an exchange."""
     for name in (assemble.STAGING, assemble.REPLACED):
         shutil.rmtree(out / name, ignore_errors=True)
 

@@ -167,7 +167,6 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 
 def _fill(spool: sqlite3.Connection, rows: Iterable[Row], splitter: Splitter | None) -> None:
-    """Write the rows in reading order."""
     remaining = iter(rows)
     insert = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND.split(', ')))})"
     while batch := list(islice(remaining, BATCH)):
@@ -176,7 +175,6 @@ def _fill(spool: sqlite3.Connection, rows: Iterable[Row], splitter: Splitter | N
 
 
 def _order(spool: sqlite3.Connection) -> None:
-    """Sort and number the rows."""
     spool.execute(
         f"""
         INSERT INTO rows
@@ -187,7 +185,6 @@ def _order(spool: sqlite3.Connection) -> None:
 
 
 def _assign_folds(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool) -> None:
-    """Assign the identities with a usable row to folds."""
     usable = "FROM rows WHERE reason IS NULL"
     [identities] = spool.execute(f"SELECT count(DISTINCT identity) {usable}").fetchone()
     if identities < folds or folds == 1:
@@ -229,7 +226,6 @@ def _dropped(spool: sqlite3.Connection) -> dict[str, int]:
 
 
 def _values(row: Row, split: str | None) -> tuple[Any, ...]:
-    """Convert a row to values of the table."""
     more = {name: getattr(row, name) for name in PLAIN if getattr(row, name) != DEFAULTS[name]}
     return (
         to_bytes(row.identity),
@@ -245,7 +241,6 @@ def _values(row: Row, split: str | None) -> tuple[Any, ...]:
 
 
 def _row(values: list[Any]) -> Row:
-    """Convert values of the table to a row."""
     identity, clip, frame, path, split, reason, more, *arrays = values
     fields_set = json.loads(more) if more else {}
     if "box" in fields_set:

@@ -34,7 +34,8 @@ def examine(row: Row, root: Path) -> Source:
         status = file.stat()
         return Source(_hash(file, status.st_size, status.st_ctime_ns, status.st_ino))
     except OSError as error:
-        return Source(reason=f"unreadable {_kind(row)}: {printable(row.path)}: {error.strerror}")
+        kind = "video" if _in_video(row) else "image"
+        return Source(reason=f"unreadable {kind}: {printable(row.path)}: {error.strerror}")
 
 
 def images(rows: Sequence[Row], sources: Sequence[Source], root: Path) -> Iterator[np.ndarray | str]:
@@ -60,7 +61,6 @@ def _in_video(row: Row) -> bool:
 
 
 def _image(row: Row, source: Source, root: Path) -> np.ndarray | str:
-    """Decode the image file of a row."""
     where = printable(row.path)
     try:
         content = (root / row.path).read_bytes()
@@ -85,7 +85,6 @@ def _video(pairs: Sequence[tuple[Row, Source]], file: Path, root: Path) -> Itera
 
 
 def _frames(rows: Sequence[Row], file: Path) -> Iterator[np.ndarray | str]:
-    """Decode frames of a video with ascending numbers."""
     where = printable(rows[0].path)
     done = 0
     try:
@@ -122,7 +121,3 @@ def _changed(row: Row) -> DataError:
 def _hash(file: Path, size: int, ctime_ns: int, inode: int) -> str:  # noqa: ARG001 - part of the cache's key
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _kind(row: Row) -> str:
-    return "video" if _in_video(row) else "image"

@@ -135,7 +135,6 @@ def digest(file: Path) -> str:
 
 
 def _split(word: str, file: Path) -> str:
-    """Return the split that a word means."""
     split = splits.named(word)
     if split is None:
         raise DataError(

@@ -90,7 +90,6 @@ def name_of(rows: Sequence[Row], root: Path, *, settings: PrepareSettings, model
 
 
 def _name(rows: Sequence[Row], sources: Sequence[Source], settings: PrepareSettings, model: str) -> str:
-    """Hash everything that a unit depends on."""
     facts: list[Any] = [parquet.FORMAT, of_a_unit(settings), model]
     for row, raw_file in zip(rows, sources, strict=True):
         annotated = [

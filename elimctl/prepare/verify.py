@@ -42,7 +42,6 @@ def verify(folder: Path) -> Iterator[Damage | None]:
 
 
 def _manifest(folder: Path) -> Damage | None:
-    """Check the hash of the manifest and the record."""
     wanted = read_record(folder).get("manifest_sha256")
     if wanted is None:
         return Damage("it does not record the manifest's hash", assemble.RECORD)
@@ -83,7 +82,6 @@ def _image(reader: Images, row: int, wanted: str | None) -> str | None:
 
 
 def _features(folder: Path, key: str) -> Damage | None:
-    """Check cached features."""
     path = f"{features.FOLDER}/{key}.zarr"
     try:
         features.open(folder, key).check()

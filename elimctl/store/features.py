@@ -185,7 +185,6 @@ def _declare(folder: Path, shape: tuple[int, int], attributes: Mapping[str, Any]
 
 
 def _metadata(path: Path) -> tuple[tuple[int, int], dict[str, Any]]:
-    """Read the shape and the attributes of features."""
     file = path / "zarr.json"
     try:
         metadata = json.loads(file.read_text(encoding="utf-8"))
@@ -200,7 +199,6 @@ def _metadata(path: Path) -> tuple[tuple[int, int], dict[str, Any]]:
 
 
 def _blocks(count: int) -> int:
-    """Return the number of blocks of rows, at least one."""
     return max(1, -(-count // BLOCK))
 
 

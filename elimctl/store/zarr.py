@@ -151,7 +151,6 @@ def _write_shards(folder: Path, layout: Layout, units: Units, recorded: Mapping[
 
 
 def _declare(folder: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
-    """Write the metadata of an array of images."""
     _, *image = layout.shape
     blosc = BloscCodec(
         typesize=1,
@@ -215,7 +214,6 @@ def _open_flat(folder: Path, layout: Layout, attributes: dict[str, Any]) -> Flat
 
 
 def _blocks(total: int) -> int:
-    """Return the number of chunks of `bytes`, at least one."""
     return max(1, -(-total // BLOCK_BYTES))
 
 
@@ -250,7 +248,6 @@ def _metadata(folder: Path) -> dict[str, Any]:
 
 
 def _declared(metadata: Mapping[str, Any], folder: Path) -> Declared:
-    """Read the layout from an array's metadata."""
     try:
         chunk = metadata["chunk_grid"]["configuration"]["chunk_shape"]
         codecs, inner, index = metadata["codecs"], None, None
