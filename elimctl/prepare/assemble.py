@@ -116,14 +116,14 @@ def tidy(out: Path, units: Path) -> None:
 
 def _count(units: Path, names: Sequence[str]) -> dict[str, Any]:
     """Count rows: found, kept, and dropped by kind of reason, the most frequent first."""
-    found = 0
+    total = 0
     kinds = Counter[str]()
     for name in names:
         outcomes = unit.read_record(units, name)
-        found += len(outcomes)
+        total += len(outcomes)
         kinds.update(outcome.reason.partition(":")[0] for outcome in outcomes if outcome.reason is not None)
     ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    return {"found": found, "kept": found - kinds.total(), "dropped": dict(ranked)}
+    return {"found": total, "kept": total - kinds.total(), "dropped": dict(ranked)}
 
 
 def _table(rows: Sequence[Numbered], outcomes: Sequence[Outcome]) -> pa.Table:

@@ -18,7 +18,7 @@ from elimctl.manifest.row import Row, printable
 
 # Labels that differ by less are equal up to rounding; the manifest keeps them in float32.
 PRECISION = 1e-6
-# Columns of the table `found` that rows are compared by.
+# Columns of the table `unsorted` that rows are compared by.
 COLUMNS = "video_frame, face, valence, arousal, expression"
 PICTURE = "path, video_frame"
 FACE = f"{PICTURE}, face"
@@ -26,51 +26,52 @@ FACE = f"{PICTURE}, face"
 # Only repeated rows are compared; these are few. Images have the frame -1, because NULL cannot be compared.
 REPEATED = f"""
 CREATE TABLE repeated AS
-SELECT rowid AS came, reason IS NULL AS usable, identity, clip, frame, {COLUMNS}, path FROM found
+SELECT rowid AS line, reason IS NULL AS usable, identity, clip, frame, {COLUMNS}, path FROM unsorted
 WHERE ({PICTURE}) IN (
-    SELECT {PICTURE} FROM found GROUP BY {PICTURE} HAVING count(*) > 1 AND max(reason IS NULL)
+    SELECT {PICTURE} FROM unsorted GROUP BY {PICTURE} HAVING count(*) > 1 AND max(reason IS NULL)
 );
 """
-JUDGED = f"""
-CREATE TABLE judged AS
-SELECT came, identity, first, clip, frame, {FACE},
+COMPARED = f"""
+CREATE TABLE compared AS
+SELECT line, identity, first, clip, frame, {FACE},
        face IS NULL AND max(usable AND face IS NOT NULL) OVER (PARTITION BY {PICTURE}) AS placeless,
-       row_number() OVER (PARTITION BY {FACE}, identity ORDER BY came) AS copy,
+       row_number() OVER (PARTITION BY {FACE}, identity ORDER BY line) AS copy,
        max(valence) OVER same - min(valence) OVER same > {PRECISION} AS valences,
        max(arousal) OVER same - min(arousal) OVER same > {PRECISION} AS arousals,
        max(expression) OVER same <> min(expression) OVER same AS expressions
 FROM (
-    SELECT *, first_value(identity) OVER (PARTITION BY {FACE} ORDER BY usable DESC, came) AS first
+    SELECT *, first_value(identity) OVER (PARTITION BY {FACE} ORDER BY usable DESC, line) AS first
     FROM repeated
 )
 WINDOW same AS (PARTITION BY {FACE}, identity, usable);
-CREATE INDEX judged_came ON judged (came);
+CREATE INDEX compared_line ON compared (line);
 """
 DROP = """
-UPDATE found SET reason = (
+UPDATE unsorted SET reason = (
     SELECT CASE
         WHEN placeless THEN 'no box: another line about the same image has one'
         WHEN identity IS NOT first THEN 'identities disagree: listed before as ' || shown(first)
         WHEN valences OR arousals OR expressions
             THEN 'labels disagree: ' || differing(valences, arousals, expressions)
         WHEN copy > 1 THEN 'listed twice'
-    END FROM judged WHERE came = found.rowid
+    END FROM compared WHERE line = unsorted.rowid
 )
-WHERE reason IS NULL AND rowid IN (SELECT came FROM judged);
+WHERE reason IS NULL AND rowid IN (SELECT line FROM compared);
 """
 # If several people are in one image, each gets a clip.
-PART = f"""
-CREATE TABLE parted AS
-SELECT came, row_number() OVER (PARTITION BY identity, clip, frame, {PICTURE} ORDER BY came) AS person
-FROM judged WHERE came IN (SELECT rowid FROM found WHERE reason IS NULL);
-UPDATE found SET clip = CAST(clip || ' face ' || (SELECT person FROM parted WHERE came = found.rowid) AS BLOB)
-WHERE rowid IN (SELECT came FROM parted WHERE person > 1);
-UPDATE found SET clip = CAST(clip || ' ' || identity AS BLOB)
+SPLIT_CLIPS = f"""
+CREATE TABLE people AS
+SELECT line, row_number() OVER (PARTITION BY identity, clip, frame, {PICTURE} ORDER BY line) AS person
+FROM compared WHERE line IN (SELECT rowid FROM unsorted WHERE reason IS NULL);
+UPDATE unsorted
+SET clip = CAST(clip || ' face ' || (SELECT person FROM people WHERE line = unsorted.rowid) AS BLOB)
+WHERE rowid IN (SELECT line FROM people WHERE person > 1);
+UPDATE unsorted SET clip = CAST(clip || ' ' || identity AS BLOB)
 WHERE clip IN (
-    SELECT clip FROM judged JOIN parted USING (came)
+    SELECT clip FROM compared JOIN people USING (line)
     GROUP BY clip, frame, path, video_frame HAVING count(DISTINCT identity) > 1
 );
-DROP TABLE repeated; DROP TABLE judged; DROP TABLE parted;
+DROP TABLE repeated; DROP TABLE compared; DROP TABLE people;
 """
 
 
@@ -87,10 +88,10 @@ def values(row: Row) -> tuple[Any, ...]:
 
 
 def settle(spool: sqlite3.Connection) -> None:
-    """Drop repeated rows in the table `found` (rows in reading order), and give each person a clip."""
+    """Drop repeated rows in the table `unsorted` (rows in reading order), and give each person a clip."""
     spool.create_function("shown", 1, _shown, deterministic=True)
     spool.create_function("differing", 3, _differing, deterministic=True)
-    for script in (REPEATED, JUDGED, DROP, PART):
+    for script in (REPEATED, COMPARED, DROP, SPLIT_CLIPS):
         spool.executescript(script)
 
 

@@ -42,7 +42,7 @@ DEFAULTS = {field.name: field.default for field in fields(Row)}
 PLAIN = tuple(name for name in DEFAULTS if name not in {*ARRAYS, *TEXTS, "frame", "split", "reason"})
 
 SCHEMA = """
-CREATE TABLE found (identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT, reason TEXT,
+CREATE TABLE unsorted (identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT, reason TEXT,
                     more TEXT, landmarks BLOB, points BLOB,
                     video_frame INTEGER, face TEXT, valence REAL, arousal REAL, expression BLOB);
 CREATE TABLE rows (number INTEGER PRIMARY KEY, identity BLOB, clip BLOB, frame INTEGER, path BLOB, split TEXT,
@@ -50,7 +50,7 @@ CREATE TABLE rows (number INTEGER PRIMARY KEY, identity BLOB, clip BLOB, frame I
 CREATE TABLE folds (identity BLOB PRIMARY KEY, fold INTEGER) WITHOUT ROWID;
 """
 COLUMNS = "identity, clip, frame, path, split, reason, more, landmarks, points"
-FOUND = f"{COLUMNS}, {repeats.COLUMNS}"
+UNSORTED = f"{COLUMNS}, {repeats.COLUMNS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _connect(file: Path) -> sqlite3.Connection:
 
 def _fill(spool: sqlite3.Connection, rows: Iterable[Row], splitter: Splitter | None) -> None:
     remaining = iter(rows)
-    insert = f"INSERT INTO found VALUES ({', '.join('?' * len(FOUND.split(', ')))})"
+    insert = f"INSERT INTO unsorted VALUES ({', '.join('?' * len(UNSORTED.split(', ')))})"
     while batch := list(islice(remaining, BATCH)):
         row_splits = [row.split for row in batch] if splitter is None else splitter(batch)
         spool.executemany(insert, map(_values, batch, row_splits))
@@ -178,10 +178,10 @@ def _order(spool: sqlite3.Connection) -> None:
     spool.execute(
         f"""
         INSERT INTO rows
-        SELECT row_number() OVER (ORDER BY identity, clip, frame, path, rowid) - 1, {COLUMNS} FROM found
+        SELECT row_number() OVER (ORDER BY identity, clip, frame, path, rowid) - 1, {COLUMNS} FROM unsorted
         """
     )
-    spool.execute("DROP TABLE found")
+    spool.execute("DROP TABLE unsorted")
 
 
 def _assign_folds(spool: sqlite3.Connection, *, folds: int, seed: int, provisional: bool) -> None:

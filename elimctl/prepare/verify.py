@@ -46,9 +46,9 @@ def _manifest(folder: Path) -> Damage | None:
     if wanted is None:
         return Damage("it does not record the manifest's hash", assemble.RECORD)
     path = folder / parquet.NAME
-    found = parquet.digest(path) if path.exists() else None
-    if found != wanted:
-        return Damage(f"sha256 is {found}, {assemble.RECORD} says {wanted}", parquet.NAME)
+    digest = parquet.digest(path) if path.exists() else None
+    if digest != wanted:
+        return Damage(f"sha256 is {digest}, {assemble.RECORD} says {wanted}", parquet.NAME)
     return None
 
 
@@ -75,10 +75,10 @@ def _image(reader: Images, row: int, wanted: str | None) -> str | None:
     if row >= reader.shape[0]:
         return f"the store has {reader.shape[0]} images"
     try:
-        [found] = reader.digests([row])
+        [digest] = reader.digests([row])
     except StoreError as error:
         return error.message
-    return None if found == wanted else f"sha256 is {found}, the manifest says {wanted}"
+    return None if digest == wanted else f"sha256 is {digest}, the manifest says {wanted}"
 
 
 def _features(folder: Path, key: str) -> Damage | None:

@@ -17,17 +17,17 @@ from elimctl.manifest.row import OUT_OF_RANGE
 LABELLED = """
 SELECT path, min(video_frame), max(video_frame) FILTER (WHERE reason IS NULL),
        max(video_frame) FILTER (WHERE reason NOT GLOB 'no frame*'), max(reason) FILTER (WHERE reason GLOB ?)
-FROM found WHERE video_frame >= 0 OR reason GLOB ?
+FROM unsorted WHERE video_frame >= 0 OR reason GLOB ?
 GROUP BY path HAVING max(video_frame) FILTER (WHERE reason IS NULL) >= 0
 """
-DROP = "UPDATE found SET reason = ? WHERE path = ? AND reason IS NULL"
+DROP = "UPDATE unsorted SET reason = ? WHERE path = ? AND reason IS NULL"
 
 
 def settle(spool: sqlite3.Connection, root: Path) -> None:
     """Drop the rows of videos with labels for missing frames.
 
     Args:
-        spool: a database with the table `found` of rows.
+        spool: a database with the table `unsorted` of rows.
         root: the raw root; paths of rows are relative to it.
     """
     for path, first, labelled, others, early in spool.execute(

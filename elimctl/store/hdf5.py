@@ -150,7 +150,7 @@ def _write_chunks(file: h5py.File, layout: Layout, units: Units) -> None:
 
 
 def _write_flat(file: h5py.File, units: Units) -> None:
-    ends = units.ends()
+    ends = units.chunk_ends()
     offsets = np.concatenate([[0], ends]).astype("<i8")
     file.create_dataset(OFFSETS, data=offsets, track_times=False)
     data = file.create_dataset(BYTES, (int(ends[-1]),), dtype="uint8", track_times=False)
@@ -194,5 +194,5 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _errno(error: Exception) -> int | None:
     """Return the error number of the operating system; None if the file itself is at fault."""
-    found = re.search(r"errno = (\d+)", str(error))
-    return int(found[1]) if found else getattr(error, "errno", None)
+    match = re.search(r"errno = (\d+)", str(error))
+    return int(match[1]) if match else getattr(error, "errno", None)

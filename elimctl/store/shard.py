@@ -103,7 +103,7 @@ class Units:
         """Iterate over the chunks of all images; None for an image that is not kept."""
         return islice(self._all_chunks(), self.count)
 
-    def ends(self) -> np.ndarray:
+    def chunk_ends(self) -> np.ndarray:
         """Return the end (N,) int64 of each image's chunk in the concatenation of all chunks."""
         sizes = np.zeros(len(self.files) * self.shard_images, np.int64)
         for number, shard in enumerate(self._shards()):

@@ -174,7 +174,7 @@ def _declare(folder: Path, layout: Layout, attributes: Mapping[str, Any]) -> Non
 
 def _write_flat(folder: Path, units: Units, recorded: Mapping[str, Any]) -> None:
     """Write a group of the arrays `bytes`, one shard, and `offsets`, one chunk."""
-    ends = units.ends()
+    ends = units.chunk_ends()
     total = int(ends[-1])
     blocks = _blocks(total)
     group = zarr.create_group(zarr.storage.LocalStore(folder), attributes={"elimctl": dict(recorded)})

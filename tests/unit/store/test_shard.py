@@ -33,7 +33,7 @@ def test_units_give_the_chunks_of_their_files_in_order(tmp_path, chunks: list[by
         files[-1].write_bytes(encode(chunks[start : start + 3], slots=3))
     units = Units(files, count=len(chunks), shard_images=3)
     assert [None if chunk is None else chunk.tobytes() for chunk in units.chunks()] == chunks
-    assert units.ends().tolist() == np.cumsum([len(chunk or b"") for chunk in chunks]).tolist()
+    assert units.chunk_ends().tolist() == np.cumsum([len(chunk or b"") for chunk in chunks]).tolist()
 
 
 @pytest.mark.parametrize("place", [(0, 2**63), (2**63, 1), (2**64 - 2, 4), (3, 3), (6, 0)])
