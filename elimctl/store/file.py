@@ -87,6 +87,10 @@ class Span(NamedTuple):
     offset: int
     size: int
 
+    def read(self, out: np.ndarray | None = None) -> np.ndarray:
+        """Read the bytes, see `File.read`."""
+        return self.file.read(self.offset, self.size, out)
+
 
 def damaged(path: Path, reason: str) -> StoreError:
     """Return the error for a damaged file of a store."""

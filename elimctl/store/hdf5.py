@@ -22,8 +22,8 @@ from elimctl.errors import StoreError
 from elimctl.store import codec
 from elimctl.store import layout as layouts
 from elimctl.store.file import File, Span, damaged, unreadable
-from elimctl.store.flat import Flat, Place
-from elimctl.store.layout import Layout
+from elimctl.store.flat import Flat
+from elimctl.store.layout import Layout, Source
 from elimctl.store.shard import Units
 
 NAME = "images.h5"  # in the folder of a prepared dataset
@@ -69,7 +69,7 @@ def open(path: Path) -> "Chunks | Flat":  # noqa: A001 - store.hdf5.open reads a
     return Chunks(path, datasets[IMAGES].id, layout, attributes)
 
 
-class Chunks:
+class Chunks(Source):
     """Reader of a dataset with one image a chunk; threads may share it."""
 
     def __init__(
@@ -174,12 +174,12 @@ def _check_chunked(dataset: Any, layout: Layout, path: Path) -> None:
         )
 
 
-def _place(dataset: Any, path: Path, *, dtype: str, shape: tuple[int] | None) -> Place:
+def _place(dataset: Any, path: Path, *, dtype: str, shape: tuple[int] | None) -> Span:
     """Return the place of a 1-D dataset in the file; it must be contiguous."""
     sound = isinstance(dataset, h5py.Dataset) and dataset.ndim == 1 and dataset.dtype.str == dtype
     if not sound or dataset.chunks is not None or shape not in (None, dataset.shape):
         raise damaged(path, f"{BYTES!r} and {OFFSETS!r} are not the datasets elimctl writes")
-    return Place(path, dataset.id.get_offset() or 0, dataset.nbytes)
+    return Span(File(path), dataset.id.get_offset() or 0, dataset.nbytes)
 
 
 @contextmanager

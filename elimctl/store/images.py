@@ -13,7 +13,7 @@ from elimctl.store import codec as codecs
 from elimctl.store import hdf5, shard, zarr
 from elimctl.store.codec import Codec
 from elimctl.store.file import Span, damaged
-from elimctl.store.layout import Layout, Shape
+from elimctl.store.layout import Layout, Shape, Source
 from elimctl.store.shard import Units
 
 Kind = Literal["zarr", "hdf5"]
@@ -131,32 +131,6 @@ class Reader(Protocol):
         Raises:
             StoreError: a file of the store is missing, truncated or damaged.
         """
-        ...
-
-
-class Source(Protocol):
-    """Interface of a store: the encoded bytes of its images.
-
-    Its methods raise StoreError if a file of the store is missing, truncated or damaged.
-    """
-
-    layout: Layout
-    attributes: dict[str, Any]
-
-    def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Read the stored bytes of an image, into `out` (contiguous uint8 of their size) if given.
-
-        Returns:
-            The bytes, or None for an image that is not kept.
-        """
-        ...
-
-    def place(self, number: int) -> Span | None:
-        """Return the place of an image's bytes; None for an image that is not kept."""
-        ...
-
-    def check(self) -> None:
-        """Check the place of every image, see `Reader.check`."""
         ...
 
 

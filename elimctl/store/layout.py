@@ -4,11 +4,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
+
+import numpy as np
 
 from elimctl.errors import StoreError
 from elimctl.manifest import parquet
 from elimctl.store.codec import JPEG, Codec
+from elimctl.store.file import Span
 
 Shape = tuple[int, int, int, int]  # (N, S, S, 3)
 LAYOUT_KEYS = frozenset({"format", "shape", "codec", "shard_images", "jpeg", "empty_shards"})
@@ -40,6 +43,29 @@ class Layout:
             "shard_images": self.shard_images,
             **({"jpeg": JPEG} if self.codec == "jpeg" else {}),
         }
+
+
+class Source(Protocol):
+    """Interface of a store: the encoded bytes of its images.
+
+    Its methods raise StoreError if a file of the store is missing, truncated or damaged.
+    """
+
+    layout: Layout
+    attributes: dict[str, Any]
+
+    def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
+        """Read an image's bytes, into `out` (contiguous uint8 of their size) if given; None if not kept."""
+        place = self.place(number)
+        return None if place is None else place.read(out)
+
+    def place(self, number: int) -> Span | None:
+        """Return the place of an image's bytes; None for an image that is not kept."""
+        ...
+
+    def check(self) -> None:
+        """Check the place of every image without reading it."""
+        ...
 
 
 def read(recorded: object, path: Path) -> tuple[Layout, dict[str, Any]]:

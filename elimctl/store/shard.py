@@ -62,7 +62,7 @@ class Shard:
     def fetch(self, chunk: int, out: np.ndarray | None = None) -> np.ndarray | None:
         """Read a chunk by number, into `out` (contiguous uint8 of its size) if given; None if not written."""
         place = self.place(chunk)
-        return None if place is None else place.file.read(place.offset, place.size, out)
+        return None if place is None else place.read(out)
 
     def place(self, chunk: int) -> Span | None:
         """Return the place of the chunk of a number; None if it was not written."""

@@ -25,8 +25,8 @@ from elimctl.errors import StoreError
 from elimctl.store import codec, shard
 from elimctl.store import layout as layouts
 from elimctl.store.file import File, Span, damaged, unreadable
-from elimctl.store.flat import OFFSET_BYTES, Flat, Place
-from elimctl.store.layout import Layout
+from elimctl.store.flat import OFFSET_BYTES, Flat
+from elimctl.store.layout import Layout, Source
 from elimctl.store.shard import Shard, Units
 
 NAME = "images.zarr"  # in the folder of a prepared dataset
@@ -96,7 +96,7 @@ def open(folder: Path) -> "Shards | Flat":  # noqa: A001 - store.zarr.open reads
     return Shards(folder, layout, attributes)
 
 
-class Shards:
+class Shards(Source):
     """Reader of an array in shard files; threads may share it."""
 
     def __init__(self, folder: Path, layout: Layout, attributes: dict[str, Any]) -> None:
@@ -107,15 +107,10 @@ class Shards:
         self._most_open = open_shards()
         self._lock = threading.Lock()
 
-    def fetch(self, number: int, out: np.ndarray | None = None) -> np.ndarray | None:
-        """Read the stored bytes of an image, see `Source`."""
-        place, chunk = divmod(number, self.layout.shard_images)
-        return None if place in self._empty else self._keep_open(place).fetch(chunk, out)
-
     def place(self, number: int) -> Span | None:
         """Return the place of an image's bytes, see `Source`."""
-        place, chunk = divmod(number, self.layout.shard_images)
-        return None if place in self._empty else self._keep_open(place).place(chunk)
+        shard_number, chunk = divmod(number, self.layout.shard_images)
+        return None if shard_number in self._empty else self._keep_open(shard_number).place(chunk)
 
     def check(self) -> None:
         """Check every shard's size and index."""
@@ -205,12 +200,14 @@ def _open_flat(folder: Path, layout: Layout, attributes: dict[str, Any]) -> Flat
     _compare(metadata, wanted, folder / BYTES)
     wanted = Declared([count], "int64", [count], None, ["bytes"], None)
     _compare(_metadata(folder / OFFSETS), wanted, folder / OFFSETS)
-    data, offsets = folder / BYTES / "c" / "0", folder / OFFSETS / "c" / "0"
-    size, wanted_size = File(data).size, padded + shard.index_bytes(_blocks(total))
-    if size != wanted_size:
-        raise damaged(data, f"{size} bytes, wanted {wanted_size}")
-    Shard(data, slots=_blocks(total), chunk_bytes=BLOCK_BYTES)  # checks the index, which other readers use
-    return Flat(Place(data, 0, total), Place(offsets, 0, OFFSET_BYTES * count), layout, attributes)
+    data, offsets = File(folder / BYTES / "c" / "0"), File(folder / OFFSETS / "c" / "0")
+    wanted_size = padded + shard.index_bytes(_blocks(total))
+    if data.size != wanted_size:
+        raise damaged(data.path, f"{data.size} bytes, wanted {wanted_size}")
+    Shard(
+        data.path, slots=_blocks(total), chunk_bytes=BLOCK_BYTES
+    )  # checks the index, which other readers use
+    return Flat(Span(data, 0, total), Span(offsets, 0, OFFSET_BYTES * count), layout, attributes)
 
 
 def _blocks(total: int) -> int:
