@@ -59,7 +59,9 @@ class Extraction:
 
 
 def face_model(folder: Path, kind: FaceModel, *, models: Path | None, device: Device = "auto") -> Model:
-    """Find a model of insightface's packs for the dataset in a folder; None means insightface's cache.
+    """Find a model of insightface's packs, for the dataset in a folder.
+
+    Without a folder `models`, insightface's cache is searched.
 
     Raises:
         MissingError: there is no model; the hint is the command that downloads one.

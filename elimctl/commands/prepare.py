@@ -178,7 +178,7 @@ def write_synthetic(dataset: str, folder: Path, values: Values, *, seed: int) ->
     options = validate(plugin.Options, values, where="synth")
     with _complete_or_absent(folder) as beside:
         plugin.write(beside, np.random.default_rng(seed), options)
-        (beside / SYNTHETIC).write_text("Drawn by elimctl: there is nobody's face, image or label in here.\n")
+        (beside / SYNTHETIC).write_text("Synthetic data, written by elimctl: it shows no real person.\n")
 
 
 @contextmanager
