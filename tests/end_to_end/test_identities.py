@@ -80,7 +80,7 @@ def test_a_missing_model_is_noticed_before_any_work(call, tmp_path, capsys, argu
 def test_ages_of_a_model_are_no_identities_of_clips(call, tmp_path, capsys):
     arguments = ["--identity", "image", "--ages", "model"]
     assert prepare(call, "raf-db", tmp_path, tmp_path, *arguments) == 1
-    assert "are for identity = age-group" in capsys.readouterr().err
+    assert "it needs identity = age-group" in capsys.readouterr().err
 
 
 def test_another_model_finds_other_identities(call, afew, packs, save_recognition, tmp_path):
