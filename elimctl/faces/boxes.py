@@ -4,14 +4,9 @@ import numpy as np
 
 
 def iou(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Compute the intersection over union of one box with others.
+    """Compute the intersection over union (n,) of one box (4,) x0, y0, x1, y1 with others (n, 4).
 
-    Args:
-        box: (4,) x0, y0, x1, y1.
-        boxes: (n, 4) in the same order.
-
-    Returns:
-        (n,) in [0, 1]; 0 if both boxes are empty.
+    It is in [0, 1], and 0 if both boxes are empty.
     """
     low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
@@ -25,14 +20,10 @@ def area(boxes: np.ndarray) -> np.ndarray:
 
 
 def suppress(boxes: np.ndarray, *, max_overlap: float) -> list[int]:
-    """Remove overlapping boxes: greedy non-maximum suppression.
+    """Remove overlapping boxes (n, 4), best first: greedy non-maximum suppression.
 
-    Args:
-        boxes: (n, 4), best first.
-        max_overlap: IoU above which the later of two boxes is dropped, in [0, 1].
-
-    Returns:
-        Row numbers of the kept boxes, ascending.
+    The later of two boxes is dropped if their IoU is above `max_overlap`, in [0, 1]. Returns the row numbers
+    of the kept boxes, ascending.
     """
     kept: list[int] = []
     left = np.arange(len(boxes))

@@ -54,14 +54,10 @@ class Embedder:
         self._kind, self._model, self._crop = kind, model, crop
 
     def embed(self, images: np.ndarray, points: Sequence[np.ndarray | None]) -> np.ndarray:
-        """Compute the features of crops of the store.
+        """Compute the features (B, d) float32 of crops of the store, (B, S, S, 3) uint8 RGB, B > 0.
 
-        Args:
-            images: (B, S, S, 3) uint8 RGB, B > 0.
-            points: for each image (5, 2) points in px of the crop, or None.
-
-        Returns:
-            (B, d) float32. ArcFace: length 1, d = 512 in the packs. Age: years in [0, 150], d = 1.
+        Points are (5, 2) in px of the crop, or None. Features of ArcFace have length 1, and d = 512 in the packs;
+        ages are years in [0, 150], with d = 1.
         """
         side_px = self._model.input_size[0]
         faces = [
@@ -97,7 +93,7 @@ def _unit_length(features: np.ndarray) -> np.ndarray:
 
 ARCFACE = FaceModel(
     name="arcface",
-    title="recognition model",
+    title="ArcFace model",
     task="recognition",
     # names in the packs: w600k_r50.onnx (buffalo_l), w600k_mbf.onnx (buffalo_s), glintr100.onnx (antelopev2)
     patterns=("w600k_*.onnx", "glintr100.onnx", "arcface*.onnx"),

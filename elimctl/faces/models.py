@@ -65,12 +65,9 @@ def load(file: Path, *, task: str, what: str, device: Device, threads: int = 0) 
 
 
 def run(model: Any, images: np.ndarray) -> np.ndarray:
-    """Run a loaded model on images (B, S, S, 3) uint8 RGB, in as few calls as its input allows.
+    """Run a loaded model on images (B, S, S, 3) uint8 RGB of its input size S, B > 0.
 
-    S is the model's input size, B > 0.
-
-    Returns:
-        (B, k) float32.
+    Calls are as few as the model's input allows. Returns (B, k) float32.
     """
     inputs = (images.transpose(0, 3, 1, 2).astype(np.float32) - model.input_mean) / model.input_std
     fixed = model.session.get_inputs()[0].shape[0]  # a name or None if the batch size is free

@@ -24,12 +24,7 @@ DROP = "UPDATE unsorted SET reason = ? WHERE path = ? AND reason IS NULL"
 
 
 def settle(spool: sqlite3.Connection, root: Path) -> None:
-    """Drop the rows of videos with labels for missing frames.
-
-    Args:
-        spool: a database with the table `unsorted` of rows.
-        root: the raw root; paths of rows are relative to it.
-    """
+    """Drop the rows of videos with labels for missing frames, in the table `unsorted` of a spool."""
     for path, first, labelled, others, early in spool.execute(
         LABELLED, 2 * (f"{OUT_OF_RANGE}:*",)
     ).fetchall():

@@ -48,9 +48,9 @@ def write(folder: Path, key: str, features: Iterable[np.ndarray], *, attributes:
 
     Args:
         folder: the dataset's folder.
-        key: key of the features.
+        key: key of `attributes["facts"]`.
         features: batches (n, d) of float32, in total one row for each row of the manifest; NaN if dropped.
-        attributes: values for JSON to record; `facts` are the facts of the key.
+        attributes: values for JSON to record.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written; no file is left.

@@ -32,13 +32,9 @@ class Encoded(NamedTuple):
 
 
 def encode_unit(images: np.ndarray, kept: np.ndarray, *, codec: Codec, shard_images: int) -> Encoded:
-    """Encode the images of one unit; the same images give the same bytes.
+    """Encode images (n, S, S, 3) uint8 RGB of one unit; the same images give the same bytes.
 
-    Args:
-        images: (n, S, S, 3) uint8 RGB, n <= `shard_images`.
-        kept: (n,) bool; the other images are not stored.
-        codec: codec of each image.
-        shard_images: images in every unit but the last.
+    Images that are not kept, by (n,) bool, are not stored. Every unit but the last has `shard_images` images.
     """
     chunks = [
         codecs.encode(image, codec) if keep else None
@@ -114,23 +110,15 @@ class Reader(Protocol):
         ...
 
     def views(self, indices: Indices) -> Iterator[np.ndarray]:
-        """Iterate over images, for callers that need only a part of each.
+        """Iterate over images, for callers that need only a part of each; errors as in `read`.
 
         Returns:
             The images as `read` gives them, each (S, S, 3), possibly read-only; raw images are not copied.
-
-        Raises:
-            IndexError: an index is not in [0, N).
-            StoreError: a file of the store is missing, truncated or damaged.
         """
         return iter(self.read(indices))
 
     def check(self) -> None:
-        """Check the place of every image without reading it.
-
-        Raises:
-            StoreError: a file of the store is missing, truncated or damaged.
-        """
+        """Check the place of every image without reading it; errors as in `read`."""
         ...
 
 

@@ -141,7 +141,7 @@ def test_a_stopped_extraction_leaves_nothing(folder, model):
 
 
 def test_a_missing_model_is_told_before_anything_is_read(folder, tmp_path):
-    with pytest.raises(MissingError, match="no recognition model found"):
+    with pytest.raises(MissingError, match="no ArcFace model found"):
         stage.face_model(folder, ARCFACE, models=tmp_path)
 
 

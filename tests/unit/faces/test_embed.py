@@ -135,14 +135,12 @@ def test_the_largest_of_the_recognition_models_is_taken(tmp_path, save_recogniti
 
 def test_without_a_model_the_hint_is_the_command_that_downloads_one(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "CACHE", tmp_path / "nothing")
-    with pytest.raises(MissingError, match="no recognition model found") as caught:
+    with pytest.raises(MissingError, match="no ArcFace model found") as caught:
         ARCFACE.find(None)
     assert caught.value.hint == "run insightface-cli model.download buffalo_l"
 
 
 def test_a_model_of_another_kind_is_named(tmp_path, save_age):
     file = save_age(tmp_path / "arcface.onnx")
-    with pytest.raises(
-        ConfigError, match=r"arcface\.onnx is not the expected recognition model: .* genderage"
-    ):
+    with pytest.raises(ConfigError, match=r"arcface\.onnx is not the expected ArcFace model: .* genderage"):
         ARCFACE.load(file, crop=CROP, device="cpu")
