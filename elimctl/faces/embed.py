@@ -56,7 +56,7 @@ class Embedder:
     def embed(self, images: np.ndarray, points: Sequence[np.ndarray | None]) -> np.ndarray:
         """Compute the features (B, d) float32 of crops of the store, (B, S, S, 3) uint8 RGB, B > 0.
 
-        Points are (5, 2) in px of the crop, or None. ArcFace features have length 1, and d = 512 in the packs;
+        Points are (5, 2) in px of the crop, or None. ArcFace features have length 1 and d = 512 in the packs;
         ages are years in [0, 150], with d = 1.
         """
         side_px = self._model.input_size[0]
