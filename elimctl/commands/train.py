@@ -14,7 +14,7 @@ from elimctl.loader.sampler import steps_per_epoch
 from elimctl.loader.transforms import Transforms
 from elimctl.loader.view import View
 from elimctl.metrics.score import MetricOptions
-from elimctl.predict.split import BATCH, shared_predictions
+from elimctl.predict.split import Sharing, shared_predictions
 from elimctl.text import counted
 from elimctl.train import hardware, latents, run, trackers
 from elimctl.train.config import RunConfig, asked, resolve
@@ -208,12 +208,8 @@ def _validation(config: RunConfig, dataset: Dataset, task: Task, ranks: Ranks) -
             val.index,
             target,
             view=view,
-            batch_size=BATCH,
             device=device,
-            width=task.width,
-            rank=ranks.rank,
-            ranks=ranks.size,
-            add_up=ranks.add_up,
+            sharing=Sharing(task.width, ranks.rank, ranks.size, ranks.add_up),
         )
         return task.score(batches, MetricOptions(), split="val")
 

@@ -7,11 +7,10 @@ from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from elimctl.loader.groups import PADDING
-from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.cost import COSINE_MAX, cosine
 from elimctl.transport.gumbel import gumbel_top_k
 from elimctl.transport.precision import full_precision
-from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
+from elimctl.transport.sinkhorn import SolverOptions, sinkhorn, sinkhorn_log
 from elimctl.transport.weights import Norm, normalise, relevance
 
 Sampling = Literal["gumbel", "none", "max-filling"]
@@ -120,12 +119,9 @@ def entropic(
     *,
     reg: float,
     n_iter: int,
-    tol: float | None = None,
-    eps: float = 0.0,
-    log_domain: bool | None = None,
-    monitor: ConvergenceMonitor | None = None,
+    options: SolverOptions = SolverOptions(),
 ) -> Float[Tensor, "P n m"]:
-    """Sinkhorn's plans of problems with cosine costs.
+    """Solve problems with cosine costs by Sinkhorn, on logarithms if `reg` is small.
 
     Args:
         a: weights of the reference samples.
@@ -134,14 +130,11 @@ def entropic(
         mask: True at real reference samples.
         reg: entropic regularisation, in units of the cosine cost.
         n_iter: iterations.
-        tol: tolerance of the solver, None for exactly `n_iter` iterations.
-        eps: added in the places where the reference code adds it; not in the log domain.
-        log_domain: None chooses by `reg`.
-        monitor: told where `tol` was not reached.
+        options: tolerance and the like.
     """
-    if log_domain if log_domain is not None else needs_log_domain(reg):
-        return sinkhorn_log(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, monitor=monitor)
-    return sinkhorn(a, b, M, reg=reg, n_iter=n_iter, tol=tol, mask=mask, eps=eps, monitor=monitor)
+    chosen = needs_log_domain(reg) if options.log_domain is None else options.log_domain
+    solver = sinkhorn_log if chosen else sinkhorn
+    return solver(a, b, M, reg=reg, n_iter=n_iter, mask=mask, options=options)
 
 
 def needs_log_domain(reg: float) -> bool:

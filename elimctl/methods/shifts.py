@@ -14,6 +14,7 @@ from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.precision import full_precision
 from elimctl.transport.qp import Form, qp
 from elimctl.transport.shift import Share, Weighting, average, identity_shift, share
+from elimctl.transport.sinkhorn import SolverOptions
 from elimctl.transport.weights import Norm
 
 REFERENCE_EPS = 1e-6  # what the reference code adds; A.10 row 3
@@ -172,10 +173,12 @@ def plans(
         mask,
         reg=config.regularisation,
         n_iter=config.n_iter,
-        tol=config.tol,
-        eps=config.eps,
-        log_domain=False if config.eps_everywhere else log_domain,
-        monitor=monitor,
+        options=SolverOptions(
+            tol=config.tol,
+            eps=config.eps,
+            log_domain=False if config.eps_everywhere else log_domain,
+            monitor=monitor,
+        ),
     )
 
 

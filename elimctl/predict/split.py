@@ -1,6 +1,7 @@
 """Predictions for rows of a store, batch by batch."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,24 @@ from elimctl.metrics.predictions import Predictions
 from elimctl.store.images import Reader
 
 BATCH = 128  # images predicted at once: bounds the memory of an evaluation; one RMSE is a mean over these
+
+
+class Sharing(NamedTuple):
+    """How ranks share the batches of a prediction.
+
+    Args:
+        width: c, of predictions.
+        rank: number of this process.
+        ranks: number of processes.
+        add_up: adds a tensor on the CPU up over all ranks, in place.
+        batch_size: images per call.
+    """
+
+    width: int
+    rank: int
+    ranks: int
+    add_up: Callable[[Tensor], None]
+    batch_size: int = BATCH
 
 
 def predictions(
@@ -58,39 +77,20 @@ def shared_predictions(
     target: Float[np.ndarray, "n k"],
     *,
     view: View,
-    batch_size: int,
     device: torch.device | str,
-    width: int,
-    rank: int,
-    ranks: int,
-    add_up: Callable[[Tensor], None],
+    sharing: Sharing,
 ) -> Iterator[Predictions]:
-    """What `predictions` yields, on every rank, each having predicted every `ranks`-th batch.
+    """Yield `predictions` on every rank; each rank predicts every n-th batch.
 
-    Args:
-        predict: as in `predictions`, like all up to `device`.
-        reader: as there.
-        indices: as there.
-        target: as there.
-        view: as there.
-        batch_size: as there; batches are the same, so the predictions are, to the last bit.
-        device: as there.
-        width: c, of predictions.
-        rank: number of this process.
-        ranks: number of processes.
-        add_up: adds the values of a tensor on the CPU up over all ranks, in place.
-
-    Raises:
-        ConfigError: as there.
-        DataError: as there, on all ranks together.
+    The batches are those of `predictions`, so the predictions are the same to the last bit. Errors are raised
+    on all ranks together.
     """
-    parts = _batches(len(indices), batch_size)
-    found = torch.zeros(len(indices), width)
-    for part in parts[rank::ranks]:
-        own = _predict(predict, reader, indices[part], view=view, device=device)
-        found[part] = torch.from_numpy(own)
-    add_up(found)
-    yield from known_predictions(found.numpy(), indices, target, batch_size=batch_size)
+    parts = _batches(len(indices), sharing.batch_size)
+    preds = torch.zeros(len(indices), sharing.width)
+    for part in parts[sharing.rank :: sharing.ranks]:
+        preds[part] = torch.from_numpy(_predict(predict, reader, indices[part], view=view, device=device))
+    sharing.add_up(preds)
+    yield from known_predictions(preds.numpy(), indices, target, batch_size=sharing.batch_size)
 
 
 def known_predictions(
@@ -100,17 +100,7 @@ def known_predictions(
     *,
     batch_size: int,
 ) -> Iterator[Predictions]:
-    """What `predictions` yields, of predictions that were made before.
-
-    Args:
-        preds: of each row.
-        indices: as in `predictions`.
-        target: as there.
-        batch_size: as there.
-
-    Raises:
-        DataError: as there.
-    """
+    """Yield finished predictions in batches, as `predictions` does."""
     for part in _batches(len(indices), batch_size):
         _check_finite(preds[part], indices[part])
         yield Predictions(indices[part], preds[part], target[part])

@@ -1,8 +1,10 @@
-"""Entropic optimal transport, many small problems at once.
+"""Entropic optimal transport of many small problems at once.
 
-Both solvers stop after a fixed, small number of iterations, as the method asks: with a small `reg` the
-plan is then not the converged one, and is not meant to be.
+Both solvers stop after a fixed, small number of iterations, as ELIM does. With a small `reg` the plan has
+then not converged; that is intended.
 """
+
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,6 +12,24 @@ from torch import Tensor
 
 from elimctl.transport.convergence import ConvergenceMonitor
 from elimctl.transport.precision import full_precision
+
+
+class SolverOptions(NamedTuple):
+    """Rare settings of the solvers.
+
+    Args:
+        tol: stop once no scaling changes by more, relative to the largest of its problem; this reads from
+            the device in every iteration. None: always `n_iter` iterations.
+        eps: added to the weights `a` and to every denominator, as the public code of ELIM does; `sinkhorn`
+            only.
+        log_domain: solver that `methods.matching.entropic` chooses; None: by `reg`.
+        monitor: receives the remaining change if `tol` was not reached; None: warn at once.
+    """
+
+    tol: float | None = None
+    eps: float = 0.0
+    log_domain: bool | None = None
+    monitor: ConvergenceMonitor | None = None
 
 
 @full_precision
@@ -21,13 +41,16 @@ def sinkhorn(
     reg: float,
     n_iter: int,
     mask: Bool[Tensor, "#B n"] | None = None,
-    tol: float | None = None,
-    eps: float = 0.0,
-    monitor: ConvergenceMonitor | None = None,
+    options: SolverOptions = SolverOptions(),
 ) -> Float[Tensor, "B n m"]:
-    """Plans of B entropic transport problems, solved together.
+    """Solve B entropic transport problems together.
 
-    The kernel exp(-M / reg) must not underflow: for small `reg` use `sinkhorn_log`.
+    The kernel exp(-M / reg) must not underflow: use `sinkhorn_log` for small `reg`.
+
+    >>> a, b, M = torch.full((1, 2), 0.5), torch.full((1, 2), 0.5), torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+    >>> sinkhorn(a, b, M, reg=0.1, n_iter=5).round(decimals=3)
+    tensor([[[0.5000, 0.0000],
+             [0.0000, 0.5000]]])
 
     Args:
         a: source weights, >= 0; their scale does not matter.
@@ -35,22 +58,19 @@ def sinkhorn(
         M: finite costs, any unit.
         reg: regularisation, in M's unit, > 0.
         n_iter: iterations, >= 1.
-        mask: False at padding sources; None: there is no padding. A real source may weigh 0 and yet
-            takes part in the first iteration, hence weights alone cannot mark padding here.
-        tol: stop once no scaling changes by more, relative to the largest of its problem; this reads
-            from the device in every iteration. None: always `n_iter` iterations.
-        eps: added to the weights `a` and to every denominator, for bit fidelity with the reference code.
-        monitor: told by how much scalings still change where `tol` was not reached; None: a new one, which
-            warns here and now.
+        mask: False at padding sources; None: no padding. A real source of weight 0 takes part in the first
+            iteration, so weights cannot mark padding.
+        options: tolerance and the like.
 
     Returns:
         Plans; columns sum to b exactly (with eps = 0), rows approach a.
 
     Warns:
-        ConvergenceWarning: `tol` was not reached.
+        ConvergenceWarning: `options.tol` was not reached.
 
     Source: Kim & Song 2022, appendix algorithm 1, in the form that allows weights of 0.
     """
+    tol, eps = options.tol, options.eps
     K = torch.exp(M / -reg)
     K_rows = K.mT.contiguous()  # a row times a contiguous matrix is the fastest of small products
     u = torch.ones_like(a) if mask is None else mask.expand_as(a).to(a.dtype)
@@ -68,9 +88,7 @@ def sinkhorn(
             break
     else:
         if tol is not None:
-            (ConvergenceMonitor() if monitor is None else monitor)(
-                change, tol=tol, solver="sinkhorn", n_iter=n_iter
-            )
+            (options.monitor or ConvergenceMonitor())(change, tol=tol, solver="sinkhorn", n_iter=n_iter)
     v = _divide(b, torch.bmm(u, K), eps or None)
     return u.mT * K * v
 
@@ -84,29 +102,15 @@ def sinkhorn_log(
     reg: float,
     n_iter: int,
     mask: Bool[Tensor, "#B n"] | None = None,
-    tol: float | None = None,
-    monitor: ConvergenceMonitor | None = None,
+    options: SolverOptions = SolverOptions(),
 ) -> Float[Tensor, "B n m"]:
-    """The plans of `sinkhorn`, computed with logarithms: finite for any `reg`.
+    """Solve the problems of `sinkhorn` with logarithms, which is finite for any `reg`.
 
-    Args:
-        a: as in `sinkhorn`, as are all others; not all 0 in any problem.
-        b: as in `sinkhorn`.
-        M: as in `sinkhorn`.
-        reg: as in `sinkhorn`.
-        n_iter: as in `sinkhorn`.
-        mask: as in `sinkhorn`.
-        tol: as in `sinkhorn`.
-        monitor: as in `sinkhorn`.
+    `a` is not all 0 in any problem. Columns of the plans sum to b up to rounding, rows approach a.
 
-    Returns:
-        Plans; columns sum to b up to rounding, rows approach a.
-
-    Warns:
-        ConvergenceWarning: `tol` was not reached.
-
-    Source: as `sinkhorn`; Peyré & Cuturi 2019, section 4.4.
+    Source: Kim & Song 2022, appendix algorithm 1; Peyré & Cuturi 2019, section 4.4.
     """
+    tol = options.tol
     log_K, log_a, log_b = -M / reg, log_weights(a), log_weights(b)
     log_u = log_weights(torch.ones_like(a) if mask is None else mask.expand_as(a).to(a.dtype))
     for _ in range(n_iter):
@@ -120,9 +124,7 @@ def sinkhorn_log(
                 break
     else:
         if tol is not None:
-            (ConvergenceMonitor() if monitor is None else monitor)(
-                change, tol=tol, solver="sinkhorn", n_iter=n_iter
-            )
+            (options.monitor or ConvergenceMonitor())(change, tol=tol, solver="sinkhorn", n_iter=n_iter)
     log_v = log_b - torch.logsumexp(log_K + log_u.unsqueeze(2), dim=1)
     return (log_u.unsqueeze(2) + log_K + log_v.unsqueeze(1)).exp()
 

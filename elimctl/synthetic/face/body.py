@@ -7,6 +7,7 @@ from elimctl.synthetic.face.face_shape import Anatomy, mirror, spline
 from elimctl.synthetic.face.hair import Hair, paint_hair
 from elimctl.synthetic.face.skin import Look
 
+_BRIGHTNESS = 0.92  # of the light
 _NECK = 0.6  # half the neck's width, share of the face's
 
 
@@ -18,7 +19,6 @@ def paint_body(
     *,
     behind: Points,
     seed: int,
-    brightness: float,
     side: float,
 ) -> None:
     """Paint a body under a head, in place.
@@ -30,14 +30,13 @@ def paint_body(
         hair: the identity's.
         behind: closed outline of the hair behind the neck, (0, 2) for none.
         seed: of the clothes.
-        brightness: of the light, about 1.
-        side: where it comes from, -1 left to 1 right.
+        side: where the light comes from, -1 left to 1 right.
     """
     if len(behind):
-        paint_hair(canvas, behind, hair, anatomy, brightness=0.62 * brightness)
+        paint_hair(canvas, behind, hair, anatomy, brightness=0.62 * _BRIGHTNESS)
     rng = np.random.default_rng(seed)
-    _neck(canvas, anatomy, look, brightness=brightness, side=side)
-    _clothes(canvas, anatomy, rng, brightness=brightness, side=side)
+    _neck(canvas, anatomy, look, brightness=_BRIGHTNESS, side=side)
+    _clothes(canvas, anatomy, rng, brightness=_BRIGHTNESS, side=side)
 
 
 def _neck(canvas: Canvas, anatomy: Anatomy, look: Look, *, brightness: float, side: float) -> None:

@@ -80,8 +80,7 @@ class Canvas:
         self,
         x: float,
         y: float,
-        radius_x: float,
-        radius_y: float,
+        radii: tuple[float, float],
         colour: Colour | Level,
         *,
         turn: float = 0.0,
@@ -90,7 +89,7 @@ class Canvas:
     ) -> None:
         """Fill an ellipse about (x, y), turned clockwise by `turn` degrees."""
         c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
-        ring = (_CIRCLE * [radius_x, radius_y]) @ np.array([[c, s], [-s, c]]) + [x, y]
+        ring = (_CIRCLE * [*radii]) @ np.array([[c, s], [-s, c]]) + [x, y]
         self.fill(ring, colour, blur=blur, opacity=opacity)
 
     def window(self, outline: Points, *, margin: float) -> "Canvas":

@@ -171,7 +171,6 @@ def _body(picture: np.ndarray, identity: Identity, view: View, camera: _Camera) 
         identity.hair,
         behind=behind,
         seed=view.background,
-        brightness=0.92,
         side=view.light_x,
     )
 

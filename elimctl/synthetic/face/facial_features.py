@@ -46,7 +46,7 @@ def _nostrils(canvas: Canvas, anatomy: Anatomy, outlines: Outlines, look: Look) 
         wing = np.array([(0.8, -0.12), (1.02, -0.06), (0.95, 0.0), (0.72, 0.02)]) * [side * w, 1.0] + [0.0, y]
         canvas.stroke(spline(wing), shade, width=0.014, blur=0.012, opacity=0.75)
         canvas.ellipse(
-            side * 0.45 * w, y + 0.006, 0.27 * w, 0.017, dark, turn=-14 * side, blur=0.01, opacity=0.7
+            side * 0.45 * w, y + 0.006, (0.27 * w, 0.017), dark, turn=-14 * side, blur=0.01, opacity=0.7
         )
 
 
@@ -60,7 +60,7 @@ def _mouth(canvas: Canvas, outlines: Outlines, expression: Expression, look: Loo
     middle = len(inner) // 2
     top, bottom = float(inner[middle, 1]), float(inner_low[middle, 1])
     gap = bottom - top
-    inside.ellipse(0.0, bottom + 0.02, 0.15, 0.35 * gap + 0.01, (168, 80, 80), blur=0.012)
+    inside.ellipse(0.0, bottom + 0.02, (0.15, 0.35 * gap + 0.01), (168, 80, 80), blur=0.012)
     # the upper teeth hang from the lip, the more of them the wider the smile
     tall = min(0.94 * gap, 0.02 + 0.085 * expression.teeth)
     shrink = np.array([0.9, 1.0])
@@ -79,7 +79,7 @@ def _mouth(canvas: Canvas, outlines: Outlines, expression: Expression, look: Loo
     seam = dim(look.lips, 0.36, 0.28, 0.28)
     canvas.stroke(inner, seam, width=0.014, blur=0.007, opacity=0.85)
     for x, y in outlines.landmarks[[48, 54]]:
-        canvas.ellipse(x, y, 0.018, 0.012, seam, blur=0.01, opacity=0.8)
+        canvas.ellipse(x, y, (0.018, 0.012), seam, blur=0.01, opacity=0.8)
 
 
 def _eye(canvas: Canvas, anatomy: Anatomy, outlines: Outlines, look: Look, side: int) -> None:
@@ -90,13 +90,13 @@ def _eye(canvas: Canvas, anatomy: Anatomy, outlines: Outlines, look: Look, side:
     x, y = outlines.irises[side]
     r = 0.46 * anatomy.eye_width
     for corner in (upper[0], upper[-1]):
-        ball.ellipse(corner[0], corner[1], 0.05, 0.05, (204, 160, 150), blur=0.02, opacity=0.8)
-    ball.ellipse(x, y, r, r, dim(look.iris, 0.42), blur=0.004)
-    ball.ellipse(x, y, 0.84 * r, 0.84 * r, look.iris, blur=0.008)
-    ball.ellipse(x, y + 0.35 * r, 0.55 * r, 0.4 * r, dim(look.iris, 1.5), blur=0.012, opacity=0.8)
-    ball.ellipse(x, y, 0.42 * r, 0.42 * r, (10, 8, 8), blur=0.003)
+        ball.ellipse(corner[0], corner[1], (0.05, 0.05), (204, 160, 150), blur=0.02, opacity=0.8)
+    ball.ellipse(x, y, (r, r), dim(look.iris, 0.42), blur=0.004)
+    ball.ellipse(x, y, (0.84 * r, 0.84 * r), look.iris, blur=0.008)
+    ball.ellipse(x, y + 0.35 * r, (0.55 * r, 0.4 * r), dim(look.iris, 1.5), blur=0.012, opacity=0.8)
+    ball.ellipse(x, y, (0.42 * r, 0.42 * r), (10, 8, 8), blur=0.003)
     ball.stroke(upper + np.array([0.0, 0.014]), (40, 26, 24), width=0.035, blur=0.018, opacity=0.75)
-    ball.ellipse(x - 0.3 * r, y - 0.32 * r, 0.19 * r, 0.19 * r, (252, 252, 252), blur=0.003)
+    ball.ellipse(x - 0.3 * r, y - 0.32 * r, (0.19 * r, 0.19 * r), (252, 252, 252), blur=0.003)
     canvas.lay(ball, almond)
     t = np.linspace(-1, 1, len(upper))
     ink = dim(look.skin, 0.26 - 0.16 * look.lashes, 0.17 - 0.1 * look.lashes, 0.15 - 0.08 * look.lashes)

@@ -102,7 +102,7 @@ def paint_skin(
     _texture(canvas, rng, look)
     _blush(canvas, outlines, look)
     for x, y in rng.normal([0.0, 0.26], [0.36, 0.12], (look.freckles, 2)):
-        canvas.ellipse(x, y, 0.013, 0.013, dim(look.skin, 0.74, 0.56, 0.45), blur=0.005, opacity=0.5)
+        canvas.ellipse(x, y, (0.013, 0.013), dim(look.skin, 0.74, 0.56, 0.45), blur=0.005, opacity=0.5)
     _hollows(canvas, anatomy, outlines, look)
     _beard(canvas, anatomy, outlines, look, rng, hair=hair)
     _lines(canvas, anatomy, outlines, expression, look)
@@ -121,9 +121,9 @@ def _texture(canvas: Canvas, rng: np.random.Generator, look: Look) -> None:
 def _blush(canvas: Canvas, outlines: Outlines, look: Look) -> None:
     red = dim(look.skin, 0.98, 0.74, 0.71)
     for x in (-0.5, 0.5):
-        canvas.ellipse(x, 0.38, 0.17, 0.11, red, blur=0.1, opacity=0.7 * look.flush)
-    canvas.ellipse(0.0, outlines.nose_y - 0.07, 0.1, 0.07, red, blur=0.06, opacity=0.5 * look.flush)
-    canvas.ellipse(0.0, outlines.chin_y - 0.12, 0.12, 0.06, red, blur=0.08, opacity=0.3 * look.flush)
+        canvas.ellipse(x, 0.38, (0.17, 0.11), red, blur=0.1, opacity=0.7 * look.flush)
+    canvas.ellipse(0.0, outlines.nose_y - 0.07, (0.1, 0.07), red, blur=0.06, opacity=0.5 * look.flush)
+    canvas.ellipse(0.0, outlines.chin_y - 0.12, (0.12, 0.06), red, blur=0.08, opacity=0.3 * look.flush)
 
 
 def _hollows(canvas: Canvas, anatomy: Anatomy, outlines: Outlines, look: Look) -> None:
@@ -131,14 +131,16 @@ def _hollows(canvas: Canvas, anatomy: Anatomy, outlines: Outlines, look: Look) -
     dark = dim(look.skin, 0.66, 0.5, 0.46)
     for side in (-1.0, 1.0):
         x = side * anatomy.eye_x
-        canvas.ellipse(0.95 * x, -0.05, 1.2 * anatomy.eye_width, 0.07, dark, blur=0.05, opacity=0.42)
-        canvas.ellipse(0.6 * x, -0.02, 0.05, 0.07, dark, blur=0.04, opacity=0.3)
+        canvas.ellipse(0.95 * x, -0.05, (1.2 * anatomy.eye_width, 0.07), dark, blur=0.05, opacity=0.42)
+        canvas.ellipse(0.6 * x, -0.02, (0.05, 0.07), dark, blur=0.04, opacity=0.3)
         canvas.ellipse(
-            x, 0.11, 0.9 * anatomy.eye_width, 0.025, dark, blur=0.03, opacity=0.12 + 0.2 * look.age
+            x, 0.11, (0.9 * anatomy.eye_width, 0.025), dark, blur=0.03, opacity=0.12 + 0.2 * look.age
         )
-    canvas.ellipse(0.0, outlines.nose_y + 0.05, 0.8 * anatomy.nose_width, 0.03, dark, blur=0.03, opacity=0.22)
+    canvas.ellipse(
+        0.0, outlines.nose_y + 0.05, (0.8 * anatomy.nose_width, 0.03), dark, blur=0.03, opacity=0.22
+    )
     below_lip = float(outlines.landmarks[57, 1]) + 0.04
-    canvas.ellipse(0.0, below_lip, 0.13, 0.022, dark, blur=0.025, opacity=0.4)
+    canvas.ellipse(0.0, below_lip, (0.13, 0.022), dark, blur=0.025, opacity=0.4)
 
 
 def _lines(canvas: Canvas, anatomy: Anatomy, outlines: Outlines, expression: Expression, look: Look) -> None:

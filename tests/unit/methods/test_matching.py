@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elimctl.methods.matching import PADDING, entropic, gather, needs_log_domain, problems, select
-from elimctl.transport.sinkhorn import sinkhorn_log
+from elimctl.transport.sinkhorn import SolverOptions, sinkhorn_log
 
 GROUPS = torch.tensor([[4, 0, 2, 7], [1, 3, PADDING, PADDING], [5, 6, 8, PADDING]])
 seeds = st.integers(0, 2**32 - 1)
@@ -14,7 +14,7 @@ def matched(source, targets, source_mask, target_mask, *, reg, log_domain=None, 
     """Plans and costs from one reference after five iterations."""
     a, b, M = problems(source.unsqueeze(0), targets, source_mask.unsqueeze(0), target_mask, **options)
     everyone = source_mask.expand(len(M), -1)
-    return entropic(a, b, M, everyone, reg=reg, n_iter=5, log_domain=log_domain), M
+    return entropic(a, b, M, everyone, reg=reg, n_iter=5, options=SolverOptions(log_domain=log_domain)), M
 
 
 def labels(seed=0):

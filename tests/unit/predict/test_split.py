@@ -10,7 +10,7 @@ import torch
 from elimctl.errors import ConfigError, DataError
 from elimctl.loader.dataset import labels
 from elimctl.loader.view import View
-from elimctl.predict.split import predictions, shared_predictions
+from elimctl.predict.split import Sharing, predictions, shared_predictions
 from elimctl.store.images import Reader
 
 
@@ -173,12 +173,8 @@ def share_out(predict, indices, *, ranks, batch_size=4):
             indices,
             np.zeros((len(indices), 2)),
             view=View(8, None),
-            batch_size=batch_size,
             device="cpu",
-            width=2,
-            rank=rank,
-            ranks=ranks,
-            add_up=add_up,
+            sharing=Sharing(2, rank, ranks, add_up, batch_size),
         )
         return list(found)
 

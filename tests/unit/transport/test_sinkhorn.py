@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elimctl.transport.convergence import ConvergenceMonitor, ConvergenceWarning
-from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
+from elimctl.transport.sinkhorn import SolverOptions, sinkhorn, sinkhorn_log
 
 SOLVERS = pytest.mark.parametrize("solver", [sinkhorn, sinkhorn_log])
 seeds = st.integers(0, 2**32 - 1)
@@ -89,8 +89,9 @@ def test_epsilons_leave_padding_at_zero():
     a, b, M = problems(0, 1, 3, 4)
     padded = [torch.nn.functional.pad(x, pad) for x, pad in ((a, (0, 2)), (b, (0, 1)), (M, (0, 1, 0, 2)))]
     mask = torch.tensor([[True, True, True, False, False]])
-    plan = sinkhorn(*padded, reg=0.2, n_iter=5, eps=1e-6, mask=mask)
-    wanted = torch.nn.functional.pad(sinkhorn(a, b, M, reg=0.2, n_iter=5, eps=1e-6), (0, 1, 0, 2))
+    plan = sinkhorn(*padded, reg=0.2, n_iter=5, mask=mask, options=SolverOptions(eps=1e-6))
+    plain = sinkhorn(a, b, M, reg=0.2, n_iter=5, options=SolverOptions(eps=1e-6))
+    wanted = torch.nn.functional.pad(plain, (0, 1, 0, 2))
     torch.testing.assert_close(plan, wanted, rtol=1e-12, atol=0)
 
 
@@ -141,21 +142,21 @@ def test_without_tolerance_it_does_not_warn(solver):
 def test_a_tolerance_that_is_not_reached_is_reported_with_numbers(solver):
     wanted = r"sinkhorn .* in 2 iterations: [12] of 2 problems .* by up to \d\.\de[+-]\d\d, .* 1\.0e-09"
     with pytest.warns(ConvergenceWarning, match=wanted):
-        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9)
+        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, options=SolverOptions(tol=1e-9))
 
 
 @SOLVERS
-def test_a_watch_hears_of_a_tolerance_that_is_not_reached_and_warns_once(solver):
-    monitor = ConvergenceMonitor()
+def test_a_monitor_hears_of_a_tolerance_that_is_not_reached_and_warns_once(solver):
+    options = SolverOptions(tol=1e-9, monitor=ConvergenceMonitor())
     with pytest.warns(ConvergenceWarning):
-        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, monitor=monitor)
-    solver(*problems(1, 2, 4, 5), reg=0.1, n_iter=2, tol=1e-9, monitor=monitor)  # another would be an error
+        solver(*problems(0, 2, 4, 5), reg=0.1, n_iter=2, options=options)
+    solver(*problems(1, 2, 4, 5), reg=0.1, n_iter=2, options=options)  # another would be an error
 
 
 @SOLVERS
 def test_a_tolerance_stops_early_and_close_to_the_converged_plan(solver):
     a, b, M = problems(0, 3, 5, 4)
-    stopped = solver(a, b, M, reg=0.2, n_iter=1_000, tol=1e-9)
+    stopped = solver(a, b, M, reg=0.2, n_iter=1_000, options=SolverOptions(tol=1e-9))
     converged = solver(a, b, M, reg=0.2, n_iter=1_000)
     # the last change is below 1e-9; at this regularisation the rest of the series is at most 100 times it
     torch.testing.assert_close(stopped, converged, rtol=1e-7, atol=0)

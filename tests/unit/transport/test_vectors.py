@@ -10,7 +10,7 @@ from elimctl.transport.cost import cosine
 from elimctl.transport.gumbel import gumbel_score, gumbel_top_k
 from elimctl.transport.qp import qp
 from elimctl.transport.shift import identity_shift, remove_shift, share
-from elimctl.transport.sinkhorn import sinkhorn, sinkhorn_log
+from elimctl.transport.sinkhorn import SolverOptions, sinkhorn, sinkhorn_log
 from elimctl.transport.weights import normalise, relevance
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors.json").read_text(encoding="utf-8"))
@@ -151,7 +151,7 @@ def test_the_reference_codes_variant(case, problem):
     # the reference code has its epsilon in the sum of a, not in that of b
     a, b = scaled_weights(problem, "relevance", "count", eps=1e-6)
     M = cost(problem)
-    plan = sinkhorn(a, b, M, reg=0.2, n_iter=5, eps=1e-6)
+    plan = sinkhorn(a, b, M, reg=0.2, n_iter=5, options=SolverOptions(eps=1e-6))
     shift = identity_shift(M, plan)
     agree(plan, wanted["X"])
     agree(shift, wanted["mu"])
