@@ -1,8 +1,11 @@
+from typing import Annotated, Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from elimctl.config import Config, merge, parse_set, read_toml, validate, write_toml
+from elimctl.config import Config, merge, nested, parse_set, read_toml, validate, write_toml
 from elimctl.errors import ConfigError, MissingError
 
 
@@ -36,8 +39,12 @@ def test_set_reads_values_as_toml_and_bare_words_as_strings(text, value):
 
 @pytest.mark.parametrize("assignment", ["reg", "=1", "a..b=1"])
 def test_set_without_key_or_value_is_refused(assignment):
-    with pytest.raises(ConfigError, match="key=value"):
+    with pytest.raises(ConfigError, match="expected KEY=VALUE"):
         parse_set([assignment])
+
+
+def test_dotted_keys_become_nested_tables():
+    assert nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
 
 
 def test_an_unknown_key_names_the_nearest_known_one():
@@ -62,6 +69,33 @@ def test_an_unknown_key_in_a_list_of_tables_is_named_with_its_place():
 def test_a_value_that_does_not_fit_is_named_with_its_key_and_what_was_found():
     with pytest.raises(ConfigError, match=r"method\.inner\.reg: .*found 'warm'"):
         validate(Outer, {"inner": {"reg": "warm"}}, where="method")
+
+
+@pytest.mark.parametrize(
+    ("values", "hint"),
+    [
+        ({"kind": "c"}, "set kind to one of a, b"),
+        ({"share": 2}, "set share to a number of at least 0 and below 1"),
+        ({"steps": 0}, "set steps to a whole number above 0"),
+        ({"inner": {"reg": "warm"}}, "set inner.reg to a number"),
+        ({"kinds": ["a", "c"]}, "set each entry of kinds to one of a, b"),
+        ({"pair": [0.5, "x"]}, "set each entry of pair to a number"),
+        ({"on": "perhaps"}, "set on to true or false"),
+    ],
+)
+def test_the_hint_for_an_invalid_value_names_the_allowed_ones(values, hint):
+    class Limited(Config):
+        kind: Literal["a", "b"] = "a"
+        kinds: tuple[Literal["a", "b"], ...] = ()
+        share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+        steps: Annotated[int, Field(gt=0)] | None = None
+        pair: tuple[float, float] = (0.0, 1.0)
+        on: bool = False
+        inner: Inner = Inner()
+
+    with pytest.raises(ConfigError) as caught:
+        validate(Limited, values)
+    assert caught.value.hint == hint
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.integers() | st.booleans() | st.text(max_size=5)))
