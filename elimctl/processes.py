@@ -1,4 +1,4 @@
-"""What processes that another one starts have in common, and what keeps processes apart."""
+"""Child processes: signals, end of the parent, locks between processes."""
 
 import fcntl
 import os
@@ -13,14 +13,15 @@ from typing import IO
 
 from elimctl.errors import Notice
 
-WATCH_S = 0.5  # how often a process looks whether the one that started it is still there
+WATCH_S = 0.5  # how often a process checks that its parent still runs
+LOST = 75  # exit code of a rank that lost another one: EX_TEMPFAIL of sysexits.h
 
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Have processes that are started meanwhile ignore Ctrl-C from their first moment, as they inherit."""
+    """Let processes that are started in this block ignore Ctrl-C; they inherit the setting."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
+        yield  # only the main thread may set signal handlers
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -30,38 +31,34 @@ def deaf() -> Iterator[None]:
 
 
 def end_with(parent: int) -> None:
-    """End this process when the one that started it has gone, however it went.
-
-    Args:
-        parent: number of that process.
-    """
+    """End this process when its parent (a process id) has ended."""
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def lock(file: IO, path: Path, kind: int) -> bool:
-    """Lock an open file; a process that dies lets go of it.
+    """Lock an open file until it is closed or the process ends.
 
-    A file system may have no locks: NFS without its lock daemon, FUSE, some of clusters. A notice says so.
+    Some file systems have no locks (NFS without a lock daemon, FUSE). A notice then warns the user.
 
     Args:
-        file: the file, open for writing.
-        path: its path; the notice names the folder above its own, once for all datasets there.
-        kind: as `fcntl.flock` takes it.
+        file: open for writing.
+        path: its path; the notice names the folder two levels up.
+        kind: flags of `fcntl.flock`.
 
     Returns:
-        Whether the file is locked; if not, the file system has no locks.
+        False if the file system has no locks.
 
     Raises:
-        BlockingIOError: another process holds it, and `kind` says not to wait.
+        BlockingIOError: another process holds the lock, and `kind` has LOCK_NB.
     """
     try:
         fcntl.flock(file, kind)
     except BlockingIOError:
         raise
     except OSError as error:
-        found = f"{path.parent.parent} is on a file system without locks"
         reason = (error.strerror or str(error)).lower()
-        warnings.warn(f"{found} ({reason}): run one elimctl at a time there", Notice, stacklevel=1)
+        where = f"{path.parent.parent} is on a file system without locks"
+        warnings.warn(f"{where} ({reason}): run one elimctl at a time there", Notice, stacklevel=1)
         return False
     return True
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from elimctl.processes import LOST as LOST
+
 if TYPE_CHECKING:
     from rich.console import Console  # rich loads in the functions, not on --help
 
 Item = TypeVar("Item")
-
-LOST = 75  # exit code of a rank that lost another one, as sysexits.h has "try again later"
 
 
 def say(text: str) -> None:

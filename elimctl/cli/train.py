@@ -3,25 +3,27 @@
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Exit, Option
 
-from elimctl.cli import console, launch, options
+from elimctl.cli import console, options
 from elimctl.errors import ConfigError
 from elimctl.text import counted
+from elimctl.train import launch
 
 if TYPE_CHECKING:
     from elimctl.train.progress import Report
     from elimctl.train.session import Session
 
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
-SAME_S = 1.0  # two signals within this time are one: a launcher passes on what a terminal sent to all
-# val CCC, or accuracy above that of a guess, below which a run is told that it has learned next to nothing
+SAME_S = 1.0  # two signals within this time count as one: a launcher forwards a signal of the terminal
+# val CCC, or accuracy above chance, below which the model has learned almost nothing
 LEARNED = 0.1
 
 
@@ -35,7 +37,8 @@ def train(
     seed: options.Seed = None,
     resume: Annotated[bool, Option("--resume", help="Continue a run from its last checkpoint.")] = False,
     run: Annotated[
-        str | None, Option(help="Name for the new run, or the run to --resume [default: newest].")
+        str | None,
+        Option(help="Name of the new run, or the run to resume [default: METHOD-BACKBONE-N, or newest]."),
     ] = None,
     nproc: options.Nproc = None,
     time_limit: options.TimeLimit = None,
@@ -47,86 +50,45 @@ def train(
     device: options.Device = None,
     workspace: options.Workspace = None,
 ) -> None:
-    """Train a model on a prepared dataset."""
+    """Train a model on a prepared dataset.
+
+    Stop with Ctrl-C, continue with --resume.
+    """
+    given = options.given("train", locals())
     limit_s = seconds_of(time_limit)
     if _starts_ranks(nproc):
-        raise Exit(launch.launch(nproc or 1))
+        ended = launch.launch(nproc or 1)
+        sys.stderr.write(ended.message)
+        raise Exit(ended.code)
     launch.watch_launcher()
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
     from elimctl.commands import train as stage
+    from elimctl.config import nested
     from elimctl.train.ranks import joined
 
     place = workspaces.locate(workspace)
-    values = settings(
-        data=data,
-        fold=fold,
-        backbone=backbone,
-        pretrained=pretrained,
-        method=method,
-        steps=steps,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        patience=patience,
-        track=track,
-    )
     if resume:
-        _refuse_settings(values, recipe=recipe, sets=sets)
-        chosen = stage.device_of(place, run)
-    else:
-        config = recipes.run_config(recipes.read(recipe, values, sets=sets))
-        chosen = config.train.device
-    with joined(chosen) as ranks:
-        if resume:
-            session = stage.resume(place, name=run, ranks=ranks)
-        else:
-            session = stage.start(place, config, name=run, ranks=ranks)
-        follow(session, limit_s=limit_s)
-
-
-def settings(
-    *,
-    data: str | None,
-    backbone: str | None,
-    pretrained: bool | None,
-    method: str | None,
-    steps: int | None,
-    batch_size: int | None,
-    seed: int | None,
-    device: str | None,
-    patience: int | None,
-    track: list[str] | None,
-    fold: int | None = None,
-) -> dict[str, dict[str, object]]:
-    """The options of a training run as values of a recipe; None for those not given."""
-    return {
-        "data": {"name": data, "fold": fold},
-        "model": {"name": backbone, "pretrained": pretrained},
-        "method": {"name": method},
-        "train": {
-            "steps": steps,
-            "batch_size": batch_size,
-            "seed": seed,
-            "device": device,
-            "patience": patience,
-            "trackers": track or None,
-        },
-    }
+        _refuse_settings(given, recipe=recipe, sets=sets)
+        with joined(stage.device_of(place, run)) as ranks:
+            follow(stage.resume(place, name=run, ranks=ranks), limit_s=limit_s)
+        return
+    config = recipes.run_config(recipes.read(recipe, nested(given), sets=sets))
+    with joined(config.train.device) as ranks:
+        follow(stage.start(place, config, name=run, ranks=ranks), limit_s=limit_s)
 
 
 def _starts_ranks(nproc: int | None) -> bool:
-    """Whether this process is to start others, and is none of these itself.
+    """Whether this process has to start the ranks, and is not one of them.
 
     Raises:
-        ConfigError: it was started as one of another number of them.
+        ConfigError: it is one of another number of ranks.
     """
     size = os.environ.get("WORLD_SIZE")
     if nproc is None or size is None or size == str(nproc):
         return size is None and (nproc or 1) > 1
     raise ConfigError(
-        f"--nproc {nproc} in one of {size} processes that were started together",
-        hint="leave --nproc out under torchrun",
+        f"--nproc {nproc} in one of {size} processes that torchrun started", hint="leave --nproc out"
     )
 
 
@@ -134,40 +96,36 @@ def seconds_of(limit: str | None) -> float | None:
     """Seconds of a time such as 90m or 1h30m.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: the time is invalid.
     """
     if limit is None:
         return None
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", limit.strip().lower())
-    parts = [int(part or 0) for part in found.groups()] if found else []
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", limit.strip().lower())
+    parts = [int(part or 0) for part in match.groups()] if match else []
     if not any(parts):
-        raise ConfigError(f"--time-limit {limit!r} is no time", hint="write it like 45m, 2h or 1h30m")
+        raise ConfigError(f"invalid --time-limit {limit!r}", hint="write a time such as 45m, 2h or 1h30m")
     hours, minutes, seconds = parts
     return 3600.0 * hours + 60 * minutes + seconds
 
 
-def _refuse_settings(
-    values: dict[str, dict[str, object]], *, recipe: str | None, sets: list[str] | None
-) -> None:
-    """Refuse settings beside --resume: a run goes on as it was begun."""
-    tables = values.items()
-    given = [f"{name}.{key}" for name, table in tables for key, value in table.items() if value is not None]
-    given += ["--recipe"] * bool(recipe) + list(sets or [])
-    if given:
+def _refuse_settings(given: dict[str, Any], *, recipe: str | None, sets: list[str] | None) -> None:
+    """Refuse settings with --resume: a run keeps its settings."""
+    settings = [*given, *["--recipe"] * bool(recipe), *(sets or [])]
+    if settings:
         raise ConfigError(
-            f"--resume continues a run as it was begun, and {', '.join(given)} was given too",
-            hint="leave that out, or train a new run without --resume",
+            f"--resume keeps the settings of the run, but {', '.join(settings)} was given",
+            hint="leave the settings out, or train a new run without --resume",
         )
 
 
 def follow(session: "Session", *, limit_s: float | None = None) -> None:
-    """Train a session to its end, and show how it goes, if this is rank 0.
+    """Train a session to its end; rank 0 shows progress.
 
-    Ctrl-C ends it after the step in progress, saved; a second Ctrl-C at once.
+    The first Ctrl-C saves and stops after the current step, the second one stops immediately.
 
     Args:
         session: new or resumed.
-        limit_s: seconds after which it is ended, saved, likewise.
+        limit_s: seconds until it is saved and stopped.
     """
     from elimctl.train.loop import fit
 
@@ -185,16 +143,16 @@ def follow(session: "Session", *, limit_s: float | None = None) -> None:
 
         for report in _watched(fit(session, stop=stop), session):
             if report.scores:
-                found = "  ".join(f"{name} {value:.3f}" for name, value in report.scores.logged.items())
+                scores = "  ".join(f"{name} {value:.3f}" for name, value in report.scores.logged.items())
                 console.say(
                     f"step {report.step:,}/{report.steps:,}  loss {report.losses['total']:.3f}  "
-                    f"val: {found.replace('_', ' ')}  {report.images_per_s:.0f} images/s"
+                    f"val: {scores.replace('_', ' ')}  {report.images_per_s:.0f} images/s"
                 )
         _conclude(session, interrupted=interrupted())
 
 
 def _introduce(session: "Session") -> None:
-    """Say what is about to be trained, on what."""
+    """Show what will be trained."""
     config, ranks = session.config, session.ranks.size
     count, identities = len(session.batches.samples), len(session.batches.samples.names)
     precision = str(session.autocast or "torch.float32").removeprefix("torch.")
@@ -207,32 +165,31 @@ def _introduce(session: "Session") -> None:
 
 
 def _conclude(session: "Session", *, interrupted: bool) -> None:
-    """Say how the run ended, and what can be done next."""
-    best, found, run = session.progress, session.progress.best or 0, session.run
+    """Show how the run ended, and what to do next."""
+    progress, score, run = session.progress, session.progress.best or 0, session.run
     if not session.finished:
         root = run.folder.parent.parent
         where = "" if root == Path.cwd() else f" --workspace {root}"
         console.say(
-            f"stopped and saved at step {best.step:,}; go on with: "
+            f"stopped and saved at step {progress.step:,}; continue with: "
             f"elimctl train --resume --run {run.name}{where}"
         )
         raise Exit(INTERRUPTED if interrupted else 0)
     if session.stale:
-        console.say(
-            f"ended at step {best.step:,}: {session.config.patience} validations in a row were no better"
-        )
+        patience = session.config.patience
+        console.say(f"stopped early at step {progress.step:,}: no improvement in {patience} validations")
     classes = len(session.batches.samples.class_names)
-    what, least = ("accuracy", LEARNED + 1 / classes) if classes else ("CCC", LEARNED)
-    console.say(f"best val {what} {found:.3f} at step {best.best_step:,}; run in {run.folder}")
-    if found < least:
+    metric, least = ("accuracy", LEARNED + 1 / classes) if classes else ("CCC", LEARNED)
+    console.say(f"best val {metric} {score:.3f} at step {progress.best_step:,}; run in {run.folder}")
+    if score < least:
         console.say(
-            "this model has learned next to nothing: the default rates are the paper's, for ImageNet weights "
-            "and long runs; see --pretrained, --steps, and the recipe of elimctl demo"
+            "this model has learned almost nothing: the default learning rates are the paper's, for ImageNet "
+            "weights and long runs; try --pretrained or more --steps"
         )
 
 
 def _watched(reports: "Iterator[Report]", session: "Session") -> "Iterator[Report]":
-    """Reports, with a bar that shows the losses and the speed."""
+    """Reports, with a bar that shows losses and speed."""
     left = (session.config.steps or 0) - session.progress.step
     with console.bar("train", total=left) as advance:
         for report in reports:
@@ -244,19 +201,19 @@ def _watched(reports: "Iterator[Report]", session: "Session") -> "Iterator[Repor
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """A question that is answered yes after the first Ctrl-C; a second one interrupts at once."""
-    asked: float | None = None
+    """Tell whether Ctrl-C was pressed; pressed a second time it raises KeyboardInterrupt."""
+    pressed_at: float | None = None
 
-    def ask(*_: object) -> None:
-        nonlocal asked
-        if asked is not None and time.monotonic() - asked > SAME_S:
+    def on_signal(*_: object) -> None:
+        nonlocal pressed_at
+        if pressed_at is not None and time.monotonic() - pressed_at > SAME_S:
             raise KeyboardInterrupt
-        if asked is None:
-            asked = time.monotonic()
-            console.say("stopping after this step; once more to stop at once")
+        if pressed_at is None:
+            pressed_at = time.monotonic()
+            console.say("stopping after this step; press Ctrl-C again to stop now")
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = signal.signal(signal.SIGINT, on_signal)
     try:
-        yield lambda: asked is not None
+        yield lambda: pressed_at is not None
     finally:
         signal.signal(signal.SIGINT, before)

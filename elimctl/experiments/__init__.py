@@ -1,1 +1,1 @@
-"""Room experiments."""
+"""Paper tables, cross-validation and the synthetic benchmark: many runs of recipes."""

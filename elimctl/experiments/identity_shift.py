@@ -1,4 +1,7 @@
-"""The identity-shift benchmark: methods on drawn faces that differ more or less in how they show feelings."""
+"""The identity-shift benchmark: methods on synthetic people who express the same feeling differently.
+
+The identity shift says how much people differ: 0 not at all, 1 fully.
+"""
 
 import csv
 import json
@@ -6,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -16,25 +18,23 @@ from elimctl import atomic
 from elimctl import recipe as recipes
 from elimctl.commands import crops
 from elimctl.commands.prepare import open_raw, planned, write_synthetic
-from elimctl.config import Values, merge
+from elimctl.config import Values, merge, nested
 from elimctl.errors import ConfigError
 from elimctl.experiments import runs
-from elimctl.experiments.jobs import Job, difference
-from elimctl.experiments.seed_intervals import bootstrap, ccc_of
+from elimctl.experiments.driver import Driver, Step, drive
+from elimctl.experiments.jobs import Job, difference, protocol
 from elimctl.loader.dataset import open_dataset
-from elimctl.metrics.intervals import Interval, interval
 from elimctl.metrics.invariance import Invariance, measure
-from elimctl.metrics.sums import sums
-from elimctl.predict.table import read
 from elimctl.prepare import build
+from elimctl.prepare.executors import cores
 from elimctl.train import hardware, run
-from elimctl.train.hardware import device_name
 from elimctl.workspace import Workspace
 
+NAME, QUICK_NAME = "synthetic", "synthetic-quick"  # the recipes
 DATASET, SPLIT = "afew-va", "test"
 SHIFTS = (0.0, 0.5, 1.0)
 QUICK_SHIFTS = (0.0, 1.0)
-# Tables [method] of what is compared; equal in all else.
+# The compared methods, as tables [method]; all other settings are equal.
 METHODS: dict[str, Values] = {
     "erm": {"name": "erm"},
     "caf": {"name": "caf"},
@@ -42,81 +42,93 @@ METHODS: dict[str, Values] = {
     "elim-attention": {"name": "elim-attention"},
     "elim-all-references": {"name": "elim", "references": "all"},
 }
-# What tells which part of ELIM does what; only where asked for by name.
+# Variants of ELIM without one of its parts; run only if named.
 PARTS: dict[str, Values] = {
-    "elim-unmatched": {"name": "elim", "lambda_main": 0.0},  # its batches alone
+    "elim-unmatched": {"name": "elim", "lambda_main": 0.0},  # only its batches
     "elim-undivided": {"name": "elim", "divide_spread": False},
     "elim-warmup": {"name": "elim", "warmup": (200, 400)},
 }
 BASELINE = "erm"
-# Of twenty identities in a row, so many are in train, in val, and in test.
+# Number of identities in each split, of twenty in a row.
 SHARES = {"train": 13, "val": 2, "test": 5}
-DRAWING = "drawing.json"  # in a dataset's folder: how its faces were drawn and prepared
+DRAWING = "drawing.json"  # in a dataset's folder: the settings that it was made with
 INVARIANCE = "invariance.json"  # in a run's folder
 BATCH = 256  # images at once
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """What one method came to at one shift.
+class Benchmark:
+    """What the benchmark runs.
 
     Args:
-        shift: identity shift of the drawings.
-        method: key of `METHODS` or `PARTS`.
-        seeds: number of seeds.
-        ccc: mean over the seeds of the CCC (mean of both axes) on the test identities.
-        by_seed: CCC of each seed.
-        gain: CCC less that of the baseline; None for the baseline and where it was not run.
-        invariance: mean over the seeds.
-        seconds: that a run took, mean over the seeds; None if one was stopped and taken up again.
+        recipe: its name; the names of datasets and runs begin with it.
+        tables: the recipe's values.
+        shifts: identity shifts.
+        methods: the recipe with each method, by key of `METHODS` or `PARTS`.
+        skipped: methods that cannot be run, and why.
     """
 
-    shift: float
-    method: str
-    seeds: int
-    ccc: Interval
-    by_seed: list[float]
-    gain: Interval | None
-    invariance: Invariance
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The benchmark's table.
-
-    Args:
-        scores: one per shift and method.
-        skipped: methods that could not be run, and why.
-        settings: the recipe's values.
-        machine: that the last call ran on.
-    """
-
-    scores: list[Score]
+    recipe: str
+    tables: Values
+    shifts: tuple[float, ...]
+    methods: dict[str, Values]
     skipped: dict[str, str]
-    settings: Values
-    machine: str
+
+    def dataset(self, shift: float) -> str:
+        """Name of the prepared dataset of a shift."""
+        return f"{self.recipe}-shift{shift:g}"
+
+    def jobs(self, shift: float, method: str) -> list[Job]:
+        """The runs of a method at a shift, one per seed."""
+        data = self.dataset(shift)
+        jobs = []
+        for seed in range(protocol(self.tables).seeds):
+            tables = merge(self.methods[method], nested({"data.name": data, "train.seed": seed}))
+            jobs.append(Job(f"{data}-{method}-s{seed}", method, seed, 0, tables))
+        return jobs
+
+    def all_jobs(self) -> list[Job]:
+        """All runs, seed by seed: if the benchmark is stopped early, every method has results."""
+        jobs = [job for shift in self.shifts for method in self.methods for job in self.jobs(shift, method)]
+        return sorted(jobs, key=lambda job: job.seed)
+
+
+def plan(
+    *, quick: bool, device: str | None, methods: Sequence[str] | None, shifts: Sequence[float] | None
+) -> Benchmark:
+    """Choose what to run.
+
+    Args:
+        quick: whether to take the recipe for a quick look.
+        device: where to train; None: as the recipe says.
+        methods: keys of `METHODS` and `PARTS`; None: all of `METHODS`.
+        shifts: identity shifts; None: the recipe's.
+
+    Raises:
+        ConfigError: the benchmark has no such method.
+    """
+    recipe = QUICK_NAME if quick else NAME
+    tables = recipes.read(recipe, {"train": {"device": device}})
+    shifts = tuple(shifts or (QUICK_SHIFTS if quick else SHIFTS))
+    return Benchmark(recipe, tables, shifts, *available(tables, methods))
 
 
 def available(
     tables: Values, methods: Sequence[str] | None = None
 ) -> tuple[dict[str, Values], dict[str, str]]:
-    """The methods that can be run, as recipes, and why others cannot.
+    """The recipe of each method that can be run, and why the others cannot.
 
     Args:
         tables: the benchmark's recipe.
-        methods: keys of `METHODS` and `PARTS`; None for all of `METHODS`.
+        methods: keys of `METHODS` and `PARTS`; None: all of `METHODS`.
 
     Raises:
-        ConfigError: there is no such method in the benchmark.
+        ConfigError: the benchmark has no such method.
     """
     known = METHODS | PARTS
     for name in methods or ():
         if name not in known:
-            raise ConfigError(
-                f"no method {name!r} in the benchmark; there are: {', '.join(known)}",
-                hint="choose one of these",
-            )
+            raise ConfigError(f"no method {name!r} in the benchmark", hint=f"use one of {', '.join(known)}")
     ready: dict[str, Values] = {}
     skipped: dict[str, str] = {}
     for name in methods or METHODS:
@@ -130,105 +142,84 @@ def available(
     return ready, skipped
 
 
-def prepare(workspace: Workspace, name: str, tables: Values, shift: float) -> Iterator[str]:
-    """Draw and prepare the faces of one shift, unless they are there.
-
-    Args:
-        workspace: where the dataset goes.
-        name: of the prepared dataset.
-        tables: the benchmark's recipe.
-        shift: identity shift of the drawings.
+def prepare(workspace: Workspace, benchmark: Benchmark) -> Iterator[str]:
+    """Draw and prepare the faces of each shift, unless they exist.
 
     Yields:
-        What is being done.
+        What is done next.
 
     Raises:
-        ConfigError: those that are there were drawn or prepared with other settings.
+        ConfigError: a dataset was drawn or prepared with other settings.
     """
-    out = workspace.new_dataset(name)
-    drawing = merge(tables["synth"], {"identity_shift": shift})
-    wanted = {"synth": drawing, "shares": SHARES} | {key: tables[key] for key in ("dataset", "prepare")}
-    if build.read_record(out):
-        _require_drawn(out, wanted)
-        return
-    yield f"drawing faces with identity shift {shift:g}"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=".drawing.") as scratch:
-        raw = Path(scratch) / "raw"
-        write_synthetic(DATASET, raw, drawing, seed=0)
-        splits = Path(scratch) / "splits.csv"
-        _write_splits(splits, identities=drawing["people"])
-        asked = merge(tables, {"prepare": {"splits": str(splits)}})
-        root, rows = open_raw(DATASET, raw, asked["dataset"], cache=Path(scratch) / "unpacked")
-        with planned(DATASET, root, rows, asked, out) as plan:
-            yield f"preparing {len(plan.rows):,} frames"
-            for _ in build.build(plan, out):
-                pass
-    atomic.write_text(out / DRAWING, json.dumps(wanted, indent=2) + "\n")
+    tables = benchmark.tables
+    for shift in benchmark.shifts:
+        out = workspace.new_dataset(benchmark.dataset(shift))
+        drawing = merge(tables["synth"], {"identity_shift": shift})
+        wanted = {"synth": drawing, "shares": SHARES} | {key: tables[key] for key in ("dataset", "prepare")}
+        if build.read_record(out):
+            _require_drawn(out, wanted)
+            continue
+        yield f"drawing faces with identity shift {shift:g}"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out.parent, prefix=".drawing.") as scratch:
+            raw, splits = Path(scratch) / "raw", Path(scratch) / "splits.csv"
+            write_synthetic(DATASET, raw, drawing, seed=0)
+            _write_splits(splits, identities=drawing["people"])
+            settings = merge(tables, {"prepare": {"splits": str(splits)}})
+            root, rows = open_raw(DATASET, raw, settings["dataset"], cache=Path(scratch) / "unpacked")
+            with planned(DATASET, root, rows, settings, out) as rows_plan:
+                yield f"preparing {len(rows_plan.rows):,} frames"
+                for _ in build.build(rows_plan, out):
+                    pass
+        atomic.write_text(out / DRAWING, json.dumps(wanted, indent=2) + "\n")
 
 
-def _require_drawn(dataset: Path, wanted: Values) -> None:
-    """Refuse faces that were drawn or prepared with other settings."""
-    file = dataset / DRAWING
-    noted = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if found := difference(wanted, noted, also_none=True):
-        key, want, have = found
-        raise ConfigError(
-            f"{dataset} was made with {key} = {have!r}, wanted {want!r}",
-            hint="remove that folder, and its runs with it",
-        )
-
-
-def jobs(name: str, recipe: str, shift: float, method: str, tables: Values, seeds: int) -> list[Job]:
-    """The runs of one method at one shift.
+def train(workspace: Workspace, benchmark: Benchmark, *, workers: int | None) -> tuple[int, Iterator[Step]]:
+    """Train, score and measure all runs that are not done.
 
     Args:
-        name: of the prepared dataset.
-        recipe: name of the benchmark's recipe; runs are called after it.
-        shift: identity shift of the drawings.
-        method: key of `METHODS` or `PARTS`.
-        tables: the recipe with this method.
-        seeds: number of runs.
+        workspace: where the datasets are and the runs go.
+        benchmark: what to run.
+        workers: number of runs side by side; None: one per core, or one on a GPU.
+
+    Returns:
+        Number of runs to do, and their steps.
     """
-    return [
-        Job(
-            f"{recipe}-shift{shift:g}-{method}-s{seed}",
-            method,
-            seed,
-            0,
-            merge(tables, {"data": {"name": name}, "train": {"seed": seed}}),
-        )
-        for seed in range(seeds)
-    ]
+    if workers is None:
+        device = hardware.device(benchmark.tables["train"].get("device", "auto"))
+        workers = cores() if device.type == "cpu" else 1
+    left = [job for job in benchmark.all_jobs() if not is_done(workspace, job)]
+    return len(left), drive(workspace, left, Driver(complete=complete, workers=workers, keep_going=True))
 
 
 def complete(workspace: Workspace, job: Job, follow: runs.Follow) -> bool:
-    """Bring a run to its end, score it, and measure its features; what is done is not done again.
-
-    Returns:
-        Whether there was anything to do.
-    """
+    """Train and score a run, and measure its features; False if that was done already."""
     if is_done(workspace, job):
         return False
     begun = (workspace.runs / job.name).exists()
     started = time.perf_counter()
     runs.complete(workspace, job, follow)
-    found = measure_run(workspace, job.name)
-    record = {**asdict(found), "seconds": None if begun else time.perf_counter() - started}
+    invariance = measure_run(workspace, job.name)
+    record = {**asdict(invariance), "seconds": None if begun else time.perf_counter() - started}
     atomic.write_text(workspace.runs / job.name / INVARIANCE, json.dumps(record, indent=2) + "\n")
     return True
 
 
+def is_done(workspace: Workspace, job: Job) -> bool:
+    """Whether a run is trained, scored and measured."""
+    return runs.result(workspace, job) is not None and (workspace.runs / job.name / INVARIANCE).exists()
+
+
 def measure_run(workspace: Workspace, name: str) -> Invariance:
     """The identity invariance of a run's features on the test identities."""
-    found = run.Run(workspace.run(name))
-    config = found.config()
-    model, _ = run.load_model(found)
+    trained = run.Run(workspace.run(name))
+    config = trained.config()
+    model, _ = run.load_model(trained)
     device = hardware.device(config.train.device)
     model.to(device)
     dataset = open_dataset(workspace.dataset(config.data.name))
     samples = dataset.samples(SPLIT, fold=config.data.fold)
-    features, view = [], crops.view_of_run(found)
+    features, view = [], crops.view_of_run(trained)
     for start in range(0, len(samples), BATCH):
         images = dataset.pixels(samples.index[start : start + BATCH], view)
         with torch.inference_mode():
@@ -237,81 +228,23 @@ def measure_run(workspace: Workspace, name: str) -> Invariance:
     return measure(np.concatenate(features), samples.target, samples.identity, clip)
 
 
-def report(
-    workspace: Workspace, of: dict[float, dict[str, list[Job]]], tables: Values, skipped: dict[str, str]
-) -> Report:
-    """The table of the runs that are finished.
-
-    Args:
-        workspace: where they are.
-        of: runs by shift and method.
-        tables: the benchmark's recipe.
-        skipped: methods that could not be run, and why.
-    """
-    scores = []
-    for shift, methods in of.items():
-        done = {
-            method: [job for job in found if is_done(workspace, job)] for method, found in methods.items()
-        }
-        added = {method: _sums(workspace, found) for method, found in done.items() if found}
-        base = {job.seed for job in done.get(BASELINE, [])}
-        for method, found in done.items():
-            if found:
-                paired = method != BASELINE and base == {job.seed for job in found}
-                against = added[BASELINE] if paired else None
-                scores.append(_score(workspace, shift, method, found, added[method], against))
-    return Report(
-        scores, skipped, tables, device_name(hardware.device(tables["train"].get("device", "auto")))
-    )
-
-
-def is_done(workspace: Workspace, job: Job) -> bool:
-    """Whether a run is trained, scored, and its features measured."""
-    return runs.result(workspace, job) is not None and (workspace.runs / job.name / INVARIANCE).exists()
-
-
-def _score(
-    workspace: Workspace,
-    shift: float,
-    method: str,
-    found: list[Job],
-    added: np.ndarray,
-    base: np.ndarray | None,
-) -> Score:
-    by_seed, resampled = ccc_of(added.sum(axis=1)), bootstrap(added)
-    gain = None
-    if base is not None:
-        apart = by_seed.mean() - ccc_of(base.sum(axis=1)).mean()
-        gain = interval(apart, resampled - bootstrap(base))
-    records = [json.loads((workspace.runs / job.name / INVARIANCE).read_text()) for job in found]
-    names = Invariance.__dataclass_fields__
-    seconds = [record["seconds"] for record in records]
-    return Score(
-        shift=shift,
-        method=method,
-        seeds=len(found),
-        ccc=interval(by_seed.mean(), resampled),
-        by_seed=by_seed.tolist(),
-        gain=gain,
-        invariance=Invariance(**{name: mean(record[name] for record in records) for name in names}),
-        seconds=None if None in seconds else mean(seconds),
-    )
-
-
-def _sums(workspace: Workspace, found: list[Job]) -> np.ndarray:
-    """Sums of the predictions of each run, by identity: (runs, identities, 11, 2)."""
-    made = []
-    for job in found:
-        table = read(run.Run(workspace.runs / job.name).predictions(SPLIT))
-        made.append(sums(table.preds, table.target, table.identities.code, groups=len(table.identities)))
-    return np.stack(made)
+def _require_drawn(dataset: Path, wanted: Values) -> None:
+    """Refuse faces that were drawn or prepared with other settings."""
+    file = dataset / DRAWING
+    noted = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if differing := difference(wanted, noted, also_none=True):
+        key, want, have = differing
+        raise ConfigError(
+            f"{dataset} was made with {key} = {have!r}, wanted {want!r}",
+            hint=f"remove that folder, and the runs whose names begin with {dataset.name}",
+        )
 
 
 def _write_splits(file: Path, *, identities: int) -> None:
-    """A CSV that deals identities to train, val and test, in the same way at every shift."""
+    """A CSV with the split of each identity; the same at every shift."""
     order = [split for split, share in SHARES.items() for _ in range(share)]
-    dealt = {f"Actor {number + 1:02d}": order[number % len(order)] for number in range(identities)}
+    splits = {f"Actor {number + 1:02d}": order[number % len(order)] for number in range(identities)}
     with file.open("w", encoding="utf-8", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(("identity", "split"))
-        writer.writerows(dealt.items())
+        writer.writerows(splits.items())

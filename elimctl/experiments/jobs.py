@@ -1,4 +1,4 @@
-"""The runs that a recipe stands for, and whether the prepared data are those that it asks for."""
+"""The runs of a recipe, and the check that the prepared data fit the recipe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from elimctl.prepare.build import read_record
 from elimctl.prepare.settings import PrepareSettings, recorded
 from elimctl.workspace import Workspace
 
-# What decides who is scored on whom: compared whether a recipe names it or not.
+# Settings that decide which people are scored: compared even if a recipe does not name them.
 DEALT = dict.fromkeys(("identities", "splits", "seed", "folds"))
 
 
@@ -24,9 +24,9 @@ class Job:
 
     Args:
         name: of the run.
-        variant: label of the combination that a sweep gave it, empty without one.
+        variant: label of its combination in a sweep, empty without one.
         seed: of the run.
-        fold: the fold held out.
+        fold: the held-out fold.
         tables: the recipe's values for this run.
     """
 
@@ -41,13 +41,13 @@ def protocol(tables: Values) -> Protocol:
     """The protocol in a recipe's values.
 
     Raises:
-        ConfigError: a key that does not exist, or a value that does not fit it.
+        ConfigError: unknown key or invalid value.
     """
     return validate(Protocol, tables["run"], where="run")
 
 
 def dataset_name(tables: Values) -> str | None:
-    """Name of the prepared dataset that a recipe asks for; None: the only one."""
+    """Name of the prepared dataset of a recipe; None: the only one."""
     return tables["data"].get("name") or protocol(tables).dataset
 
 
@@ -55,7 +55,7 @@ def plan(recipe: str, tables: Values, dataset: Path) -> list[Job]:
     """The runs of a recipe on a prepared dataset, seed by seed.
 
     Args:
-        recipe: its name or file; the runs are called after it.
+        recipe: its name or file; the names of the runs begin with it.
         tables: its values.
         dataset: folder of the prepared dataset.
 
@@ -63,69 +63,71 @@ def plan(recipe: str, tables: Values, dataset: Path) -> list[Job]:
         ConfigError: the dataset was prepared with other settings than the recipe's.
     """
     require_prepared(tables, dataset)
-    asked = protocol(tables)
-    folds = tuple(range(_folds(dataset))) if asked.folds == "all" else asked.folds
-    made = []
-    for label, values in asked.variants():
+    settings = protocol(tables)
+    folds = settings.folds
+    if folds == "all":
+        folds = tuple(range(int(read_record(dataset)["settings"]["folds"])))
+    jobs = []
+    for label, values in settings.variants():
         stem = "-".join(part for part in (recipes.label(recipe), label) if part)
-        for seed in range(asked.seeds):
+        for seed in range(settings.seeds):
             for fold in folds:
-                name = f"{stem}-f{fold}-s{seed}" if asked.folds != (0,) else f"{stem}-s{seed}"
-                own = {"data": {"name": dataset.name, "fold": fold}, "train": {"seed": seed}}
-                made.append(Job(name, label, seed, fold, merge(tables, values, own)))
-    return made
+                name = f"{stem}-f{fold}-s{seed}" if settings.folds != (0,) else f"{stem}-s{seed}"
+                of_run = {"data": {"name": dataset.name, "fold": fold}, "train": {"seed": seed}}
+                jobs.append(Job(name, label, seed, fold, merge(tables, values, of_run)))
+    return jobs
 
 
 def find_dataset(workspace: Workspace, tables: Values) -> Path:
-    """Folder of the prepared dataset that a recipe asks for.
+    """Folder of the prepared dataset of a recipe.
 
     Raises:
         MissingError: it is not prepared.
     """
     wanted = protocol(tables).dataset
-    hint = f"name its raw folder after the recipe, or run elimctl prepare {wanted} DIR" if wanted else None
-    return workspace.dataset(dataset_name(tables), hint=hint or "set data.name")
+    hint = f"add the raw folder to the command, or run elimctl prepare {wanted} DIR" if wanted else None
+    return workspace.dataset(dataset_name(tables), hint=hint or "add --data NAME")
 
 
 def require_prepared(tables: Values, dataset: Path) -> None:
-    """Refuse a dataset that was prepared with other settings than a recipe asks for.
+    """Refuse a dataset that was prepared with other settings than a recipe's.
 
     Raises:
-        ConfigError: it was; the message names the first such key.
+        ConfigError: the message names the first key that differs.
     """
-    record, asked = read_record(dataset), settle(tables)
+    record, settled = read_record(dataset), settle(tables)
     wanted = protocol(tables).dataset
     if wanted and record.get("dataset") != wanted:
         raise ConfigError(
             f"{dataset} holds {record.get('dataset')}, the recipe wants {wanted}",
-            hint="set data.name to another prepared dataset",
+            hint="name another prepared dataset with --data NAME",
         )
-    settings = recorded(validate(PrepareSettings, asked["prepare"], where="prepare"))
+    settings = recorded(validate(PrepareSettings, settled["prepare"], where="prepare"))
     compared = {
-        "dataset": (asked["dataset"], record.get("options") or {}),
-        "prepare": (_among(settings, {**DEALT, **asked["prepare"]}), record.get("settings") or {}),
+        "dataset": (settled["dataset"], record.get("options") or {}),
+        "prepare": (_among(settings, {**DEALT, **settled["prepare"]}), record.get("settings") or {}),
     }
     for table, (want_all, have_all) in compared.items():
-        if found := difference(want_all, have_all):
-            key, want, have = found
+        if differing := difference(want_all, have_all):
+            key, want, have = differing
             raise ConfigError(
                 f"{dataset} was prepared with {table}.{key} = {have!r}, the recipe wants {want!r}",
-                hint="prepare it again by naming its raw folder after the recipe",
+                hint="prepare it again: add the raw folder to the command",
             )
 
 
 def difference(
-    wanted: Mapping[str, Any], found: Mapping[str, Any], *, also_none: bool = False
+    wanted: Mapping[str, Any], actual: Mapping[str, Any], *, also_none: bool = False
 ) -> tuple[str, Any, Any] | None:
-    """The first key at which values differ from those wanted: its dotted path, both values.
+    """The first key whose values differ: its dotted path, the wanted and the actual value.
 
     Args:
-        wanted: the values.
-        found: may have more keys.
-        also_none: whether what is None in those wanted has to be None, or may be anything.
+        wanted: the values to compare.
+        actual: may have more keys.
+        also_none: whether a wanted None is compared as well; else it matches any value.
     """
     for key, value in wanted.items():
-        other = found.get(key)
+        other = actual.get(key)
         if isinstance(value, Mapping) and isinstance(other, Mapping):
             if below := difference(value, other, also_none=also_none):
                 return f"{key}.{below[0]}", below[1], below[2]
@@ -135,7 +137,7 @@ def difference(
 
 
 def _among(values: Values, given: Mapping[str, Any]) -> Values:
-    """Those of some values, table by table, whose keys were given."""
+    """The values whose keys are also in `given`, table by table."""
     return {
         key: _among(value, given[key]) if isinstance(value, dict) else value
         for key, value in values.items()
@@ -148,8 +150,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     return str(value) if isinstance(value, Path) else value
-
-
-def _folds(dataset: Path) -> int:
-    """Number of folds that a dataset was prepared with."""
-    return int(read_record(dataset)["settings"]["folds"])

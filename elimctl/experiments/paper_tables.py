@@ -1,12 +1,13 @@
-"""The papers' tables beside what runs in this workspace found."""
+"""The papers' tables next to the results of this workspace."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from elimctl import recipe as recipes
-from elimctl.config import Values
+from elimctl.config import Values, merge
 from elimctl.errors import ElimctlError, MissingError
 from elimctl.experiments import jobs, runs
+from elimctl.experiments.driver import Driver, Step, drive
 from elimctl.experiments.jobs import Job
 from elimctl.experiments.protocol import Protocol
 from elimctl.experiments.published import Number, numbers
@@ -15,7 +16,7 @@ from elimctl.train.task import task_of
 from elimctl.workspace import Workspace
 
 FIGURE_6 = "ELIM Figure 6"
-# What each table is called on the command line, and in `source` of published.csv.
+# Name of each table on the command line, and in column `source` of published.csv.
 TABLES = {
     "elim-1": "ELIM Table 1",
     "elim-2": "ELIM Table 2",
@@ -27,18 +28,18 @@ TABLES = {
     "dmue-1": "DMUE supplement Table 1",
     "dmue-2": "DMUE supplement Table 2",
 }
-FIGURES = {FIGURE_6: (("CCC", "mean"),)}  # whose values are not printed, and what they show
+FIGURES = {FIGURE_6: (("CCC", "mean"),)}  # figures without printed values, and their metrics
 AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recipe and the part of a table that it stands for.
+    """A recipe for rows of a table.
 
     Args:
         name: of the recipe.
         tables: its values.
-        protocol: how it is run.
+        protocol: its table `[run]`.
     """
 
     name: str
@@ -48,19 +49,19 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a recipe can do in a workspace.
+    """State of a recipe in a workspace.
 
     Args:
         recipe: the recipe.
-        jobs: its runs; none where its dataset cannot be used.
-        found: what each of these found, None where it is not finished.
-        obstacle: why it cannot be run, or why runs do not count.
-        missing: whether that is for its dataset is not prepared.
+        jobs: its runs; none if its dataset cannot be used.
+        results: `result.json` of each run; None if it is not finished.
+        obstacle: why the recipe cannot be run, or why its runs do not count.
+        missing: whether the obstacle is that its dataset is not prepared.
     """
 
     recipe: Recipe
     jobs: tuple[Job, ...] = ()
-    found: tuple[Values | None, ...] = ()
+    results: tuple[Values | None, ...] = ()
     obstacle: str | None = None
     missing: bool = False
 
@@ -70,19 +71,19 @@ class Line:
     """One number of a table: the paper's, and ours.
 
     Args:
-        recipe: that stands for it.
-        variant: of the recipe's sweep, empty without one.
-        method: as the paper calls it.
-        backbone: likewise.
-        dataset: likewise.
+        recipe: name of the recipe.
+        variant: label in the recipe's sweep, empty without one.
+        method: the paper's name for it.
+        backbone: the paper's name for it.
+        dataset: the paper's name for it.
         metric: name and axis.
-        paper: the number as printed, None where none is.
-        ours: mean over the seeds, None where no seed is finished.
-        spread: standard deviation over the seeds, None for fewer than two.
-        difference: ours less the paper's.
-        seeds: seeds finished.
-        of: seeds wanted.
-        note: what to know about the paper's number.
+        paper: the number as printed; None if there is none.
+        ours: mean over the seeds; None if no seed is finished.
+        spread: standard deviation over the seeds; None for fewer than two.
+        difference: ours minus the paper's.
+        seeds: finished seeds.
+        of: seeds of the recipe.
+        note: note on the paper's number.
     """
 
     recipe: str
@@ -100,24 +101,64 @@ class Line:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A table of a paper next to our results.
+
+    Args:
+        table: key of `TABLES`.
+        source: the paper's name of the table.
+        lines: number by number.
+        missing: datasets that are not prepared, each with what was found instead.
+        obstacles: recipes that cannot be run although their dataset is prepared, and why.
+        not_implemented: methods of the table without a recipe.
+        notes: how recipes and numbers differ from the paper.
+    """
+
+    table: str
+    source: str
+    lines: list[Line]
+    missing: dict[str, str]
+    obstacles: dict[str, str]
+    not_implemented: list[str]
+    notes: list[str]
+
+
+def overview(workspace: Workspace) -> list[Values]:
+    """Each table with its recipes, their datasets, and those that are not prepared."""
+    entries = []
+    for name, source in TABLES.items():
+        states = [state(workspace, recipe, labels=False) for recipe in recipes_of(name)]
+        entries.append(
+            {
+                "table": name,
+                "source": source,
+                "recipes": [entry.recipe.name for entry in states],
+                "datasets": sorted({jobs.dataset_name(entry.recipe.tables) or "" for entry in states}),
+                "missing": _missing(states),
+            }
+        )
+    return entries
+
+
 def recipes_of(table: str) -> list[Recipe]:
-    """The packaged recipes that stand for rows of a table."""
-    found = []
+    """The packaged recipes for rows of a table."""
+    wanted = []
     for name in recipes.names():
         tables = recipes.read(name)
         protocol = jobs.protocol(tables)
         if any(claim.source == TABLES[table] for claim in protocol.rows):
-            found.append(Recipe(name, tables, protocol))
-    return found
+            wanted.append(Recipe(name, tables, protocol))
+    return wanted
 
 
 def state(workspace: Workspace, recipe: Recipe, *, labels: bool = True) -> State:
-    """What the runs of a recipe found so far, and what stands in the way of the others.
+    """Results of a recipe so far, and what keeps it from being run.
 
     Args:
         workspace: where the runs are.
         recipe: the recipe.
-        labels: whether to look in the dataset for what the method learns from, which takes a moment.
+        labels: whether to read the dataset to check its labels, which takes a moment.
     """
     try:
         config = recipes.run_config(recipe.tables)
@@ -125,19 +166,64 @@ def state(workspace: Workspace, recipe: Recipe, *, labels: bool = True) -> State
         planned = jobs.plan(recipe.name, recipe.tables, dataset)
         if labels:
             task_of(config, open_dataset(dataset))
-        found = tuple(runs.result(workspace, job) for job in planned)
+        results = tuple(runs.result(workspace, job) for job in planned)
     except ElimctlError as error:
         return State(recipe, obstacle=error.message, missing=isinstance(error, MissingError))
-    return State(recipe, tuple(planned), found)
+    return State(recipe, tuple(planned), results)
 
 
-def lines(table: str, states: Iterable[State]) -> list[Line]:
-    """A table, number by number, of the rows that recipes stand for."""
-    return [line for entry in states for line in _lines(table, entry)]
+def train(
+    workspace: Workspace, states: Iterable[State], driver: Driver, *, device: str | None
+) -> Iterator[tuple[Recipe, Step | str]]:
+    """Run recipes; one that fails does not keep the others from being run.
+
+    Args:
+        workspace: where the runs go.
+        states: the recipes and their runs.
+        driver: how.
+        device: where to train; None: as each recipe says.
+
+    Yields:
+        A step of a recipe's runs, or the message of the error that ended the recipe.
+    """
+    for entry in states:
+        on = {"train": {"device": device}}
+        planned = [replace(job, tables=merge(job.tables, on)) for job in entry.jobs]
+        try:
+            for step in drive(workspace, planned, driver):
+                yield entry.recipe, step
+        except ElimctlError as error:
+            yield entry.recipe, error.message
 
 
-def others(table: str) -> list[str]:
-    """Methods in a table that no recipe stands for."""
+def compare(table: str, states: list[State], failed: dict[str, str]) -> Comparison:
+    """A table next to our results.
+
+    Args:
+        table: key of `TABLES`.
+        states: its recipes.
+        failed: recipes that failed, and why.
+    """
+    table_lines = [line for entry in states for line in _lines(table, entry)]
+    obstacles = {
+        entry.recipe.name: entry.obstacle
+        for entry in states
+        if entry.obstacle is not None and not entry.missing
+    }
+    notes = [entry.recipe.protocol.note for entry in states] + [line.note for line in table_lines]
+    return Comparison(
+        table,
+        TABLES[table],
+        table_lines,
+        _missing(states),
+        obstacles | failed,
+        _others(table),
+        list(dict.fromkeys(note for note in notes if note)),
+    )
+
+
+def _others(table: str) -> list[str]:
+    """Methods of a table without a recipe."""
     claimed = {
         number for recipe in recipes_of(table) for claim in recipe.protocol.rows for number in claim.numbers()
     }
@@ -145,8 +231,8 @@ def others(table: str) -> list[str]:
     return list(dict.fromkeys(f"{number.method} {number.backbone}".strip() for number in rest))
 
 
-def missing(states: Iterable[State]) -> dict[str, str]:
-    """Datasets that recipes want and that are not prepared, each with what was found in their place."""
+def _missing(states: Iterable[State]) -> dict[str, str]:
+    """Datasets that are not prepared, each with what was found instead."""
     return {
         jobs.dataset_name(entry.recipe.tables) or "": entry.obstacle
         for entry in states
@@ -154,35 +240,26 @@ def missing(states: Iterable[State]) -> dict[str, str]:
     }
 
 
-def obstacles(states: Iterable[State]) -> dict[str, str]:
-    """Recipes that cannot be run though their dataset is there, and why."""
-    return {
-        entry.recipe.name: entry.obstacle
-        for entry in states
-        if entry.obstacle is not None and not entry.missing
-    }
-
-
 def _lines(table: str, entry: State) -> list[Line]:
-    """The lines that a recipe stands for."""
+    """The lines of a recipe."""
     protocol, source = entry.recipe.protocol, TABLES[table]
-    made = []
+    lines = []
     for claim in protocol.rows:
         if claim.source != source:
             continue
         for label, _ in protocol.variants():
             of_variant = [
-                (job, found)
-                for job, found in zip(entry.jobs, entry.found, strict=True)
+                (job, result)
+                for job, result in zip(entry.jobs, entry.results, strict=True)
                 if job.variant == label
             ]
             wanted = claim.numbers() or [_unprinted(source, metric, axis) for metric, axis in FIGURES[source]]
-            made += [_line(entry.recipe, label, number, of_variant) for number in wanted]
-    return made
+            lines += [_line(entry.recipe, label, number, of_variant) for number in wanted]
+    return lines
 
 
-def _line(recipe: Recipe, variant: str, number: Number, found: list[tuple[Job, Values | None]]) -> Line:
-    ours = runs.summarise(found, lambda scores: score(scores, number.metric, number.axis))
+def _line(recipe: Recipe, variant: str, number: Number, results: list[tuple[Job, Values | None]]) -> Line:
+    ours = runs.summarise(results, lambda scores: _score(scores, number.metric, number.axis))
     return Line(
         recipe=recipe.name,
         variant=variant,
@@ -200,8 +277,8 @@ def _line(recipe: Recipe, variant: str, number: Number, found: list[tuple[Job, V
     )
 
 
-def score(scores: Values, metric: str, axis: str) -> float | None:
-    """A published table's metric in the scores of a run, None where these have none such."""
+def _score(scores: Values, metric: str, axis: str) -> float | None:
+    """A published metric in the scores of a run; None if the run has no such score."""
     if metric == "accuracy_percent":
         return 100 * scores["accuracy"] if "accuracy" in scores else None
     on_axis = scores.get(AXES.get(axis, ""), {})
@@ -209,5 +286,5 @@ def score(scores: Values, metric: str, axis: str) -> float | None:
 
 
 def _unprinted(source: str, metric: str, axis: str) -> Number:
-    """A number that a figure shows and nobody printed."""
+    """A number that a figure shows but the paper does not print."""
     return Number("ELIM", "AL-tuned", "", "AFEW-VA", "", "", metric, axis, "", source, "")

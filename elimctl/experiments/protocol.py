@@ -1,4 +1,4 @@
-"""How often a recipe is run, on what, and which published rows it stands for: the table `[run]`."""
+"""The table `[run]` of a recipe: seeds, folds, dataset, and the published rows that it reproduces."""
 
 import json
 from itertools import product
@@ -14,7 +14,7 @@ Fold = Annotated[int, Field(ge=0)]
 
 
 class Claim(Config):
-    """Published rows that a recipe stands for: those that agree in all that is given here."""
+    """Published rows that a recipe reproduces: the rows that agree in all given keys."""
 
     source: str  # the paper's table
     method: str | None = None
@@ -22,7 +22,7 @@ class Claim(Config):
     dataset: str | None = None
 
     def numbers(self) -> list[Number]:
-        """The published numbers meant."""
+        """The published numbers of these rows."""
         wanted = self.model_dump(exclude_none=True)
         return [
             number
@@ -34,20 +34,20 @@ class Claim(Config):
 class Protocol(Config):
     """The table `[run]` of a recipe."""
 
-    dataset: str | None = None  # the dataset's plug-in; prepared, it has that name unless data.name says so
-    seeds: Count = 5  # runs, seeds from 0; Kim & Song 2022 report the mean of five
-    folds: Literal["all"] | tuple[Fold, ...] = (0,)  # each held out in turn; all: cross-validation
-    split: str = "val"  # what is scored
-    rows: tuple[Claim, ...] = ()  # what of published.csv it stands for
-    # dotted keys and the values that they take, in all combinations
+    dataset: str | None = None  # its plug-in; also the name of the prepared dataset, unless data.name is set
+    seeds: Count = 5  # number of seeds, from 0; Kim & Song 2022 report the mean of five
+    folds: Literal["all"] | tuple[Fold, ...] = (0,)  # folds to hold out, one run each; all: cross-validation
+    split: str = "val"  # scored split
+    rows: tuple[Claim, ...] = ()  # rows of published.csv that it reproduces
+    # dotted keys and their values; every combination is run
     sweep: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-    note: str = ""  # how it differs from what the paper did
+    note: str = ""  # how it differs from the paper
 
     def variants(self) -> list[tuple[str, Values]]:
-        """The combinations of the sweep: a label, fit for a name, and values to lay over the recipe's.
+        """The combinations of the sweep: a label for names, and values to merge over the recipe's.
 
         Returns:
-            One empty combination where nothing is swept.
+            One empty combination if there is no sweep.
         """
         combined = []
         for values in product(*self.sweep.values()):

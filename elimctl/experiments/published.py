@@ -1,4 +1,4 @@
-"""The numbers that the papers print, as they print them."""
+"""The numbers in the papers' tables, as printed."""
 
 import csv
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ class Number:
     """One number of a published table.
 
     Args:
-        method: as the paper calls it.
-        backbone: likewise, empty where it does not say.
-        params: number of parameters as printed, empty where it is not.
+        method: the paper's name.
+        backbone: the paper's name; empty if the paper does not say.
+        params: number of parameters as printed; empty if it is not.
         dataset: name of the dataset.
-        split: what was scored.
-        case: which part of the table.
+        split: scored split.
+        case: part of the table.
         metric: RMSE, SAGR, PCC, CCC, accuracy_percent or elapsed_seconds.
-        axis: V, A or mean; empty where the metric has none.
+        axis: V, A or mean; empty if the metric has none.
         value: as printed, trailing zeros kept.
         source: the paper's table.
-        note: what to know about it.
+        note: remark on the number.
     """
 
     method: str

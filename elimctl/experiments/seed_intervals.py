@@ -1,4 +1,4 @@
-"""Intervals of the mean CCC of several runs, by resampling their seeds and their identities together."""
+"""Intervals of the mean CCC of several runs: seeds and identities are resampled together."""
 
 import numpy as np
 from jaxtyping import Float64
@@ -20,11 +20,11 @@ def ccc_of(added: Float64[np.ndarray, "*s 11 2"]) -> Float64[np.ndarray, "*s"]:
 def bootstrap(added: Float64[np.ndarray, "s i 11 2"], *, seed: int = 0) -> Float64[np.ndarray, " r"]:
     """Mean CCC over seeds, for resampled seeds and identities.
 
-    Seeds and identities are each drawn with replacement, the same identities for all drawn seeds. The draws
-    depend on nothing but their numbers, so that two methods are compared draw by draw.
+    Seeds and identities are drawn with replacement; all drawn seeds get the same identities. The draws depend
+    only on the numbers of seeds and identities, so two methods can be compared draw by draw.
 
     Args:
-        added: of each seed and identity, as `evaluate.sums.sums` gives it.
+        added: sums of each seed and identity, from `metrics.sums.sums`.
         seed: of the draws.
 
     Returns:
@@ -34,5 +34,5 @@ def bootstrap(added: Float64[np.ndarray, "s i 11 2"], *, seed: int = 0) -> Float
     rng = np.random.default_rng(seed)
     of_seeds = rng.multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES) / seeds
     by_identity = np.moveaxis(added, 0, 1)
-    found = [ccc_of(weighted(drawn, by_identity)) for drawn in draws(identities, RESAMPLES, rng)]
-    return (np.concatenate(found) * of_seeds).sum(axis=1)
+    ccc = [ccc_of(weighted(drawn, by_identity)) for drawn in draws(identities, RESAMPLES, rng)]
+    return (np.concatenate(ccc) * of_seeds).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Latent distributions of a few training samples, watched while a run trains.
+"""Latent distributions of a few training samples, logged during training.
 
 Source: She et al. 2021, supplement.
 """
@@ -13,26 +13,25 @@ import torch
 from torch import nn
 
 from elimctl.errors import StoreError
-from elimctl.loader import subset
 from elimctl.loader.batches import Samples
 from elimctl.loader.dataset import Dataset
 from elimctl.loader.view import View
 from elimctl.train.config import RunConfig
-from elimctl.train.task import Task, training_samples
+from elimctl.train.task import Task, training_samples, with_label_noise
 
 NAME = "latents.csv"  # in a run's folder
-KNOWN = ("step", "row", "annotated", "original")  # its columns; a share of each class follows
+KNOWN = ("step", "row", "annotated", "original")  # its columns, before one column per class
 BATCH = 128  # images at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Training samples whose latent distributions are looked at.
+    """Training samples with logged latent distributions.
 
     Args:
         row: (n,) rows of the manifest.
-        annotated: (n,) codes of the classes that they are trained with.
-        original: (n,) codes of the classes that they had before labels were flipped on purpose.
+        annotated: (n,) codes of the classes used in training.
+        original: (n,) codes of the true classes, before label noise.
         classes: names of the classes.
     """
 
@@ -51,7 +50,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What latents.csv holds.
+    """Content of latents.csv.
 
     Args:
         step: (t,) steps, ascending.
@@ -65,34 +64,30 @@ class History:
 
 
 def annotated(dataset: Dataset, task: Task, config: RunConfig) -> Watched:
-    """All training samples of a run that learns classes, with their labels, flipped and as they were.
+    """All training samples of a run that learns classes, with noisy and true labels.
 
     Args:
-        dataset: that the run was trained on.
-        task: what it learns.
-        config: its settings, `data.label_noise` and the seed of the flips among them.
+        dataset: training dataset of the run.
+        task: of the run.
+        config: of the run; `data.label_noise` and `train.seed` decide the noise.
 
     Raises:
         DataError: no row has a class, or there are fewer identities than `train.max_identities`.
     """
     samples = training_samples(config, dataset, task)
-    flipped = (
-        subset.flipped(samples, config.data.label_noise, seed=config.train.seed)
-        if config.data.label_noise
-        else samples
-    )
-    return Watched(samples.index, _codes(flipped), _codes(samples), task.classes)
+    noisy = with_label_noise(samples, config)
+    return Watched(samples.index, _codes(noisy), _codes(samples), task.classes)
 
 
 def some(everything: Watched, count: int) -> Watched:
-    """A few samples: half of them flipped, if there are such, and either half of as many classes as can be.
+    """The same few samples each time: half of them with a wrong label if possible, from many classes.
 
     Args:
         everything: to choose from.
-        count: samples at most; the same are chosen each time.
+        count: largest number of samples.
     """
     changed = everything.annotated != everything.original
-    flipped, rest = (_of_all_classes(everything, np.flatnonzero(own)) for own in (changed, ~changed))
+    flipped, rest = (_of_all_classes(everything, np.flatnonzero(which)) for which in (changed, ~changed))
     half = min(len(flipped), max(count // 2, count - len(rest)))
     return everything.take(np.concatenate([flipped[:half], rest[: count - half]]))
 
@@ -103,39 +98,39 @@ def distributions(
     """Latent distributions of samples (She et al. 2021).
 
     Args:
-        model: in evaluation mode, on `device`; it mines such distributions.
+        model: in evaluation mode, on `device`; its method has latent distributions.
         dataset: of the samples.
-        watched: n samples, at least one.
-        view: what the model sees of them.
-        device: where the model is.
+        watched: n samples, n >= 1.
+        view: what the model sees of an image.
+        device: of the model.
 
     Returns:
-        (n, C) shares of C classes, each row adding up to 1; the annotated class has none.
+        (n, C) probabilities of C classes; the annotated class has 0.
 
     Raises:
         StoreError: an image is missing or damaged.
     """
-    found = []
+    latent = []
     for start in range(0, len(watched), BATCH):
         part = slice(start, start + BATCH)
         pixels = dataset.pixels(watched.row[part], view)
         with torch.inference_mode():
             classes = torch.from_numpy(watched.annotated[part]).to(device)
-            found.append(model.latent(pixels.to(device), classes).cpu().numpy())  # type: ignore[operator]
-    return np.concatenate(found)
+            latent.append(model.latent(pixels.to(device), classes).cpu().numpy())  # type: ignore[operator]
+    return np.concatenate(latent)
 
 
 def probe(
     path: Path, dataset: Dataset, watched: Watched, *, view: View, device: torch.device
 ) -> Callable[[nn.Module, int], None]:
-    """A function that adds the latent distributions of a model at a step to latents.csv.
+    """A function that appends the latent distributions of a model at a step to latents.csv.
 
     Args:
-        path: of latents.csv.
+        path: of latents.csv; the others are those of `distributions`.
         dataset: of the samples.
-        watched: samples, at least one.
-        view: what the model sees of them.
-        device: where the model is.
+        watched: the samples.
+        view: what the model sees of an image.
+        device: of the model.
     """
 
     def observe(model: nn.Module, step: int) -> None:
@@ -175,7 +170,7 @@ def read(path: Path) -> History:
 
 
 def _of_all_classes(everything: Watched, positions: np.ndarray) -> np.ndarray:
-    """Positions in an order that takes the classes in turn."""
+    """Positions in an order that alternates between the classes."""
     codes = everything.annotated[positions]
     turn = np.empty(len(positions), np.int64)
     for code in np.unique(codes):

@@ -141,7 +141,7 @@ def test_a_run_name_that_is_taken(refused, call, workspace):
     arguments = [*TINY, "--steps", "1", "--batch-size", "8", "--run", "mine", "--workspace", workspace]
     assert call("train", *arguments) == 0
     assert "already" in refused("train", *arguments)
-    assert "has all of 1 step;" in refused("train", "--resume", "--workspace", workspace)
+    assert "has done all of 1 step;" in refused("train", "--resume", "--workspace", workspace)
 
 
 @pytest.fixture

@@ -89,8 +89,8 @@ def test_folds_that_were_held_out_are_not_lost(call, finished, capsys):
     arguments = [*TINY, *QUICK, "--workspace", finished]
     assert call("crossval", *arguments, "--folds", "0") == 1
     told = capsys.readouterr().err
-    assert "elim-al-cv has held out folds 0, 2 already, and fold 2 would be missing from its scores" in told
-    assert "--folds 0,2;" in told
+    assert "elim-al-cv already holds out folds 0, 2; fold 2 would be missing from its scores" in told
+    assert "--folds 0,2 (finished folds are kept)" in told
     assert call("crossval", *arguments, "--run", "elim-al-cv-f0") == 1
     assert "elim-al-cv-f0 is a run" in capsys.readouterr().err
     assert record(finished) == before
@@ -102,7 +102,7 @@ def test_what_is_finished_is_not_done_again(call, finished, capsys):
     assert call("crossval", *settings(finished), "--json") == 0
     told = capsys.readouterr()
     assert json.loads(told.out) == record(finished) == before
-    assert "run elim-al-cv-f2 is finished already" in told.err
+    assert "run elim-al-cv-f2 is already finished" in told.err
     assert {path: path.stat().st_mtime_ns for path in runs} == runs
 
 
@@ -137,9 +137,9 @@ def test_other_settings_are_not_mixed_with_finished_folds(call, finished, capsys
 
 
 def test_a_time_limit_stops_and_the_same_command_goes_on(call, workspace, capsys, monkeypatch):
-    from elimctl.cli import crossval
+    from elimctl.experiments.driver import Deadline
 
-    monkeypatch.setattr(crossval, "_deadline", lambda limit: lambda: 0.0)
+    monkeypatch.setattr(Deadline, "left_s", lambda _: 0.0)
     once = ["--set", "train.checkpoint_every=1"]
     assert call("crossval", *settings(workspace), *once, "--time-limit", "1s") == 0
     assert "stopped and saved at step 1" in capsys.readouterr().err
@@ -164,9 +164,9 @@ def test_a_dataset_that_was_prepared_anew_is_refused(call, finished, tmp_path, c
     ("arguments", "message"),
     [
         (["--folds", "0,9"], "no fold 9 in afew-va; there are folds 0 to 5"),
-        (["--folds", "first"], "--folds 'first' are no folds"),
-        (["--folds", "0,"], "--folds '0,' are no folds"),
-        (["--time-limit", "soon"], "--time-limit 'soon' is no time"),
+        (["--folds", "first"], "invalid --folds 'first'"),
+        (["--folds", "0,"], "invalid --folds '0,'"),
+        (["--time-limit", "soon"], "invalid --time-limit 'soon'"),
         (["--run", "../up"], "'../up' cannot be the name of a folder"),
     ],
 )
@@ -178,7 +178,7 @@ def test_bad_arguments_are_refused(call, finished, capsys, arguments, message):
 def test_one_of_several_processes_does_not_cross_validate(call, finished, capsys, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert call("crossval", *settings(finished)) == 1
-    assert "start it once, with --nproc" in capsys.readouterr().err
+    assert "start it once, with --nproc N" in capsys.readouterr().err
 
 
 def test_a_page_shows_each_fold_and_all_together_and_how_to_make_them_again(call, finished, tmp_path):

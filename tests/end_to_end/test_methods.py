@@ -119,7 +119,7 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
     [
         (["--method", "elim", "--data", "raf-db"], "elim learns valence and arousal"),
         (["--method", "caf", "--data", "raf-db"], "caf learns valence and arousal"),
-        (["--method", "elim-age", "--data", "raf-db"], "wants age of each person"),
+        (["--method", "elim-age", "--data", "raf-db"], "needs the age of each person"),
         (
             ["--method", "erm", "--data", "affectnet", "--set", "data.label_noise=0.1"],
             "data.label_noise with erm",

@@ -1,13 +1,15 @@
 """`elimctl run` and `elimctl reproduce` on a tiny synthetic dataset."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from elimctl import package_data, recipe
+from elimctl.config import merge
 from elimctl.errors import ConfigError
-from elimctl.experiments import identity_shift, runs
-from elimctl.experiments.parallel import complete_all
+from elimctl.experiments import identity_shift, runs, shift_scores
+from elimctl.experiments.driver import Driver, drive
 from elimctl.train.loop import fit
 from elimctl.workspace import Workspace
 
@@ -225,35 +227,35 @@ def benchmark(tmp_path_factory):
     small = ["synth.people=20", "synth.clips=40", "synth.frames=3", "prepare.workers=1"]
     short = ["train.steps=3", "train.batch_size=20", "train.eval_every=3", "run.seeds=2"]
     tables = recipe.read("synthetic", sets=[*small, *short, "model.neck=gap"])
-    said = list(identity_shift.prepare(workspace, "synthetic-shift1", tables, 1.0))
     ready, skipped = identity_shift.available(tables, ["erm", "elim"])
-    planned = {
-        1.0: {
-            method: identity_shift.jobs("synthetic-shift1", "synthetic", 1.0, method, values, 2)
-            for method, values in ready.items()
-        }
-    }
-    return workspace, tables, planned, said, skipped
+    benchmark = identity_shift.Benchmark("synthetic", tables, (1.0,), ready, skipped)
+    return workspace, benchmark, list(identity_shift.prepare(workspace, benchmark))
 
 
 def test_the_benchmark_scores_identities_that_training_never_saw(benchmark):
-    workspace, tables, planned, said, skipped = benchmark
-    assert said[0] == "drawing faces with identity shift 1"
-    assert skipped == {}
-    assert list(identity_shift.prepare(workspace, "synthetic-shift1", tables, 1.0)) == []  # once is enough
-    with pytest.raises(ConfigError, match=r"synth\.identity_shift = 1\.0, wanted 0\.5"):
-        list(identity_shift.prepare(workspace, "synthetic-shift1", tables, 0.5))
-    everything = [job for found in planned[1.0].values() for job in found]
-    assert identity_shift.report(workspace, planned, tables, {}).scores == []
-    done = complete_all(identity_shift.complete, workspace, everything[:1], workers=1)
-    assert list(done) == everything[:1]
-    done = complete_all(identity_shift.complete, workspace, everything, workers=2)
-    assert {job.name for job in done} == {job.name for job in everything[1:]}
+    workspace, benchmark, actions = benchmark
+    assert actions[0] == "drawing faces with identity shift 1"
+    assert benchmark.skipped == {}
+    assert list(identity_shift.prepare(workspace, benchmark)) == []  # once is enough
+    other = replace(benchmark, tables=merge(benchmark.tables, {"synth": {"frames": 4}}))
+    with pytest.raises(ConfigError, match=r"synth\.frames = 3, wanted 4"):
+        list(identity_shift.prepare(workspace, other))
+    everything = benchmark.all_jobs()
+    assert [job.seed for job in everything] == [0, 0, 1, 1]
+    assert shift_scores.report(workspace, benchmark).scores == []
+    one = drive(workspace, everything[:1], Driver(complete=identity_shift.complete))
+    assert [step.state for step in one] == ["begun", "finished"]
+    left, steps = identity_shift.train(workspace, benchmark, workers=2)
+    assert left == 3
+    assert {(step.job.name, step.state) for step in steps} == {
+        (job.name, "finished") for job in everything[1:]
+    }
     assert all(identity_shift.is_done(workspace, job) for job in everything)
-    found = identity_shift.report(workspace, planned, tables, {})
+    found = shift_scores.report(workspace, benchmark)
     assert [(score.method, score.seeds) for score in found.scores] == [("erm", 2), ("elim", 2)]
     erm, elim = found.scores
-    for score, jobs in zip(found.scores, planned[1.0].values(), strict=True):
+    for score in found.scores:
+        jobs = benchmark.jobs(1.0, score.method)
         stored = [runs.result(workspace, job)["scores"] for job in jobs]
         assert stored[0]["count"] == 5 * 2 * 3  # test identities, clips, frames
         # float64 sums in another order

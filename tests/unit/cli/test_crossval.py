@@ -6,7 +6,8 @@ import pytest
 
 from elimctl.cli import crossval
 from elimctl.commands.conclude import Evaluated
-from elimctl.commands.crossval import CrossValidation, Fold
+from elimctl.commands.crossval import Folds
+from elimctl.experiments.crossval import CrossValidation, Fold
 from elimctl.metrics.classes import RATES, ClassScores
 from elimctl.metrics.detail import Cells, ClassDetail, Detail, GroupMeans, Resampling
 from elimctl.metrics.score import Scores
@@ -55,16 +56,8 @@ def shown(capsys, monkeypatch, tmp_path):
     def show(folds, pooled, *, of=None):
         monkeypatch.setenv("COLUMNS", "80")
         parts = tuple(Fold(number, f"cv-f{number}", 10, evaluated) for number, evaluated in folds.items())
-        found = CrossValidation(
-            name="cv",
-            dataset="faces",
-            manifest="0",
-            of=of or len(parts),
-            leaks=(),
-            folds=parts,
-            pooled=pooled,
-            predictions=tmp_path / "crossval.parquet",
-        )
+        held_out = Folds(tmp_path / "faces", tuple(folds), of or len(parts))
+        found = CrossValidation("cv", "0", held_out, parts, pooled, tmp_path / "crossval.parquet")
         crossval._show(found)
         return capsys.readouterr()
 
@@ -105,7 +98,7 @@ def test_a_score_that_is_not_defined_is_a_dash_and_in_no_mean(shown):
     assert table["fold 0"][1] == table["fold 0"][3] == "-"
     assert table["fold 0"][4] == "0.000"  # arousal, which is defined
     assert table["mean"] == ["-", "0.600", "-", "0.600", "0.400"]
-    assert "not defined, shown as - and not in mean and spread: " in err
+    assert "undefined (shown as -, not in mean and spread): " in err
     assert "mean ccc of 1 fold, valence ccc of 1 fold" in err
 
 

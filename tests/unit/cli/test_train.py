@@ -13,8 +13,8 @@ def test_time_limits_have_units(limit, seconds):
 
 
 @pytest.mark.parametrize("limit", ["", "45", "m", "0m", "1.5h", "h2", "soon", "-5m"])
-def test_what_is_no_time_is_refused(limit):
-    with pytest.raises(ConfigError, match="is no time"):
+def test_an_invalid_time_is_refused(limit):
+    with pytest.raises(ConfigError, match="invalid --time-limit"):
         train.seconds_of(limit)
 
 

@@ -1,9 +1,8 @@
 import json
 
-import numpy as np
 import pytest
 
-from elimctl.commands.crossval import _over, _scores, folds, require_place
+from elimctl.commands.crossval import folds, require_place
 from elimctl.errors import ConfigError, DataError
 from elimctl.workspace import Workspace
 
@@ -45,7 +44,7 @@ def test_official_splits_have_no_folds(dataset):
 
 @pytest.mark.parametrize(("given", "count"), [([None] * 12, "0 folds"), ([0] * 12, "1 fold")])
 def test_fewer_than_two_folds_are_none(dataset, given, count):
-    with pytest.raises(DataError, match=f"dataset patterns has {count}, at least 2 wanted"):
+    with pytest.raises(DataError, match=f"dataset patterns has {count}, expected at least 2"):
         folds(dataset(fold=given))
 
 
@@ -73,25 +72,6 @@ def test_an_actor_in_two_folds_is_told_of(dataset):
     assert (leak.kind, leak.count, leak.examples) == ("actor", 1, ["Actor 01"])
 
 
-def test_over_folds_are_the_mean_and_the_deviation():
-    found = _over([{"mean": {"ccc": value}} for value in (0.1, 0.2, 0.6)])["mean"]["ccc"]
-    assert found["mean"] == pytest.approx(0.3)
-    assert found["spread"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
-    assert _over([{"accuracy": 0.5}]) == {"accuracy": {"mean": 0.5, "spread": None, "left_out": 0}}
-
-
-def test_a_score_that_is_not_defined_leaves_its_fold_out():
-    cells = {axis: {"pcc": 0.0, "ccc": 0.25} for axis in ("valence", "arousal", "mean")}
-    constant = _scores({**cells, "undefined": ["valence.pcc", "mean.pcc"], "effective_identities": 3.5})
-    whole = _scores({axis: {"pcc": 0.5, "ccc": 0.75} for axis in cells} | {"undefined": []})
-    found = _over([constant, whole, whole])
-    assert found["valence"]["pcc"] == {"mean": 0.5, "spread": 0.0, "left_out": 1}
-    assert found["arousal"]["pcc"]["mean"] == pytest.approx(1 / 3)
-    assert found["mean"]["ccc"]["left_out"] == 0
-    assert set(found) == {"valence", "arousal", "mean"}
-    assert _over([constant])["mean"]["pcc"] == {"mean": None, "spread": None, "left_out": 1}
-
-
 @pytest.fixture
 def recorded(tmp_path):
     """A workspace with a cross-validation `cv` of three folds and an ordinary run `one`."""
@@ -108,7 +88,7 @@ def test_folds_that_were_held_out_are_not_lost(recorded):
     require_place(recorded, "cv", [2, 1, 0])
     require_place(recorded, "cv", [0, 1, 2, 3])
     require_place(recorded, "other", [0])
-    with pytest.raises(ConfigError, match="has held out folds 0, 1, 2 already, and folds 1, 2 would") as info:
+    with pytest.raises(ConfigError, match="already holds out folds 0, 1, 2; folds 1, 2 would") as info:
         require_place(recorded, "cv", [0, 3])
     assert "--folds 0,1,2,3" in info.value.hint
 

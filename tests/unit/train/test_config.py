@@ -48,6 +48,20 @@ def test_every_key_of_the_method_is_stored_with_the_run():
     assert stored["sampling"] == "gumbel"
 
 
+def test_a_configuration_is_resolved_from_the_dataset_in_one_step():
+    given = config(method={"name": "dmue"}, model={"name": "r18"})
+    first = resolve(given, samples=[1] * 640, dataset="faces", classes=7)
+    assert first.data.name == "faces"
+    assert first.model.neck == "split"  # the method copies the backbone's last part
+    assert (first.method["classes"], first.method["epoch_steps"]) == (7, 640 // first.train.batch_size)
+    assert given == config(method={"name": "dmue"}, model={"name": "r18"})
+
+
+def test_a_neck_in_the_recipe_is_kept():
+    first = resolve(config(method={"name": "dmue"}, model={"name": "r18", "neck": "fc"}), samples=[1] * 64)
+    assert first.model.neck == "fc"
+
+
 def test_an_unknown_key_of_the_method_is_refused():
     with pytest.raises(ConfigError, match=r"unknown key method\.sampeling"):
         config(method={"name": "elim", "sampeling": "none"}).method_config()
@@ -70,9 +84,9 @@ def test_rates_by_epoch_survive_the_runs_recipe(tmp_path):
 @pytest.mark.parametrize(
     ("train", "said"),
     [
-        ({"rates": [{"epoch": 3}, {"epoch": 2}]}, r"epochs \[3, 2\], which should rise"),
-        ({"rates": [{"epoch": 3}, {"epoch": 3}]}, "which should rise"),
-        ({"rates": [{"epoch": 3}], "milestones": [5]}, "beside train.milestones"),
+        ({"rates": [{"epoch": 3}, {"epoch": 2}]}, r"epochs \[3, 2\] do not increase"),
+        ({"rates": [{"epoch": 3}, {"epoch": 3}]}, "do not increase"),
+        ({"rates": [{"epoch": 3}], "milestones": [5]}, "cannot be combined with train.milestones"),
         ({"rates": [{"epoch": 0}]}, "greater than 0"),
         ({"rates": [{"epoch": 1, "critic": 1e-3}]}, r"unknown key train\.rates\.0\.critic"),
         ({"weight_decay": -1e-4}, "weight_decay"),
