@@ -1,4 +1,4 @@
-"""Atomic writes: write beside, fsync, rename. A reader sees the old file or the new one, never half."""
+"""Atomic writes: write a temporary file, fsync, rename. Readers see the old file or the new one."""
 
 import os
 from collections.abc import Iterator
@@ -8,17 +8,16 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` when the block ends without an error.
+    """A temporary path that replaces `path` when the block ends without an error.
 
     Args:
-        path: file to write; its folder is made if it does not exist.
+        path: file to write; its folder is created.
 
     Yields:
-        A path in the same folder, to be written by the block. After an error it is removed and
-        `path` is as it was.
+        The temporary path, in the same folder. After an error it is removed and `path` is unchanged.
 
     Raises:
-        OSError: it could not be written; the error names `path`.
+        OSError: the file could not be written; the error names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -28,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.replace(path)
         sync(path.parent)
     except OSError as error:
-        error.filename = str(path)  # a disk that is full names no file
+        error.filename = str(path)  # the error of a full disk names no file
         raise
     finally:
         beside.unlink(missing_ok=True)
@@ -46,7 +45,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed writers left beside the files of a folder; nobody may be writing there."""
+    """Remove temporary files of killed writers from a folder to which nobody writes."""
     for leftover in folder.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
 

@@ -1,20 +1,16 @@
-"""Errors a user can act on.
-
-The message is lower-case, without a full stop, says what was found and what was wanted, and names
-the path. The hint is one imperative. Only `elimctl.cli.main` catches these.
-"""
+"""Errors that a user can act on. Only `elimctl.cli.main` catches them."""
 
 
 class Notice(UserWarning):
-    """What a user should know although the work goes on: one line, shown once."""
+    """A warning for the user: one line, shown once."""
 
 
 class ElimctlError(Exception):
-    """An error with a remedy.
+    """An error with a hint.
 
     Args:
-        message: what was found, what was wanted, and where.
-        hint: what to do about it, as one imperative.
+        message: what was found, where, and what was expected; lower case, no full stop.
+        hint: one command or action that solves the problem.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -24,40 +20,40 @@ class ElimctlError(Exception):
 
 
 class ConfigError(ElimctlError, ValueError):
-    """A recipe, option or setting that cannot be used."""
+    """An invalid recipe, option or setting."""
 
 
 class MissingError(ElimctlError, FileNotFoundError):
-    """Something that should exist on disk does not: a dataset, a run, a model file."""
+    """A missing file: a dataset, a run, a model."""
 
 
 class LayoutError(ElimctlError, ValueError):
-    """A folder that does not have the layout of the dataset it should hold."""
+    """A folder without the layout of its dataset."""
 
 
 class ImageError(ElimctlError, ValueError):
-    """A file that is not a readable image."""
+    """An unreadable image file."""
 
 
 class StoreError(ElimctlError, ValueError):
-    """A manifest or image store that cannot be read: damaged, or of another version."""
+    """A damaged file, or a file of another version of elimctl."""
 
 
 class DataError(ElimctlError, ValueError):
-    """Data that is readable but cannot be used: an empty split, too few identities."""
+    """Readable data that cannot be used: an empty split, too few identities."""
 
 
 class DownloadError(ElimctlError, ConnectionError):
-    """Weights that had to be downloaded and could not be."""
+    """A failed download of weights."""
 
 
 class TrainingError(ElimctlError, ArithmeticError):
-    """Training that cannot go on: a loss that is not finite."""
+    """A diverged run: a loss is not finite."""
 
 
 class RankError(ElimctlError, ConnectionError):
-    """A process that trains together with others, and lost one of them."""
+    """A rank that lost the connection to another rank."""
 
 
 class ExportError(ElimctlError, ArithmeticError):
-    """An exported model that does not agree with the model it came from."""
+    """An exported model that differs from its source."""

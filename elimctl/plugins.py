@@ -1,9 +1,7 @@
-"""Plug-ins by file name: a room's files are its plug-ins.
+"""Plug-ins: files of a room (package) that define the names of the room's contract.
 
-A file is a plug-in of its room when it defines what the room's contract asks for. Nothing is
-registered: `names` reads the files' top-level definitions without importing them, `find` imports one.
-Packages of third parties offer plug-ins through the entry-point group `elimctl.<room>`, with the
-same contract.
+`names` reads the top-level names of the files without importing them; `find` imports one file. Other packages
+offer plug-ins through the entry-point group `elimctl.<room>`, with the same contract.
 """
 
 import ast
@@ -17,7 +15,7 @@ from types import ModuleType
 
 from elimctl.errors import ConfigError
 
-# What a file defines at top level to be a plug-in of its room.
+# Names that a plug-in of each room defines at top level.
 CONTRACTS: dict[str, tuple[str, ...]] = {
     "datasets": ("Options", "read"),
     "synthetic": ("Options", "write"),
@@ -26,7 +24,7 @@ CONTRACTS: dict[str, tuple[str, ...]] = {
     "methods": ("Config", "SAMPLER", "build"),
     "export": ("export", "load"),
 }
-# What one plug-in of each room is called in messages.
+# Word for a plug-in of each room, for messages.
 WORDS = {
     "datasets": "dataset",
     "synthetic": "synthetic dataset",
@@ -39,52 +37,40 @@ WORDS = {
 
 @cache
 def names(room: str) -> tuple[str, ...]:
-    """Plug-ins of a room, sorted, as users write them (`afew-va`, not `afew_va`).
-
-    Args:
-        room: a key of `CONTRACTS`.
-    """
-    own = (file.stem for file in _folder(room).glob("*.py") if not _lacking(room, _top_level(file)))
-    return tuple(sorted({_written(stem) for stem in own} | set(_third_party(room))))
+    """Plug-ins of a room (a key of `CONTRACTS`), sorted, as users write them (`afew-va`, not `afew_va`)."""
+    stems = (file.stem for file in _folder(room).glob("*.py") if not _lacking(room, _top_level(file)))
+    return tuple(sorted({_written(stem) for stem in stems} | set(_third_party(room))))
 
 
 def find(room: str, name: str) -> ModuleType:
-    """Import the plug-in `name` of a room.
+    """Import a plug-in.
 
     Args:
         room: a key of `CONTRACTS`.
-        name: as `names` gives it; after a slash what a plug-in that sets `TAKES_VARIANT = True` itself
-            chooses from (`timm/resnet50`).
+        name: as in `names`; a plug-in with `TAKES_VARIANT = True` takes a variant after a slash
+            (`timm/resnet50`).
 
     Returns:
-        A module that has every name of the room's contract.
+        A module with all names of the room's contract.
 
     Raises:
-        ConfigError: there is no such plug-in, and the message lists those that exist; or it does not
-            define all that its room asks for; or it takes nothing after a slash.
+        ConfigError: the plug-in does not exist (the message lists those that do), lacks a name of the
+            contract, or takes no variant.
     """
     stem, slash, _ = name.partition("/")
     plugin = _load(room, _written(stem))
     if slash and not getattr(plugin, "TAKES_VARIANT", False):
         raise ConfigError(
-            f"{WORDS[room]} {name!r}, but {stem} takes nothing after a slash", hint=f"write {stem!r}"
+            f"{WORDS[room]} {name!r}: {stem} has no variants after a slash", hint=f"write {stem!r}"
         )
     return plugin
 
 
 def file(room: str, name: str) -> Path | None:
-    """The Python file of a plug-in; the plug-in itself is not imported.
-
-    Args:
-        room: a key of `CONTRACTS`.
-        name: as `names` gives it.
-
-    Returns:
-        The file; None if there is no such plug-in, or its package cannot be imported.
-    """
+    """The Python file of a plug-in, which is not imported; None if there is no such file."""
     if (point := _third_party(room).get(_written(name))) is None:
-        own = _folder(room) / f"{name.replace('-', '_')}.py"
-        return own if own.is_file() else None
+        path = _folder(room) / f"{name.replace('-', '_')}.py"
+        return path if path.is_file() else None
     try:
         spec = find_spec(point.module)
     except ImportError:
@@ -93,7 +79,7 @@ def file(room: str, name: str) -> Path | None:
 
 
 def _load(room: str, name: str) -> ModuleType:
-    """Import a plug-in by its name as written, a third party's before one of the room's own."""
+    """Import a plug-in; one of another package comes before one of elimctl."""
     stem = name.replace("-", "_")
     if name in _third_party(room):
         plugin: ModuleType = _third_party(room)[name].load()
@@ -107,26 +93,21 @@ def _load(room: str, name: str) -> ModuleType:
     near = get_close_matches(name, known, n=1)
     raise ConfigError(
         f"no {WORDS[room]} named {name!r}; there are: {', '.join(known)}",
-        hint=f"write {near[0]!r} if that is what you meant" if near else "choose one of these",
+        hint=f"write {near[0]!r}" if near else "use one of these names",
     )
 
 
 def _require(room: str, defined: set[str], *, where: str) -> None:
-    """Refuse a module that is no plug-in of its room.
-
-    Raises:
-        ConfigError: the module lacks names of the contract; the message lists them.
-    """
+    """Refuse a module that lacks names of the room's contract."""
     if lacking := _lacking(room, defined):
         raise ConfigError(
-            f"{where} is no {WORDS[room]}: it does not define {', '.join(lacking)}",
-            hint=f"define {'it' if len(lacking) == 1 else 'them'} at its top level, "
-            f"or choose one of: {', '.join(names(room))}",
+            f"{where} cannot be used as a {WORDS[room]}: it does not define {', '.join(lacking)}",
+            hint=f"define {', '.join(lacking)} at its top level, or use one of {', '.join(names(room))}",
         )
 
 
 def _lacking(room: str, defined: set[str]) -> list[str]:
-    """Names of a room's contract that a module does not define, in the contract's order."""
+    """Names of a room's contract that a module does not define."""
     return [name for name in CONTRACTS[room] if name not in defined]
 
 
@@ -139,7 +120,7 @@ def _top_level(file: Path) -> set[str]:
                 defined.add(node.name)
             case ast.Assign():
                 defined |= {name for target in node.targets for name in _assigned(target)}
-            case ast.AnnAssign(value=ast.expr()):  # without a value it declares a type and defines nothing
+            case ast.AnnAssign(value=ast.expr()):  # without a value it defines nothing
                 defined |= _assigned(node.target)
             case ast.Import() | ast.ImportFrom():
                 defined |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
@@ -147,7 +128,7 @@ def _top_level(file: Path) -> set[str]:
 
 
 def _assigned(target: ast.expr) -> set[str]:
-    """Names that an assignment to `target` defines; `A, B = ...` has two."""
+    """Names that an assignment to `target` defines."""
     return {
         node.id for node in ast.walk(target) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }

@@ -1,9 +1,7 @@
 """Recipes: TOML files that say what to prepare, train, evaluate and export.
 
-A recipe has one table per stage; each may be left out. Values come from, in rising order: the fields'
-defaults, the recipe, command-line options, `--set`. They are merged first and validated once. A recipe may
-begin with `extends = "NAME"`: it is then laid over that recipe, table by table and key by key; only the
-settings of a method do not pass to another one.
+A recipe has one table per stage; each may be left out. With `extends = "NAME"` at its beginning, its values
+are merged over those of recipe NAME. Method settings are inherited only if both recipes name the same method.
 """
 
 from collections.abc import Mapping
@@ -28,23 +26,23 @@ TABLES = {
     "temporal": "the temporal head and its training",
     "run": "seeds, folds and published rows, for `elimctl run`",
 }
-EXTENDS = "extends"  # key of a recipe that names the one below it
+EXTENDS = "extends"  # key of a recipe that names its base
 
 
 def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None = None) -> Values:
-    """Values of a recipe with options and `--set` laid over them.
+    """Values of a recipe, with options and `--set` merged over them.
 
     Args:
-        recipe: a TOML file, or the name of a packaged recipe; None for no recipe.
-        layers: values of command-line options; None values leave the recipe's in place.
-        sets: assignments given to `--set`.
+        recipe: a TOML file or the name of a packaged recipe; None: no recipe.
+        layers: values of command-line options; None values are ignored.
+        sets: assignments of `--set`.
 
     Returns:
-        One table of values per stage, every table of `TABLES` present.
+        The values of every table of `TABLES`.
 
     Raises:
-        MissingError: there is no such recipe.
-        ConfigError: the file is not TOML, or has a table that no stage reads.
+        MissingError: the recipe does not exist.
+        ConfigError: the file is not TOML, or has an unknown table.
     """
     written = _written(recipe) if recipe else {}
     given = parse_set(sets or [])
@@ -55,12 +53,7 @@ def read(recipe: str | None, *layers: Mapping[str, Any], sets: list[str] | None 
 
 
 def _written(recipe: str, *, above: tuple[Path, ...] = ()) -> Values:
-    """What a recipe says, with what those say that it extends.
-
-    Args:
-        recipe: a TOML file, or the name of a packaged recipe.
-        above: the recipes that extend it.
-    """
+    """Values of a recipe merged over those of its bases; `above` are the recipes that extend it."""
     file = path(recipe)
     if file in above:
         chain = " extends ".join(entry.stem for entry in (*above, file))
@@ -70,22 +63,24 @@ def _written(recipe: str, *, above: tuple[Path, ...] = ()) -> Values:
     if base is None:
         return values
     if not isinstance(base, str):
-        raise ConfigError(f"{EXTENDS} = {base!r} in {file}, a recipe wanted", hint="name one, as text")
+        raise ConfigError(
+            f"{EXTENDS} = {base!r} in {file}, expected a recipe", hint=f'write {EXTENDS} = "NAME"'
+        )
     beside = file.parent / base
     below = _written(str(beside) if beside.is_file() else base, above=(*above, file))
     if _method(values) not in (None, _method(below)):
-        below.pop("method", None)  # another method knows nothing of its settings
+        below.pop("method", None)  # another method has other settings
     return merge(below, values)
 
 
 def _method(values: Values) -> Any:
-    """Name of the method in a recipe's values, None where there is none."""
+    """Name of the method in a recipe's values."""
     table = values.get("method")
     return table.get("name") if isinstance(table, Mapping) else None
 
 
 def _check_tables(values: Values) -> None:
-    """Refuse what is no table of a recipe."""
+    """Refuse unknown tables."""
     for name, table in values.items():
         if name not in TABLES:
             near = get_close_matches(name, TABLES, n=1, cutoff=0.5)
@@ -95,30 +90,28 @@ def _check_tables(values: Values) -> None:
             )
         if not isinstance(table, Mapping):
             raise ConfigError(
-                f"{name} = {table!r} in the recipe, a table wanted", hint=f"write [{name}] and keys below it"
+                f"{name} = {table!r} in the recipe, expected a table",
+                hint=f"write [{name}] and keys below it",
             )
 
 
 def run_config(values: Values) -> RunConfig:
-    """The settings of a training run in a recipe's values.
+    """The configuration of a training run in a recipe's values.
 
     Raises:
-        ConfigError: a key that does not exist, or a value that does not fit it.
+        ConfigError: unknown key or invalid value.
     """
     config = validate(RunConfig, {name: values[name] for name in RunConfig.model_fields})
-    config.method_config()  # a bad key or name is found now, not after the data were loaded
+    config.method_config()  # refuses a wrong key now, not after the data are loaded
     plugins.find("backbones", config.model.name)
     return config
 
 
 def path(recipe: str) -> Path:
-    """File of a recipe.
-
-    Args:
-        recipe: a TOML file, or the name of a packaged recipe (`elim/afew-va`).
+    """File of a recipe, given as a TOML file or as the name of a packaged recipe (`elim/afew-va`).
 
     Raises:
-        MissingError: there is neither; the message has the nearest of the packaged ones, and their folder.
+        MissingError: it does not exist; the message names similar packaged recipes.
     """
     packaged = package_data.folder("pipelines") / f"{recipe}.toml"
     if recipe in names():
@@ -126,9 +119,9 @@ def path(recipe: str) -> Path:
     if not Path(recipe).exists():
         near = get_close_matches(recipe.removesuffix(".toml"), names(), n=3, cutoff=0.5)
         raise MissingError(
-            f"no recipe {recipe}: no such file, and none that comes with elimctl has that name"
-            + (f"; near it are {', '.join(near)}" if near else ""),
-            hint=f"name a TOML file, or one of {packaged.parent} without .toml",
+            f"no recipe {recipe}: there is no such file, and no packaged recipe of that name"
+            + (f"; similar names: {', '.join(near)}" if near else ""),
+            hint=f"name a TOML file, or a file of {package_data.folder('pipelines')} without .toml",
         )
     return Path(recipe)
 
@@ -140,9 +133,5 @@ def names() -> list[str]:
 
 
 def label(recipe: str) -> str:
-    """Name of a recipe as part of a run's name: `elim-table2-r18`.
-
-    Args:
-        recipe: a TOML file, or the name of a packaged recipe.
-    """
+    """Name of a recipe as part of a run's name: `elim-table2-r18`."""
     return recipe.replace("/", "-") if recipe in names() else Path(recipe).stem

@@ -1,23 +1,18 @@
-"""Words and names in what people are shown."""
+"""Text for people: names, numbers, printable characters."""
 
 import re
 
-# What XML cannot hold, and what a terminal would obey: control characters, halves of pairs, no characters.
+# Characters that XML cannot hold or a terminal would obey: controls, surrogates, noncharacters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def printable(text: str) -> str:
-    """A text from data as one line that any file and any terminal can hold: without control characters."""
+    """A text from data as one line without control characters."""
     return " ".join(UNPRINTABLE.sub("", text).split())
 
 
 def shortened(text: str, longest: int) -> str:
-    """A text of at most so many characters; of a longer one both ends are kept.
-
-    Args:
-        text: any.
-        longest: characters, >= 1.
-    """
+    """A text cut to `longest` characters (>= 1) by removing its middle."""
     if len(text) <= longest:
         return text
     end = (longest - 1) // 2
@@ -25,22 +20,10 @@ def shortened(text: str, longest: int) -> str:
 
 
 def decimal(value: float, digits: int, *, sign: str = "") -> str:
-    """A number with so many decimals, a minus sign of the width of a digit, and none before 0.
-
-    Args:
-        value: finite.
-        digits: decimals.
-        sign: `+` for a sign before every number.
-    """
+    """A finite number with a typographic minus sign, and no sign before 0; `sign="+"` adds plus signs."""
     return f"{round(value, digits) + 0.0:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """A number with what it counts, as "1 sample" or "1,200 samples".
-
-    Args:
-        count: >= 0.
-        one: of what it counts.
-        many: of them; None for `one` with an s.
-    """
+    """A number and its noun: "1 sample", "1,200 samples"; `many` is the plural if it is not `one` + s."""
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -1,7 +1,4 @@
-"""The workspace: where prepared datasets (`data/`) and runs (`runs/`) live.
-
-It is the current folder unless `--workspace` or `ELIMCTL_WORKSPACE` says otherwise.
-"""
+"""The workspace: the folder of prepared datasets (`data/`) and runs (`runs/`)."""
 
 import json
 import os
@@ -16,11 +13,7 @@ VARIABLE = "ELIMCTL_WORKSPACE"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Folders of one workspace.
-
-    Args:
-        root: the folder that holds `data/` and `runs/`.
-    """
+    """Folders of the workspace at `root`; those of new datasets and runs need not exist."""
 
     root: Path
 
@@ -35,83 +28,69 @@ class Workspace:
         return self.root / "runs"
 
     def new_dataset(self, name: str) -> Path:
-        """Folder of a dataset that is to be prepared.
-
-        Raises:
-            ConfigError: the name is no plain name of a folder.
-        """
+        """Folder of a new dataset; raises ConfigError if the name is invalid."""
         return self.data / _plain(name)
 
     def new_run(self, name: str) -> Path:
-        """Folder of a run that is to be made.
-
-        Raises:
-            ConfigError: the name is no plain name of a folder.
-        """
+        """Folder of a new run; raises ConfigError if the name is invalid."""
         return self.runs / _plain(name)
 
-    def dataset(self, name: str | None = None, *, hint: str = "choose one of these with --data NAME") -> Path:
+    def dataset(self, name: str | None = None, *, hint: str = "name one with --data NAME") -> Path:
         """Folder of a prepared dataset.
 
         Args:
-            name: the dataset's name; None stands for the only one.
-            hint: how one of several is chosen.
+            name: of the dataset; None: the only one.
+            hint: how to choose a dataset.
 
         Raises:
-            MissingError: it is not there, none is, or there are several and no name was given.
+            MissingError: it does not exist, or there are several and no name was given.
         """
-        found = sorted(file.parent.name for file in self.data.glob("*/manifest.parquet"))
-        if not found:
+        names = sorted(file.parent.name for file in self.data.glob("*/manifest.parquet"))
+        if not names:
             raise MissingError(
-                f"no prepared dataset under {self.data}", hint="run elimctl prepare afew-va DIR first"
+                f"no prepared dataset under {self.data}", hint="run elimctl prepare DATASET DIR first"
             )
-        if name is None and len(found) > 1:
+        listed = ", ".join(names)
+        if name is None and len(names) > 1:
+            raise MissingError(f"several prepared datasets under {self.data}: {listed}", hint=hint)
+        if name is not None and name not in names:
             raise MissingError(
-                f"several prepared datasets under {self.data}: {', '.join(found)}",
-                hint=hint,
+                f"no prepared dataset {name!r} under {self.data}; there are: {listed}", hint=hint
             )
-        if name is not None and name not in found:
-            raise MissingError(
-                f"no prepared dataset {name!r} under {self.data}; there are: {', '.join(found)}",
-                hint=hint,
-            )
-        return self.data / (name or found[0])
+        return self.data / (name or names[0])
 
     def run(self, name: str | None = None) -> Path:
         """Folder of a run.
 
         Args:
-            name: the run's name; None stands for the newest.
+            name: of the run; None: the newest.
 
         Raises:
-            MissingError: it is not there, or none is.
+            MissingError: it does not exist.
         """
-        found = sorted(self.runs.glob("*/run.json"), key=_created)
-        if not found:
+        names = [file.parent.name for file in sorted(self.runs.glob("*/run.json"), key=_created)]
+        if not names:
             raise MissingError(f"no run under {self.runs}", hint="run elimctl train first")
-        if name is None:
-            return found[-1].parent
-        if name not in [file.parent.name for file in found]:
-            known = ", ".join(sorted(file.parent.name for file in found))
+        if name is not None and name not in names:
+            known = ", ".join(sorted(names))
             raise MissingError(
-                f"no run {name!r} under {self.runs}; there are: {known}",
-                hint="name one of these",
+                f"no run {name!r} under {self.runs}; there are: {known}", hint="use one of these names"
             )
-        return self.runs / name
+        return self.runs / (name or names[-1])
 
 
 def _plain(name: str) -> str:
-    """A name, if it can only mean a folder right here."""
+    """A name that is a plain folder name; others are refused."""
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise ConfigError(
             f"{name!r} cannot be the name of a folder",
-            hint="use letters, digits, dots, hyphens and underscores, a letter or digit first",
+            hint="use letters, digits, dots, hyphens and underscores; begin with a letter or digit",
         )
     return name
 
 
 def _created(record: Path) -> str:
-    """When the run of a run.json was created (ISO 8601), empty where that cannot be read."""
+    """When a run was created (ISO 8601); empty if its run.json is damaged."""
     try:
         return str(json.loads(record.read_text(encoding="utf-8"))["created"])
     except (ValueError, KeyError, TypeError):
@@ -119,9 +98,5 @@ def _created(record: Path) -> str:
 
 
 def locate(option: Path | None = None) -> Workspace:
-    """The workspace of this call.
-
-    Args:
-        option: what `--workspace` gave; else `ELIMCTL_WORKSPACE` counts, else the current folder.
-    """
+    """The workspace of this call: `--workspace`, else `ELIMCTL_WORKSPACE`, else the current folder."""
     return Workspace(option or Path(os.environ.get(VARIABLE) or Path.cwd()))

@@ -18,7 +18,7 @@ from elimctl.manifest import parquet
 from elimctl.metrics.classes import RATES
 from elimctl.metrics.detail import Resampling
 from elimctl.metrics.score import MetricOptions
-from elimctl.metrics.sums import AXES
+from elimctl.metrics.table import AXES
 from elimctl.train.run import Run
 from elimctl.workspace import Workspace
 

@@ -16,7 +16,7 @@ from elimctl.config import Values, validate
 from elimctl.errors import ConfigError
 from elimctl.experiments.jobs import Job, difference, protocol
 from elimctl.metrics.score import MetricOptions
-from elimctl.metrics.sums import AXES, METRICS
+from elimctl.metrics.table import AXES, METRICS
 from elimctl.train import checkpoint
 from elimctl.train.checkpoint import is_finished
 from elimctl.train.config import RunConfig, asked

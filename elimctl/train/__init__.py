@@ -1,1 +1,1 @@
-"""Runs: the training loop and its checkpoints."""
+"""Training: loop, checkpoints, ranks, optimiser."""

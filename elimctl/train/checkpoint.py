@@ -1,7 +1,4 @@
-"""Checkpoints: model and optimiser as safetensors, the rest as JSON in the same file's header.
-
-One file holds everything, so a checkpoint is there whole or not at all; nothing is ever unpickled.
-"""
+"""Checkpoints: one safetensors file with model and optimiser; progress is JSON in its header."""
 
 import json
 from collections.abc import Iterator
@@ -26,13 +23,13 @@ HEADER = "elimctl"  # entry of the file's metadata
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come.
+    """Progress of a run.
 
     Args:
-        step: optimisation steps done.
-        best: best validation score so far (mean CCC, or accuracy), None before the first validation.
+        step: optimiser steps done.
+        best: best validation score (mean CCC, or accuracy); None before the first validation.
         best_step: step of that validation.
-        scaler: state of the scaling of losses, which fp16 wants.
+        scaler: state of the gradient scaler, for fp16.
     """
 
     step: int = 0
@@ -46,12 +43,12 @@ def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Pr
 
     Args:
         path: file to write.
-        model: parameters and buffers to keep.
-        optimizer: its state is kept too; None for a checkpoint that is only evaluated.
-        progress: how far the run has come.
+        model: its parameters and buffers are kept.
+        optimizer: its state is kept; None for a checkpoint that is only evaluated.
+        progress: of the run.
 
     Raises:
-        OSError: the disk is full, say; an earlier checkpoint is as it was.
+        OSError: for example a full disk; an earlier checkpoint is unchanged.
     """
     tensors = {f"model.{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     if optimizer is not None:
@@ -62,14 +59,11 @@ def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Pr
 
 
 def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Progress:
-    """Read a checkpoint into a model, and into an optimiser if one is given.
-
-    Returns:
-        How far the run had come.
+    """Read a checkpoint into a model (and optimiser), and return its progress.
 
     Raises:
-        MissingError: there is no such file.
-        StoreError: the file is damaged, of a newer version, or of another model.
+        MissingError: the file does not exist.
+        StoreError: the file is damaged, of another version of elimctl, or of another network.
     """
     with _opened(path) as file:
         progress = _progress(file, path)
@@ -80,7 +74,7 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
     except RuntimeError as error:
         raise StoreError(
             f"{path} holds another network: {str(error).splitlines()[-1].strip()}",
-            hint="use the recipe that is stored with the run",
+            hint="use the recipe.toml in the run's folder",
         ) from None
     if optimizer is not None:
         _load_optimizer(optimizer, tensors)
@@ -88,12 +82,7 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
 
 
 def read_progress(path: Path) -> Progress:
-    """How far a run had come, from the header of a checkpoint alone.
-
-    Raises:
-        MissingError: there is no such file.
-        StoreError: the file is damaged, or of a newer version.
-    """
+    """Progress in the header of a checkpoint; raises as `load`."""
     with _opened(path) as file:
         return _progress(file, path)
 
@@ -112,11 +101,11 @@ def _opened(path: Path) -> Iterator[Any]:
 def _progress(file: Any, path: Path) -> Progress:
     facts = json.loads((file.metadata() or {}).get(HEADER, "{}"))
     if "progress" not in facts:
-        raise StoreError(f"{path} is no checkpoint of elimctl", hint="train the run again")
+        raise StoreError(f"{path} is not a checkpoint of elimctl", hint="train the run again")
     if facts["format_version"] > FORMAT_VERSION:
         raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
     if facts["format_version"] < FORMAT_VERSION:
-        raise StoreError(f"{path} was written by an elimctl before its release", hint="train the run again")
+        raise StoreError(f"{path} was written by an older elimctl", hint="train the run again")
     return Progress(**facts["progress"])
 
 
@@ -130,9 +119,9 @@ def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Load the state; each tensor in the memory layout of its parameter, as Adam itself lays it out.
+    """Load the state, each tensor in the memory layout of its parameter.
 
-    Vectorised arithmetic rounds by position in memory, so another layout would not go on bit for bit.
+    Vectorised arithmetic rounds by position in memory: with another layout, resumed runs would differ.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
@@ -147,17 +136,12 @@ def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
 
 
 def is_stale(progress: Progress, config: TrainConfig) -> bool:
-    """Whether the last validations, as many as the run is patient for, brought nothing better.
-
-    Args:
-        progress: how far the run has come.
-        config: its settings, resolved.
-    """
+    """Whether the last `config.patience` validations brought no improvement; `config` is resolved."""
     if config.patience is None or progress.best_step is None:
         return False
     return progress.step - progress.best_step >= config.patience * (config.eval_every or 1)
 
 
 def is_finished(progress: Progress, config: TrainConfig) -> bool:
-    """Whether there is no step left to do; arguments as in `is_stale`."""
+    """Whether a run has no step left to do; `config` is resolved."""
     return is_stale(progress, config) or progress.step >= (config.steps or 0)

@@ -1,4 +1,4 @@
-"""metrics.csv: losses and scores, one row per step; no clock times, so that equal runs have equal files."""
+"""metrics.csv: losses and scores, one row per step. It has no times, so equal runs have equal files."""
 
 import csv
 from io import StringIO
@@ -13,17 +13,11 @@ from elimctl.errors import MissingError, StoreError
 if TYPE_CHECKING:
     from elimctl.train.progress import Report
 
-VALIDATION = "val_"  # what columns of scores begin with; they come last
+VALIDATION = "val_"  # prefix of the columns of scores; they come last
 
 
 def append(path: Path, report: "Report", *, steps_per_epoch: int) -> None:
-    """Add the row of a step.
-
-    Args:
-        path: metrics.csv.
-        report: what happened in the step.
-        steps_per_epoch: for the number of the epoch, from 0.
-    """
+    """Append the row of a step to metrics.csv; `steps_per_epoch` gives the number of the epoch, from 0."""
     row: dict[str, object] = {
         "step": report.step,
         "epoch": (report.step - 1) // steps_per_epoch,
@@ -38,10 +32,7 @@ def append(path: Path, report: "Report", *, steps_per_epoch: int) -> None:
 
 
 def _columns(path: Path, wanted: list[str]) -> list[str]:
-    """Columns of the file, after those were added that it has not got yet.
-
-    A step may have no loss that others have, where nothing could be matched, say; and few have scores.
-    """
+    """Columns of the file, after missing ones were added: not every step has all losses and scores."""
     rows: list[dict[str, str]] = []
     known: list[str] = []
     if path.exists() and path.stat().st_size:
@@ -52,7 +43,7 @@ def _columns(path: Path, wanted: list[str]) -> list[str]:
             file.seek(0)
             rows = list(csv.DictReader(file))
     columns = [*known, *(name for name in wanted if name not in known)]
-    columns.sort(key=lambda name: name.startswith(VALIDATION))  # stable: all else stays in its order
+    columns.sort(key=lambda name: name.startswith(VALIDATION))  # stable: the other columns keep their order
     text = StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -62,11 +53,11 @@ def _columns(path: Path, wanted: list[str]) -> list[str]:
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Columns of metrics.csv, (n,) float64 by name for its n steps, NaN where a step has no value.
+    """Columns of metrics.csv by name: (n,) float64 for n steps, NaN if a step has no value.
 
     Raises:
-        MissingError: there is no such file, or no step in it.
-        StoreError: it is damaged.
+        MissingError: the file does not exist or has no step.
+        StoreError: the file is damaged.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -84,7 +75,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 
 def rewind(path: Path, step: int) -> None:
-    """Keep the rows up to a step; a run that was killed has written more."""
+    """Remove the rows after a step; a killed run may have written some."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
     kept = [row for row in lines[1:] if row.endswith("\n") and int(row.split(",", 1)[0]) <= step]
     atomic.write_text(path, "".join(lines[:1] + kept) if kept else "")

@@ -1,4 +1,4 @@
-"""The training loop: a generator that neither prints nor draws."""
+"""The training loop: a generator that prints nothing."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ from elimctl.train.step import diverged, take_step
 
 
 def fit(session: Session, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Report]:
-    """Train a run to its last step, or until its patience is at an end, or `stop` says so.
+    """Train a run until its last step, early stopping, or `stop`.
 
     Args:
         session: the run, new or resumed.
-        stop: asked after every step, on rank 0 alone; when true, the run is saved and the generator ends.
+        stop: called after every step on rank 0; if true, the run is saved and the generator ends.
 
     Yields:
-        One report per step. The checkpoint `last` holds the state after the last step reported.
+        One report per step. The checkpoint `last` holds the state after the last reported step.
 
     Raises:
-        TrainingError: a loss is not finite; the message names the step and the batch's identities.
+        TrainingError: a loss is not finite; the message names the step and the identities of the batch.
         ConfigError: a tracker is not installed.
     """
     config, steps, ranks = session.config, session.config.steps or 0, session.ranks
@@ -41,8 +41,7 @@ def fit(session: Session, *, stop: Callable[[], bool] = lambda: False) -> Iterat
             report = _validate(session, batch, Report(session.progress.step, steps, losses, lr, speed))
             stopping = ranks.agree_on(stop())
             if ranks.first:
-                # the log first: rows after the last checkpoint are forgotten on resuming, a missing one
-                # stays missing
+                # log before checkpoint: resuming can remove later rows, but cannot add missing ones
                 log.append(session.run.log, report, steps_per_epoch=session.batches.steps_per_epoch)
                 if session.probe is not None and report.scores is not None:
                     session.probe(session.model, report.step)
@@ -65,7 +64,7 @@ def _trackers(session: Session) -> trackers.Trackers:
 
 
 def _validate(session: Session, batch: Batch, report: Report) -> Report:
-    """Validate where the step is due for it, and keep the best weights."""
+    """Validate if it is due, and keep the best weights."""
     if report.step != report.steps and report.step % (session.config.eval_every or report.steps):
         return replace(report, best=session.progress.best)
     try:
@@ -80,7 +79,7 @@ def _validate(session: Session, batch: Batch, report: Report) -> Report:
 
 
 def _save(session: Session, report: Report, *, stopping: bool) -> Report:
-    """Write the checkpoint to go on from, where the step is due for it."""
+    """Write the checkpoint to resume from, if it is due."""
     due = report.step % (session.config.checkpoint_every or report.steps) == 0
     if not (due or stopping or session.finished):
         return report

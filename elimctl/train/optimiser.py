@@ -1,4 +1,4 @@
-"""Adam with one group for the backbone and one for the projector, and the schedule of their rates.
+"""Adam with a parameter group each for backbone and projector, and their learning rates.
 
 Source: Kim & Song 2022; docs/methods.md, A.9, A.10 rows 9 to 11, and E.4.
 """
@@ -16,8 +16,7 @@ def build(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
 
     Args:
         model: a method's module; its `parameter_groups()` names the groups.
-        config: learning rates, betas and weight decay. A group that is neither `backbone` nor `projector`
-            learns at the backbone's rate.
+        config: learning rates, betas, weight decay. Groups other than `projector` use the backbone's rate.
     """
     groups = [
         {"params": parameters, "name": name}
@@ -34,16 +33,13 @@ def build(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *, step: int, epoch: int) -> float:
-    """Set every group's learning rate for a step.
+    """Set the learning rates for a step, and return the backbone's.
 
     Args:
-        optimizer: as `build` makes it.
-        config: the rates, and when they change.
-        step: steps done before this one, >= 0.
-        epoch: number of the epoch that the step is in, from 0.
-
-    Returns:
-        The backbone's learning rate.
+        optimizer: from `build`.
+        config: the rates and their schedule.
+        step: number of the step, from 0.
+        epoch: number of its epoch, from 0.
     """
     backbone, projector = scheduled(config, step=step, epoch=epoch)
     for group in optimizer.param_groups:
@@ -52,7 +48,7 @@ def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *, step: in
 
 
 def scheduled(config: TrainConfig, *, step: int, epoch: int) -> tuple[float, float]:
-    """Learning rates of backbone and projector in a step, by the epoch where the settings have such rates."""
+    """Learning rates of backbone and projector in a step; `config.rates` goes by epochs."""
     backbone, projector = config.lr_backbone, config.lr_projector
     if not config.rates:
         factor = config.lr_decay ** milestones_passed(step, config.milestones)
@@ -64,12 +60,7 @@ def scheduled(config: TrainConfig, *, step: int, epoch: int) -> tuple[float, flo
 
 
 def milestones_passed(step: int, milestones: tuple[int, ...] | None = None) -> int:
-    """Milestones at or before a step.
-
-    Args:
-        step: steps done before this one, >= 0.
-        milestones: steps at which the rate falls; None stands for 5,000 and every 20,000 after it.
-    """
+    """Number of milestones at or before a step; None: milestones at 5,000 and every 20,000 steps after."""
     if milestones is not None:
         return sum(step >= milestone for milestone in milestones)
     return 0 if step < FIRST_MILESTONE else 1 + (step - FIRST_MILESTONE) // MILESTONE_EVERY

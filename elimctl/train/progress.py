@@ -1,4 +1,4 @@
-"""What training tells of a step."""
+"""Report of a training step."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,14 @@ class Report:
     """What happened in one step.
 
     Args:
-        step: steps done, this one included.
-        steps: steps in all.
-        losses: the step's losses by name, as `take_step` gives them.
+        step: number of the step, from 1.
+        steps: total number of steps.
+        losses: by name, from `take_step`.
         lr: learning rate of the backbone.
-        images_per_s: images trained on per second, since the run was started or resumed, by all ranks.
-        scores: validation scores, on the steps that validate.
+        images_per_s: of all ranks, since the run was started or resumed.
+        scores: validation scores, if this step validates.
         best: best validation score so far, CCC or accuracy.
-        saved: the checkpoint written after this step, if one was.
+        saved: the checkpoint written after this step.
     """
 
     step: int

@@ -1,4 +1,4 @@
-"""The processes that train one run together, as torchrun or `elimctl train --nproc` starts them."""
+"""Ranks: processes that train one run together, started by torchrun or `elimctl train --nproc`."""
 
 import os
 import re
@@ -13,19 +13,19 @@ from torch import distributed
 
 from elimctl.errors import ConfigError, RankError
 
-TIMEOUT = timedelta(minutes=30)  # that one rank waits for another: as long as a large first checkpoint takes
+TIMEOUT = timedelta(minutes=30)  # how long ranks wait for each other; a large checkpoint takes minutes
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process among those that train a run.
+    """This process among the ranks of a run.
 
     Args:
-        rank: its number, from 0; rank 0 alone writes.
-        size: number of processes.
-        local: its number on this machine, which is also that of its GPU.
+        rank: its number, from 0; only rank 0 writes files.
+        size: number of ranks.
+        local: its number on this machine, and of its GPU.
     """
 
     rank: int = 0
@@ -34,68 +34,64 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this is rank 0."""
         return self.rank == 0
 
-    def agree(self, value: Made) -> Made:
-        """What rank 0 says, on every rank."""
+    def agree(self, value: Value) -> Value:
+        """The value of rank 0, on every rank."""
         if self.size == 1:
             return value
-        said: list[Any] = [value]
-        distributed.broadcast_object_list(said, device=torch.device("cpu"))
-        return said[0]
+        values: list[Any] = [value]
+        distributed.broadcast_object_list(values, device=torch.device("cpu"))
+        return values[0]
 
     def agree_on(self, answer: bool) -> bool:
-        """A yes or no of rank 0, on every rank, asked at every step."""
+        """The answer of rank 0, on every rank; cheap enough for every step."""
         if self.size == 1:
             return answer
-        said = torch.tensor([answer], dtype=torch.uint8)
-        distributed.broadcast(said, src=0)
-        return bool(said)
+        flag = torch.tensor([answer], dtype=torch.uint8)
+        distributed.broadcast(flag, src=0)
+        return bool(flag)
 
     def first_only(self, act: Callable[[], object]) -> None:
-        """Do something on rank 0, while the others wait until it is done."""
+        """Do something on rank 0 while the others wait."""
         if self.first:
             act()
         if self.size > 1:
             self.agree_on(True)
 
-    def require_same(self, value: Made, what: str) -> None:
-        """Refuse to go on where this rank has something else than rank 0.
-
-        Raises:
-            ConfigError: it has.
-        """
+    def require_same(self, value: Value, what: str) -> None:
+        """Raise ConfigError if this rank has another value than rank 0."""
         if self.agree(value) != value:
             raise ConfigError(
                 f"rank {self.rank} of {self.size} has {what} other than rank 0",
-                hint="let all ranks see the same workspace, and start them with the same command",
+                hint="start all ranks with the same command and the same workspace",
             )
 
     def add_up(self, values: torch.Tensor) -> None:
-        """Add the values of all ranks up, in place; on the CPU."""
+        """Sum the values of all ranks, in place, on the CPU."""
         if self.size > 1:
             distributed.all_reduce(values)
 
 
-ALONE = Ranks()  # a process that trains by itself
+ALONE = Ranks()  # a single process
 
 
 def are_many() -> bool:
-    """Whether this process was started as one of several."""
+    """Whether this process is one of several ranks."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 @contextmanager
 def joined(device: str) -> Iterator[Ranks]:
-    """Join the other processes, if this is one of several; leave them at the end.
+    """Join the process group if this is one of several ranks, and leave it at the end.
 
     Args:
-        device: as `hardware.device` takes it; gradients go by NCCL between GPUs, else by gloo.
+        device: setting of the run; gradients go through NCCL between GPUs, else through gloo.
 
     Raises:
-        ConfigError: the environment does not say which of them this is, or one CUDA device was named for all.
-        RankError: another one has stopped.
+        ConfigError: the environment lacks the number of this rank, or one CUDA device is named for all.
+        RankError: another rank has stopped.
     """
     if not are_many():
         yield Ranks()
@@ -105,16 +101,16 @@ def joined(device: str) -> Iterator[Ranks]:
         meeting = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     except (KeyError, ValueError) as error:
         raise ConfigError(
-            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but there is no good {error}",
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but {error} is missing or invalid",
             hint="start with torchrun, or with elimctl train --nproc N; or unset WORLD_SIZE",
         ) from None
     on_cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     if on_cuda and ":" in device:
         raise ConfigError(
-            f"device {device} for all of {ranks.size} ranks; wanted one for each",
-            hint="use --device cuda: every rank takes the GPU of its number",
+            f"device {device} for all of {ranks.size} ranks, expected one device for each",
+            hint="use --device cuda: rank N takes GPU N",
         )
-    # values that decide what is done next stay on the CPU, for which nothing has to wait
+    # control values stay on the CPU, so that the GPU is not waited for
     try:
         distributed.init_process_group("cpu:gloo,cuda:nccl" if on_cuda else "gloo", timeout=TIMEOUT)
         yield ranks
@@ -122,9 +118,9 @@ def joined(device: str) -> Iterator[Ranks]:
         if not _is_lost(error):
             raise
         raise RankError(
-            f"rank {ranks.rank} of {ranks.size}, which meet at {meeting[0]}:{meeting[1]}, lost another one: "
-            f"{_told(error)}",
-            hint="see what that one says; elimctl train --resume goes on from the last checkpoint",
+            f"rank {ranks.rank} of {ranks.size} ({meeting[0]}:{meeting[1]}) lost another one: "
+            f"{_first_sentence(error)}",
+            hint="see the error of that rank; continue with elimctl train --resume",
         ) from error
     finally:
         if distributed.is_initialized():
@@ -132,11 +128,11 @@ def joined(device: str) -> Iterator[Ranks]:
 
 
 def _is_lost(error: RuntimeError) -> bool:
-    """Whether an error says that another process has gone: gloo has no class for it."""
-    said = str(error)
-    return isinstance(error, distributed.DistError) or "gloo" in said or "NCCL" in said
+    """Whether an error means a lost rank: gloo has no class for it."""
+    text = str(error)
+    return isinstance(error, distributed.DistError) or "gloo" in text or "NCCL" in text
 
 
-def _told(error: RuntimeError) -> str:
-    """What a library says, without where in its source it says so, and without more than one sentence."""
+def _first_sentence(error: RuntimeError) -> str:
+    """First sentence of an error of torch, without its place in the source."""
     return re.sub(r"^\[[^]]*\]\s*", "", str(error).splitlines()[0]).partition(". ")[0]

@@ -1,4 +1,4 @@
-"""A run's folder: what it holds, how it is made, and how its model is loaded again."""
+"""The folder of a run: its files, how it is created, and how its model is loaded."""
 
 import json
 import re
@@ -27,22 +27,18 @@ FOLD = re.compile(r"-fold\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run on disk.
-
-    Args:
-        folder: the run's folder, `runs/<name>`.
-    """
+    """A run on disk, in `folder` (`runs/<name>`)."""
 
     folder: Path
 
     @property
     def name(self) -> str:
-        """The run's name."""
+        """Name of the run."""
         return self.folder.name
 
     @property
     def last(self) -> Path:
-        """Checkpoint to continue from."""
+        """Checkpoint to resume from."""
         return self.folder / "checkpoints" / "last.safetensors"
 
     @property
@@ -52,91 +48,80 @@ class Run:
 
     @property
     def kept(self) -> Path:
-        """Checkpoint that the run is known by: its best, else its last, which need not be there either."""
+        """The best checkpoint, else the last one, which may be missing."""
         return self.best if self.best.exists() else self.last
 
     @property
     def log(self) -> Path:
-        """Losses and scores, one row per step that was reported."""
+        """Losses and scores, one row per step."""
         return self.folder / "metrics.csv"
 
     def predictions(self, split: str) -> Path:
-        """File of the predictions of a split of the run's own dataset, with the fold that it held out."""
+        """File of predictions of a split of the training dataset, with the held-out fold of the run."""
         return self.folder / "eval" / f"{split}.parquet"
 
     def stem(self, protocol: Mapping[str, Any]) -> str:
-        """Name of the files of an evaluation: the split, and what differs from what the run was trained on.
+        """Unique name of the files of an evaluation: `<split>[-<dataset>][-fold<n>]`.
+
+        Dataset and fold are in the name if they differ from those of training.
 
         Args:
-            protocol: `split`, `dataset`, its `manifest`, and the `fold` that is `val`, None where none
-                counts.
-
-        Returns:
-            `<split>[-<dataset>][-fold<n>]`; no two protocols of a run have the same. The run's own dataset,
-            prepared anew, is another one.
+            protocol: `split`, `dataset`, its `manifest`, `fold` (None if the split does not depend on it).
         """
-        data, own = self.config().data, self.owns(protocol)
+        data, trained_on = self.config().data, self.owns(protocol)
         dataset, fold = protocol["dataset"], protocol["fold"]
-        parts = [protocol["split"]] if own else [protocol["split"], dataset]
-        ambiguous = not own and FOLD.search(f"-{dataset}")  # its end would be taken for a fold
+        parts = [protocol["split"]] if trained_on else [protocol["split"], dataset]
+        ambiguous = not trained_on and FOLD.search(f"-{dataset}")  # its end looks like a fold
         if fold not in (None, data.fold) or ambiguous:
             parts.append(f"fold{data.fold if fold is None else fold}")
         return "-".join(parts)
 
     def owns(self, protocol: Mapping[str, Any]) -> bool:
-        """Whether an evaluation is on the dataset that the run was trained on, as it was then."""
-        own = self.config().data.name, self.facts().get("manifest")
-        return (protocol["dataset"], protocol["manifest"]) == own
+        """Whether an evaluation is on the training dataset, unchanged."""
+        trained_on = self.config().data.name, self.facts().get("manifest")
+        return (protocol["dataset"], protocol["manifest"]) == trained_on
 
     def config(self) -> RunConfig:
-        """The resolved recipe of the run."""
+        """The resolved configuration of the run."""
         return validate(RunConfig, read_toml(self.folder / "recipe.toml"), where="recipe")
 
     def require_manifest(self, digest: str) -> None:
-        """Refuse a dataset that is not the one the run was trained on.
-
-        Raises:
-            ConfigError: the manifest's hash differs: what is `val` now may have been trained on.
-        """
+        """Refuse a dataset whose manifest differs from that of training: `val` may hold training samples."""
         if digest != self.facts().get("manifest"):
             raise ConfigError(
-                f"the dataset of run {self.name} was prepared anew since the run began",
-                hint="train a new run; to score this one on the data as they are now: "
+                f"the dataset of run {self.name} has changed since the run began",
+                hint="train a new run, or score this run on the changed dataset: "
                 f"elimctl eval --run {self.name} --data {self.config().data.name}",
             )
 
     def facts(self) -> Values:
-        """What run.json says.
-
-        Raises:
-            StoreError: it is no object of JSON.
-        """
+        """Content of run.json; raises StoreError if the file is damaged."""
         file = self.folder / "run.json"
         hint = "train the run again"
         try:
-            found = json.loads(file.read_text(encoding="utf-8"))
+            facts = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StoreError(f"{file} is damaged: {error}", hint=hint) from None
-        if not isinstance(found, dict):
-            raise StoreError(f"{file} is damaged: {type(found).__name__} found, an object wanted", hint=hint)
-        return found
+        if not isinstance(facts, dict):
+            raise StoreError(f"{file} is damaged: found {type(facts).__name__}, expected object", hint=hint)
+        return facts
 
 
 def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
-    """Make the folder of a new run.
+    """Create the folder of a new run.
 
     Args:
-        folder: the run's folder.
-        config: the resolved settings.
-        facts: what run.json records beside time, versions, environment and git commit.
+        folder: of the run.
+        config: resolved.
+        facts: entries of run.json besides time, versions, environment and git commit.
 
     Raises:
-        ConfigError: there is a run of that name already.
+        ConfigError: the name is taken.
     """
     if (folder / "run.json").exists():
         raise ConfigError(
-            f"there is a run {folder.name!r} already",
-            hint="choose another name with --run, or continue it with --resume",
+            f"run {folder.name!r} exists already",
+            hint=f"choose another name, or continue it with elimctl train --resume --run {folder.name}",
         )
     write_toml(folder / "recipe.toml", to_values(config))
     record = {
@@ -153,7 +138,7 @@ def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
 
 
 def new_name(runs: Path, config: RunConfig) -> str:
-    """A name that no run has yet: method, backbone and the next free number."""
+    """A free name: `<method>-<backbone>-<number>`."""
     stem = f"{config.method_name}-{config.model.name.replace('/', '-')}"
     number = 1
     while (runs / f"{stem}-{number}").exists():
@@ -162,7 +147,7 @@ def new_name(runs: Path, config: RunConfig) -> str:
 
 
 def build_model(config: RunConfig) -> nn.Module:
-    """The method's module on its backbone; its fresh weights are a function of the run's seed."""
+    """The method's module on its backbone; the run's seed determines the new weights."""
     torch.manual_seed(config.train.seed)
     backbone = plugins.find("backbones", config.model.name).build(config.model)
     model = plugins.find("methods", config.method_name).build(config.method_config(), backbone)
@@ -172,28 +157,30 @@ def build_model(config: RunConfig) -> nn.Module:
 
 
 def load_model(run: Run) -> tuple[nn.Module, checkpoint.Progress]:
-    """The model of a run, ready for evaluation: its best checkpoint, else its last.
+    """The model of a run in evaluation mode, from its best (else last) checkpoint.
 
     Raises:
-        MissingError: the run has no checkpoint yet.
+        MissingError: the run has no checkpoint.
     """
     config = run.config()
-    offline = config.model.model_copy(update={"pretrained": False})  # the checkpoint has all weights
+    offline = config.model.model_copy(
+        update={"pretrained": False}
+    )  # no download: the checkpoint has all weights
     model = build_model(config.model_copy(update={"model": offline}))
     progress = checkpoint.load(run.kept, model)
     return model.eval(), progress
 
 
 def parameter_facts(model: nn.Module) -> Values:
-    """Parameter counts of a model's parts, for run.json."""
+    """Parameter counts of the parts of a model, for run.json."""
     parts = {"trunk": "backbone.trunk", "neck": "backbone.neck", "projector": "projector", "total": ""}
     return {"parameters": {name: counts.count(model.get_submodule(where)) for name, where in parts.items()}}
 
 
 def _commit() -> str | None:
-    """Commit of the checkout that this code runs from, None when it is installed."""
+    """Git commit of this code; None if it is installed."""
     try:
-        found = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"],
             capture_output=True,
             text=True,
@@ -202,4 +189,4 @@ def _commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return described.stdout.strip()

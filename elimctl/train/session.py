@@ -23,23 +23,23 @@ from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.run import Run
 
 Validate = Callable[[nn.Module], Scores | ClassScores]
-Probe = Callable[[nn.Module, int], None]  # looks at a model in evaluation mode after a step
+Probe = Callable[[nn.Module, int], None]  # called with a model in evaluation mode and the step
 
 
 @dataclass
 class Session:
-    """A run in progress: its model, optimiser, and how far it has come.
+    """A run in progress: model, optimiser, progress.
 
     Args:
         run: its folder.
-        config: how it is trained; nothing in it is left to be resolved.
-        model: a method's module, moved to the run's device.
+        config: resolved.
+        model: a method's module; it is moved to the run's device.
         batches: of the training split.
         validate: scores a model; called on every rank.
         ranks: the processes that train it.
-        progress: how far it has come.
-        probe: called on rank 0 after every validation; it may add rows, which begin with the step, to `logs`.
-        logs: files of such rows, beside metrics.csv.
+        progress: of the run.
+        probe: called on rank 0 after every validation; may append rows to `logs`.
+        logs: files besides metrics.csv with rows that begin with the step.
     """
 
     run: Run
@@ -58,9 +58,9 @@ class Session:
         self.device = hardware.device(config.device, local=self.ranks.local)
         self.autocast = hardware.autocast_type(config.precision, self.device)
         if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)  # what pins memory, or allocates without being told where
+            torch.cuda.set_device(self.device)  # default device for pinned memory and new tensors
         if self.ranks.size > 1:
-            from elimctl.train.synchronise import synchronise  # loads torch's compiler, which takes seconds
+            from elimctl.train.synchronise import synchronise  # takes seconds: it loads torch's compiler
 
             synchronise(model.get_submodule("backbone"), self.device)
         layout = torch.channels_last if config.channels_last else torch.preserve_format
@@ -78,12 +78,12 @@ class Session:
 
     @property
     def stale(self) -> bool:
-        """Whether the last validations, as many as the run is patient for, brought nothing better."""
+        """Whether early stopping applies."""
         return is_stale(self.progress, self.config)
 
     @property
     def finished(self) -> bool:
-        """Whether there is no step left to do."""
+        """Whether no step is left to do."""
         return is_finished(self.progress, self.config)
 
     def place(self, batch: Batch) -> Batch:
@@ -92,7 +92,7 @@ class Session:
         return moved if self.config.channels_last else replace(moved, images=moved.images.contiguous())
 
     def resume(self) -> None:
-        """Take up the last checkpoint, if there is one, and forget the log's rows after it."""
+        """Load the last checkpoint, if any, and remove the rows of the logs after it."""
         self.ranks.first_only(lambda: atomic.remove_leftovers(self.run.last.parent))
         if self.run.last.exists():
             self.progress = checkpoint.load(self.run.last, self.model, self.optimizer)
@@ -103,31 +103,31 @@ class Session:
             self.ranks.first_only(partial(log.rewind, path, self.progress.step))
 
     def save(self) -> None:
-        """Write the checkpoint to go on from."""
+        """Write the checkpoint to resume from."""
         self.progress = replace(self.progress, scaler=self.scaler.state_dict() or None)
         checkpoint.save(self.run.last, self.model, self.optimizer, self.progress)
 
 
 def _require_parts(batches: Batches, accumulate: int) -> None:
-    """Refuse parts of a batch that are too small for a BatchNorm."""
-    own = min(batches.shares)
-    if accumulate > 1 and own // accumulate < PAIR:
+    """Refuse parts of a batch that are too small for BatchNorm."""
+    images = min(batches.shares)
+    if accumulate > 1 and images // accumulate < PAIR:
         raise ConfigError(
-            f"train.accumulate={accumulate} makes parts of {own // accumulate} of the {own} images that a "
-            f"rank has of a batch, at least {PAIR} wanted",
-            hint="lower train.accumulate, or raise --batch-size",
+            f"train.accumulate={accumulate} makes parts of {images // accumulate} of the {images} images "
+            f"of a rank, expected at least {PAIR}",
+            hint=f"set train.accumulate to at most {max(1, images // PAIR)}, or raise --batch-size",
         )
 
 
 class _Losses(nn.Module):
-    """A method's losses as the forward pass that DistributedDataParallel wants."""
+    """A method's losses as a forward pass, for DistributedDataParallel."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, batch: Batch, update: int) -> dict[str, Tensor]:
-        """Losses of an update of the whole batch."""
+        """Losses of an update."""
         return _losses(self.model, batch, update)
 
 
@@ -136,7 +136,7 @@ def _losses(model: nn.Module, batch: Batch, update: int) -> dict[str, Tensor]:
 
 
 def _spread(model: nn.Module) -> DistributedDataParallel:
-    """A model's losses, with gradients averaged over the ranks."""
+    """Losses of a model, with gradients averaged over the ranks."""
     return DistributedDataParallel(
         _Losses(model),
         gradient_as_bucket_view=True,

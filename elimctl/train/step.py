@@ -1,7 +1,6 @@
-"""One training step: a pure function of the weights, the optimiser's state and the step's number.
+"""One training step: a function of the weights, the optimiser's state and the number of the step.
 
-Its batch comes from (seed, step), and torch's generator is seeded from (seed, step) before it. So a run that
-was stopped and resumed equals one that was not.
+Seed and step determine the batch and torch's random numbers, so a resumed run equals an uninterrupted one.
 """
 
 from collections.abc import Callable
@@ -18,32 +17,31 @@ from elimctl.train.session import Session
 
 
 def take_step(session: Session, batch: Batch) -> dict[str, float]:
-    """One iteration: the method's updates, an optimiser step after each.
+    """Do all updates of a step, each with an optimiser step.
 
     Returns:
-        Losses by name; where the method makes several updates, each loss is that of the last one to
-        report it, and `total` is their sum.
+        Losses by name. With several updates the last value of each loss counts; `total` is the sum.
 
     Raises:
-        TrainingError: a loss is not finite; the message names the step and the batch's identities.
+        TrainingError: a loss is not finite; the message names the step and the identities of the batch.
     """
     model = session.model.train()
     torch.manual_seed(step_seed(session.config.seed, batch.step))
     moved = session.place(batch)
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for update in range(model.updates(batch)):  # type: ignore[operator]
         losses = _update(session, moved, update)
-        found = found | losses | {"total": found.get("total", 0.0) + losses["total"]}
-    return found
+        values = values | losses | {"total": values.get("total", 0.0) + losses["total"]}
+    return values
 
 
 def step_seed(seed: int, step: int) -> int:
-    """Seed of torch's generator for a step (dropout draws from it)."""
+    """Seed of torch's generator for a step (for dropout)."""
     return int(np.random.SeedSequence((seed, step, 3)).generate_state(1, np.uint64)[0])
 
 
 def diverged(session: Session, batch: Batch, what: str) -> TrainingError:
-    """The error of a run whose numbers are no longer finite."""
+    """The error of a run that diverged."""
     names = session.batches.samples.names
     present = ", ".join(names[code] for code in sorted(set(batch.identity.tolist())))
     return TrainingError(
@@ -53,28 +51,28 @@ def diverged(session: Session, batch: Batch, what: str) -> TrainingError:
 
 
 def _update(session: Session, batch: Batch, update: int) -> dict[str, float]:
-    """Losses and gradient of one update, and the optimiser's step."""
+    """Losses and gradients of one update, and its optimiser step."""
     optimizer, scaler, clip_norm = session.optimizer, session.scaler, session.config.clip_norm
     autocast = torch.autocast(session.device.type, session.autocast, enabled=session.autocast is not None)
     with autocast, hardware.compiling():
         losses = session.losses(batch, update)
-    values = _read(torch.stack([loss.detach() for loss in losses.values()]))
+    read = _read(torch.stack([loss.detach() for loss in losses.values()]))
     optimizer.zero_grad(set_to_none=True)
     scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
-    found = dict(zip(losses, values(), strict=True))
-    broken = [name for name, value in found.items() if not isfinite(value)]
-    if broken:  # before it reaches the weights
+    values = dict(zip(losses, read(), strict=True))
+    broken = [name for name, value in values.items() if not isfinite(value)]
+    if broken:  # before the weights change
         raise diverged(session, batch, f"loss {', '.join(broken)} is not finite")
     if clip_norm is not None:
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(session.model.parameter_groups()["backbone"], clip_norm)  # type: ignore[operator]
     scaler.step(optimizer)
     scaler.update()
-    return found
+    return values
 
 
 def _read(values: Tensor) -> Callable[[], list[float]]:
-    """Start to copy values from the device; the answer waits for them, not for what was asked of it since."""
+    """Start copying values from the device; the returned function waits for this copy only."""
     if not values.is_cuda:
         return values.tolist
     copied = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)

@@ -1,4 +1,4 @@
-"""BatchNorm with the statistics of a whole batch, however many ranks share it."""
+"""BatchNorm with the statistics of the whole batch over all ranks."""
 
 from typing import Any, cast
 
@@ -10,11 +10,9 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def synchronise(network: nn.Module, device: torch.device) -> None:
-    """Replace each BatchNorm of a network by one that sees the whole batch; parameters and names stay.
+    """Replace each BatchNorm of a network, in place, by one over all ranks; parameters and names stay.
 
-    Args:
-        network: changed in place.
-        device: where it trains: torch has such a layer for CUDA alone, timm's conversion keeps activations.
+    torch has such a layer only for CUDA; timm's conversion keeps activations.
     """
     if device.type == "cuda":
         from timm.layers.norm_act import convert_sync_batchnorm
@@ -30,11 +28,10 @@ def synchronise(network: nn.Module, device: torch.device) -> None:
 
 
 class SynchronisedBatchNorm(_BatchNorm):
-    """A BatchNorm whose mean and variance are those of the values of all ranks.
+    """A BatchNorm with mean and variance over all ranks.
 
     Args:
-        norm: the layer that it stands for; its parameters and statistics are shared. timm's layers have an
-            activation after them, which is kept.
+        norm: the replaced layer; its parameters, statistics and activation (timm) are kept.
 
     Source: Ioffe & Szegedy 2015, with sums over all ranks.
     """
@@ -46,9 +43,9 @@ class SynchronisedBatchNorm(_BatchNorm):
             cast(nn.Module, getattr(norm, name, nn.Identity())) for name in ("drop", "act")
         )
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # collectives are no part of a graph
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # collectives cannot be compiled
     def forward(self, values: Tensor) -> Tensor:
-        """Values of any shape (B, C, ...), of any number on each rank."""
+        """Normalise values of shape (B, C, ...); B may differ between ranks."""
         normed = self._standardised(values) if self.training else super().forward(values)
         return self.act(self.drop(normed))
 
@@ -56,8 +53,8 @@ class SynchronisedBatchNorm(_BatchNorm):
         axes = (0, *range(2, values.dim()))
         shape = (1, -1, *(1 for _ in axes[1:]))
         wide = values.float() if values.dtype.itemsize < 4 else values
-        own = wide.new_tensor([values.numel() / values.shape[1]])
-        *sums, count = _AllSum.apply(torch.cat([wide.sum(axes), own])).split([values.shape[1], 1])  # type: ignore[no-untyped-call]
+        local_count = wide.new_tensor([values.numel() / values.shape[1]])
+        *sums, count = _AllSum.apply(torch.cat([wide.sum(axes), local_count])).split([values.shape[1], 1])  # type: ignore[no-untyped-call]
         mean = sums[0] / count
         centred = wide - mean.view(shape)
         variance = _AllSum.apply(centred.square().sum(axes)) / count  # type: ignore[no-untyped-call]
@@ -77,15 +74,15 @@ class SynchronisedBatchNorm(_BatchNorm):
         running_var.lerp_(variance.to(running_var.dtype), weight)
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002, torch's name
-        """Any number of axes will do."""
+        """Accept any number of axes."""
 
 
 class _AllSum(torch.autograd.Function):
     """The sum over all ranks; its gradient is the sum of theirs."""
 
     @staticmethod
-    def forward(_ctx: Any, own: Tensor) -> Tensor:
-        total = own.clone()
+    def forward(_ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
         distributed.all_reduce(total)
         return total
 

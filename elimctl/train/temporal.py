@@ -1,4 +1,4 @@
-"""Training of a temporal head on cached features, and its file."""
+"""Train a temporal head on cached features; save and load it."""
 
 import copy
 import json
@@ -29,21 +29,21 @@ from elimctl.train.checkpoint import HEADER
 from elimctl.train.step import step_seed
 
 FORMAT_VERSION = 1
-FRAMES = 8192  # predicted at once, padding included, unless one run is longer; bounds the memory
-EPOCHS, UPDATES = 30, 1000  # that training takes at least, unless its length is given
-PAIR = 2  # frames that time takes at least
+FRAMES = 8192  # frames predicted at once, with padding (one longer run is possible); bounds the memory
+EPOCHS, UPDATES = 30, 1000  # least length of training, unless `epochs` is set
+PAIR = 2  # least number of frames in a window
 
 
 class TemporalSettings(TemporalConfig, RegressionConfig):
-    """A temporal head and how it is trained; the losses are those of Kim & Song 2022, appendix section 3."""
+    """A temporal head and its training; losses: Kim & Song 2022, appendix section 3."""
 
-    window: Annotated[int, Field(ge=PAIR)] = 32  # frames that are learned from at once
-    stride: Count | None = None  # frames from a window to the next; None: half a window
-    max_step: Count | None = None  # frame numbers that a run of frames may skip to; None: the usual interval
-    epochs: Count | None = None  # passes over the windows; None: 30, and 1,000 updates at least
-    batch_size: Annotated[int, Field(ge=2)] = 16  # windows in a batch, and less than twice as many
+    window: Annotated[int, Field(ge=PAIR)] = 32  # frames in a training window
+    stride: Count | None = None  # frames between starts of windows; None: half a window
+    max_step: Count | None = None  # largest gap of frame numbers in a run; None: the usual interval
+    epochs: Count | None = None  # passes over the windows; None: at least 30, and 1,000 updates
+    batch_size: Annotated[int, Field(ge=2)] = 16  # windows in a batch, at least
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3  # Adam
-    # epochs without a better CCC after which training ends; None: a quarter of all
+    # epochs without improvement before training stops; None: a quarter of all
     patience: Count | None = None
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -52,27 +52,19 @@ class TemporalSettings(TemporalConfig, RegressionConfig):
     def _within_window(cls, value: int | None, others: ValidationInfo) -> int | None:
         window = others.data.get("window")
         if value is not None and window is not None and value > window:
-            raise ValueError(f"should be at most the window of {window}, or frames are left out")
+            raise ValueError(f"larger than the window of {window}: frames would be left out")
         return value
 
 
 def resolve(settings: TemporalSettings, *, windows: int) -> TemporalSettings:
-    """Fill in what follows from the number of windows that are learned from.
-
-    Args:
-        settings: of a training.
-        windows: their number.
-
-    Returns:
-        The same settings, with `epochs` and `patience` of a number.
-    """
+    """Fill in `epochs` and `patience` from the number of training windows."""
     epochs = settings.epochs or max(EPOCHS, -(-UPDATES // _count_batches(windows, settings)))
     patience = settings.patience or -(-epochs // 4)
     return settings.model_copy(update={"epochs": epochs, "patience": patience})
 
 
 def _count_batches(windows: int, settings: TemporalSettings) -> int:
-    # rounded down: a last batch of one window would have a correlation over few frames
+    # rounded down: a last batch with one window would have a CCC over few frames
     return max(1, windows // settings.batch_size)
 
 
@@ -83,7 +75,7 @@ class Frames:
     Args:
         features: of each frame, finite.
         target: (valence, arousal) of each frame.
-        runs: positions of consecutive frames; each frame is in one run.
+        runs: positions of consecutive frames; every frame is in one run.
     """
 
     features: Float32[Tensor, "n d"]
@@ -93,12 +85,12 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened in one epoch.
+    """Report of an epoch.
 
     Args:
         epoch: its number, from 1.
-        loss: mean of the batches' total loss.
-        ccc: mean CCC on the validation split after it.
+        loss: mean total loss of the batches.
+        ccc: mean CCC on the validation split.
     """
 
     epoch: int
@@ -107,33 +99,27 @@ class Report:
 
 
 def build(d: int, settings: TemporalSettings, *, network: type[TemporalHead] = TemporalHead) -> TemporalHead:
-    """A head whose fresh weights are a function of the seed.
-
-    Args:
-        d: width of the features.
-        settings: kind, size and seed.
-        network: its class.
-    """
+    """A new head for features of width `d`; the seed determines its weights."""
     torch.manual_seed(settings.seed)
     return network(d, settings)
 
 
 def windows(runs: Rows, settings: TemporalSettings) -> list[Int64[np.ndarray, " _"]]:
-    """The windows that are learned from."""
+    """The training windows."""
     return cut(runs, window=settings.window, stride=settings.stride or -(-settings.window // 2))
 
 
 def fit(head: TemporalHead, train: Frames, val: Frames, settings: TemporalSettings) -> Iterator[Report]:
-    """Train a head; at the end it has the weights of the epoch with the highest mean CCC.
+    """Train a head in place; it ends with the weights of the epoch with the highest mean CCC on `val`.
 
     Args:
-        head: on the device that trains it; it is changed.
-        train: frames to learn from.
-        val: frames to choose the epoch by.
-        settings: as `resolve` returns them.
+        head: on the training device.
+        train: training frames.
+        val: validation frames.
+        settings: from `resolve`.
 
     Yields:
-        One report per epoch, until the last or until patience is at an end.
+        One report per epoch.
 
     Raises:
         TrainingError: a loss or a prediction is not finite.
@@ -154,44 +140,33 @@ def fit(head: TemporalHead, train: Frames, val: Frames, settings: TemporalSettin
 
 
 def predict(head: TemporalHead, frames: Frames) -> Float32[np.ndarray, "n 2"]:
-    """Predictions of all frames, each with all the frames of its run that the head looks at.
-
-    Args:
-        head: on the device that is to predict.
-        frames: their labels are not looked at.
-    """
-    found = np.zeros((len(frames.features), 2), np.float32)
+    """Predictions of all frames, each from all frames of its run that the head uses; labels are ignored."""
+    predicted = np.zeros((len(frames.features), 2), np.float32)
     head.eval()
     with torch.inference_mode():
         for rows in _alike(frames.runs):
             positions, mask = _positions(rows)
             preds = _run(head, frames.features, positions, mask)
-            found[positions[mask].numpy()] = preds.cpu().numpy()
-    return found
+            predicted[positions[mask].numpy()] = preds.cpu().numpy()
+    return predicted
 
 
 def save(path: Path, head: TemporalHead, *, facts: Values) -> None:
-    """Write a head atomically: weights as safetensors, the rest as JSON in the file's header.
-
-    Args:
-        path: file to write.
-        head: its weights are kept.
-        facts: `settings`, those of its training, and what it was trained on, as values for JSON.
-    """
+    """Write a head atomically as safetensors, with `facts` (`settings`, training data) in the header."""
     tensors = {name: tensor.cpu().contiguous() for name, tensor in head.state_dict().items()}
     record = {"format_version": FORMAT_VERSION, **facts}
     atomic.write_bytes(path, serialise(tensors, metadata={HEADER: json.dumps(record)}))
 
 
 def load(path: Path) -> tuple[TemporalHead, Values]:
-    """A head as `save` wrote it, ready for evaluation, and what its header says.
+    """A head in evaluation mode, and the facts in its header.
 
     Raises:
-        MissingError: there is no such file.
-        StoreError: the file is damaged, of a newer version, or no temporal head.
+        MissingError: the file does not exist.
+        StoreError: the file is damaged, of a newer version, or not a temporal head.
     """
     if not path.is_file():
-        raise MissingError(f"no temporal head {path}", hint="train it with elimctl temporal")
+        raise MissingError(f"temporal head {path} does not exist", hint="train it with elimctl temporal")
     again = "train it again with elimctl temporal"
     try:
         with safe_open(path, "pt") as file:
@@ -200,7 +175,7 @@ def load(path: Path) -> tuple[TemporalHead, Values]:
     except (SafetensorError, OSError) as error:
         raise StoreError(f"{path} is damaged: {error}", hint=again) from None
     if "settings" not in record or "centre" not in tensors:
-        raise StoreError(f"{path} is no temporal head of elimctl", hint=again)
+        raise StoreError(f"{path} is not a temporal head of elimctl", hint=again)
     if record["format_version"] > FORMAT_VERSION:
         raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
     settings = validate(TemporalSettings, record["settings"], where=f"{path}: settings")
@@ -208,7 +183,7 @@ def load(path: Path) -> tuple[TemporalHead, Values]:
     try:
         head.load_state_dict(tensors)
     except RuntimeError:
-        raise StoreError(f"the weights in {path} are not those of its settings", hint=again) from None
+        raise StoreError(f"the weights in {path} do not fit its settings", hint=again) from None
     return head.eval(), record
 
 
@@ -220,7 +195,7 @@ def _learn(
     settings: TemporalSettings,
     epoch: int,
 ) -> float:
-    """One pass over the windows, a function of the weights, the seed and the epoch; the mean loss."""
+    """Train for one epoch, a function of weights, seed and epoch; returns the mean loss."""
     order = np.random.default_rng((settings.seed, epoch)).permutation(len(rows))
     torch.manual_seed(step_seed(settings.seed, epoch))  # of dropout
     weights, total = batch_weights(settings), 0.0
@@ -249,12 +224,12 @@ def _validate(head: TemporalHead, frames: Frames, epoch: int) -> float:
     return score(accumulate([everything]), MetricOptions(), split="val").best
 
 
-def _diverged(what: str, epoch: int) -> TrainingError:
-    return TrainingError(f"{what} in epoch {epoch} of the temporal head", hint="lower temporal.lr")
+def _diverged(problem: str, epoch: int) -> TrainingError:
+    return TrainingError(f"{problem} in epoch {epoch} of the temporal head", hint="lower temporal.lr")
 
 
 def _alike(runs: Rows) -> Iterator[Sequence[Int64[np.ndarray, " _"]]]:
-    """Runs of like length together, of at most `FRAMES` frames with their padding, or one by one."""
+    """Batches of runs of similar length, each at most `FRAMES` frames with padding, or one run."""
     batch: list[Int64[np.ndarray, " _"]] = []
     for run in sorted(runs, key=len):
         if batch and (len(batch) + 1) * len(run) > FRAMES:
@@ -266,7 +241,7 @@ def _alike(runs: Rows) -> Iterator[Sequence[Int64[np.ndarray, " _"]]]:
 
 
 def _positions(rows: Rows) -> tuple[Int64[Tensor, "B T"], Bool[Tensor, "B T"]]:
-    """Positions of rows, and where they are no padding."""
+    """Positions of rows, and a mask without padding."""
     positions = torch.from_numpy(padded(rows))
     return positions.clamp(min=0), positions != PADDING
 
@@ -277,7 +252,7 @@ def _run(
     positions: Int64[Tensor, "B T"],
     mask: Bool[Tensor, "B T"],
 ) -> Float[Tensor, "real 2"]:
-    """Predictions of the frames that are no padding, in the order of the rows."""
+    """Predictions of the frames without padding, in the order of the rows."""
     on = head.centre.device
     mask = mask.to(on)
     return head(features[positions].to(on), mask)[mask]

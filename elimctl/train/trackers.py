@@ -1,4 +1,4 @@
-"""TensorBoard and W&B beside metrics.csv; each is imported only when a run asks for it."""
+"""TensorBoard and W&B; each is imported only if a run uses it."""
 
 import json
 import re
@@ -15,25 +15,21 @@ if TYPE_CHECKING:
 
 Name = Literal["tensorboard", "wandb"]
 
-PROJECT = "elimctl"  # of W&B
+PROJECT = "elimctl"  # name of the W&B project
 
 
 class Tracker(Protocol):
-    """What keeps the numbers of a run where people watch them."""
+    """Records the numbers of a run."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep the numbers of a step; steps rise."""
+        """Record the numbers of a step; steps increase."""
 
     def close(self) -> None:
-        """Write out what is not written yet, and let go."""
+        """Write everything and close."""
 
 
 def require(names: Sequence[Name]) -> None:
-    """Refuse trackers that are not installed, before there is a run.
-
-    Raises:
-        ConfigError: one of them is not.
-    """
+    """Raise ConfigError if a tracker is not installed."""
     for name in names:
         if find_spec(name) is None:
             raise _missing(name, ImportError("it is not installed"))
@@ -43,14 +39,14 @@ def open_trackers(names: Sequence[Name], *, folder: Path, name: str, config: Val
     """Open the trackers of a run, new or resumed.
 
     Args:
-        names: which.
-        folder: the run's, with its run.json.
-        name: the run's.
-        config: the resolved recipe.
-        step: steps done; what was tracked of later ones, before the run was killed, is forgotten.
+        names: of the trackers.
+        folder: of the run, with its run.json.
+        name: of the run.
+        config: resolved, as values.
+        step: steps done; tracked values of later steps are dropped.
 
     Raises:
-        ConfigError: a tracker's package is missing, or W&B refuses the run.
+        ConfigError: a tracker is not installed, or W&B refuses the run.
     """
     opened = Trackers([])
     try:
@@ -67,44 +63,32 @@ def open_trackers(names: Sequence[Name], *, folder: Path, name: str, config: Val
 
 def values(report: "Report") -> dict[str, float]:
     """The numbers of a step by name: `lr`, `images_per_s`, `loss/total`, `val/ccc` or `val/accuracy` ..."""
-    found = {"lr": report.lr, "images_per_s": report.images_per_s}
-    found |= {f"loss/{name}": value for name, value in report.losses.items()}
+    numbers = {"lr": report.lr, "images_per_s": report.images_per_s}
+    numbers |= {f"loss/{name}": value for name, value in report.losses.items()}
     if report.scores is not None:
-        found |= {f"val/{name}": value for name, value in report.scores.logged.items()}
-    return found
+        numbers |= {f"val/{name}": value for name, value in report.scores.logged.items()}
+    return numbers
 
 
 class Trackers:
-    """Several trackers as one.
-
-    Args:
-        trackers: may be none.
-    """
+    """Several trackers (or none) as one."""
 
     def __init__(self, trackers: list[Tracker]) -> None:
         self.trackers = trackers
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Tell all of them."""
+        """Log to all trackers."""
         for tracker in self.trackers:
             tracker.log(step, values)
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all trackers."""
         for tracker in self.trackers:
             tracker.close()
 
 
 class TensorBoard:
-    """Event files.
-
-    Args:
-        folder: for the files of the run, one more each time that it is resumed.
-        step: steps done; TensorBoard no longer shows what earlier files say of later ones.
-
-    Raises:
-        ConfigError: TensorBoard is not installed.
-    """
+    """Event files in `folder`, one more after each resume; TensorBoard hides older values after `step`."""
 
     def __init__(self, folder: Path, *, step: int) -> None:
         try:
@@ -117,7 +101,7 @@ class TensorBoard:
         """Write the numbers of a step."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)  # type: ignore[no-untyped-call]
-        self._writer.flush()  # what a checkpoint has behind it must not be lost with the process
+        self._writer.flush()  # values up to a checkpoint must survive a killed process
 
     def close(self) -> None:
         """Close the file."""
@@ -125,16 +109,7 @@ class TensorBoard:
 
 
 class WandB:
-    """A run of Weights & Biases, the same one each time that it is resumed.
-
-    Args:
-        folder: the run's; W&B keeps its files there.
-        name: the run's.
-        config: the resolved recipe.
-
-    Raises:
-        ConfigError: W&B is not installed, or it refuses the run: nobody has logged in, say.
-    """
+    """A run of Weights & Biases, with its files in `folder`; a resumed run continues it."""
 
     def __init__(self, folder: Path, *, name: str, config: Values) -> None:
         try:
@@ -149,20 +124,16 @@ class WandB:
                 resume="allow",
                 dir=str(folder),
                 config=config,
-                settings={"console": "off"},  # what is shown is the command line's, and stdout is data
+                settings={"console": "off"},  # stdout is data
             )
         except wandb.Error as error:
             raise ConfigError(
                 f"W&B refuses the run: {' '.join(str(error).split())}",
-                hint="log in with wandb login, or set WANDB_MODE=offline and run wandb sync later",
+                hint="run wandb login, or set WANDB_MODE=offline and run wandb sync later",
             ) from None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Send the numbers of a step, unless W&B has them.
-
-        It takes no step again. One that a resumed run repeats has the numbers that it had before the run
-        was killed.
-        """
+        """Send the numbers of a step; W&B keeps the first numbers of a repeated step."""
         if step >= self._run.step:
             self._run.log(dict(values), step=step)
 
@@ -172,7 +143,7 @@ class WandB:
 
 
 def _run_id(folder: Path) -> str:
-    """Name and time of creation: the same for ever, and another one for another run of that name."""
+    """A unique id of a run: its name and time of creation."""
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return f"{facts['name']}-{re.sub(r'[^0-9]', '', facts['created'])}"
 

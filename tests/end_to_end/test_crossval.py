@@ -157,7 +157,7 @@ def test_a_dataset_that_was_prepared_anew_is_refused(call, finished, tmp_path, c
     data = folder / "data" / "afew-va"
     parquet.write(data / parquet.NAME, parquet.read(data), metadata={"anew": "yes"})
     assert call("crossval", *settings(folder)) == 1
-    assert "the dataset of run elim-al-cv-f0 was prepared anew" in capsys.readouterr().err
+    assert "the dataset of run elim-al-cv-f0 has changed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

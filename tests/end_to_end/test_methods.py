@@ -129,7 +129,7 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
         (["--data", "affectnet", "--set", "train.max_identities=99"], "train.max_identities = 99"),
         (
             ["--method", "dmue", "--data", "raf-db", "--set", "train.accumulate=2"],
-            "dmue on 1 ranks with train.accumulate = 2, 1 and 1 wanted",
+            "dmue on 1 ranks with train.accumulate = 2, expected 1 and 1",
         ),
         (
             ["--method", "elim-age", "--data", "affectnet", "--batch-size", "16"],

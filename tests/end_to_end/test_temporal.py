@@ -96,7 +96,7 @@ def test_settings_come_from_a_recipe(trained, call, tmp_path):
         (["--set", "temporal.window=1"], "temporal.window"),
         (["--set", "temporal.windows=8"], "unknown key temporal.windows"),
         (["--set", "temporal.kind=lstm"], "temporal.kind"),
-        (["--device", "tpu"], "'tpu' is no device"),
+        (["--device", "tpu"], "invalid device 'tpu'"),
         (["--set", "temporal.lr=10"], "temporal.lr"),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_run_is_not_resumed_on_other_crops(call, workspace, raw, capsys):
     again = ["--detector", "annotation", "--size", "96", "--name", "usual", "--workspace", workspace]
     assert call("prepare", "afew-va", raw, *again) == 0
     assert call("train", "--resume", "--run", "one", "--workspace", workspace) == 1
-    assert "was prepared anew since the run began" in capsys.readouterr().err
+    assert "has changed since the run began" in capsys.readouterr().err
 
 
 def test_crops_too_small_to_train_on_are_refused(call, workspace, capsys):

@@ -81,14 +81,16 @@ def test_a_name_counts_however_the_file_defines_it(room, text):
 def test_a_file_that_lacks_a_name_is_told_which(room, text):
     room("my_method", text)
     assert plugins.names("methods") == ()
-    with pytest.raises(ConfigError, match=r"my_method\.py is no method: it does not define SAMPLER$"):
+    with pytest.raises(
+        ConfigError, match=r"my_method\.py cannot be used as a method: it does not define SAMPLER$"
+    ):
         plugins.find("methods", "my-method")
 
 
 def test_all_names_that_are_missing_are_listed_in_the_contracts_order():
     with pytest.raises(ConfigError, match=r"define Options, read$") as caught:
         plugins.find("datasets", "alignment")
-    assert caught.value.message.startswith("elimctl/datasets/alignment.py is no dataset")
+    assert caught.value.message.startswith("elimctl/datasets/alignment.py cannot be used as a dataset")
     assert "afew-va" in caught.value.hint
 
 
@@ -106,7 +108,7 @@ def test_what_follows_a_slash_belongs_to_a_plugin_that_takes_it():
     ("room", "name"), [("backbones", "al/foo"), ("backbones", "al/"), ("export", "onnx/x")]
 )
 def test_what_follows_a_slash_is_refused_elsewhere(room, name):
-    with pytest.raises(ConfigError, match="takes nothing after a slash") as caught:
+    with pytest.raises(ConfigError, match="has no variants after a slash") as caught:
         plugins.find(room, name)
     assert caught.value.hint == f"write {name.partition('/')[0]!r}"
 
@@ -132,5 +134,5 @@ def test_a_package_of_a_third_party_adds_a_plugin_by_entry_point(third_party, na
 
 def test_a_package_of_a_third_party_keeps_the_contract_too(third_party):
     third_party("hollow-net", module="hollow", text="")
-    with pytest.raises(ConfigError, match=r"^hollow is no backbone: it does not define build"):
+    with pytest.raises(ConfigError, match=r"^hollow cannot be used as a backbone: it does not define build"):
         plugins.find("backbones", "hollow-net")

@@ -96,7 +96,7 @@ def test_transport_on_a_device_that_is_not_there_says_so(run, finding, monkeypat
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     code, out, err = run("transport", "--device", "cuda")
     assert (code, out, asked) == (1, "", [])
-    assert "device cuda asked for, 0 CUDA devices found" in err
+    assert "device cuda is not available: 0 CUDA devices found" in err
 
 
 def test_train_in_json_has_speeds_ratios_and_settings(run, finding):

@@ -174,7 +174,7 @@ def test_a_run_without_a_checkpoint_is_refused(dataset, workspace):
 
 
 def test_a_dataset_that_was_prepared_anew_is_refused(dataset, workspace):
-    refused(ConfigError, "prepared anew", workspace(dataset(), facts={"manifest": "0"}))
+    refused(ConfigError, "has changed", workspace(dataset(), facts={"manifest": "0"}))
 
 
 def test_an_unknown_split_is_refused(dataset, workspace):

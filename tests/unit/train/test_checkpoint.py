@@ -63,7 +63,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         load(tmp_path / "c.safetensors", nn.Linear(3, 2))
 
 
-@pytest.mark.parametrize(("apart", "said"), [(1, "newer elimctl"), (-1, "before its release")])
+@pytest.mark.parametrize(("apart", "said"), [(1, "newer elimctl"), (-1, "older elimctl")])
 def test_a_checkpoint_of_another_version_is_refused(tmp_path, monkeypatch, apart, said):
     monkeypatch.setattr("elimctl.train.checkpoint.FORMAT_VERSION", FORMAT_VERSION + apart)
     save(tmp_path / "c.safetensors", nn.Linear(2, 2), None, Progress())

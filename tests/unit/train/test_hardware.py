@@ -23,7 +23,7 @@ def test_a_device_that_is_not_there_is_refused_with_the_number_found(monkeypatch
 
 
 def test_a_word_that_is_no_device_is_refused():
-    with pytest.raises(ConfigError, match="'gpu' is no device"):
+    with pytest.raises(ConfigError, match="invalid device 'gpu'"):
         hardware.device("gpu")
 
 

@@ -66,17 +66,21 @@ def test_batches_with_something_to_match_pass(wanted):
         # two groups of ten do not fit
         (
             {"sizes": [30] * 5, "batch_size": 16, "ages": AGES},
-            "groups of ages with 10 samples or more in a batch, and of the first 100 batches of 16 none",
+            "groups of ages with 10 samples or more in a batch; none of the first 100 batches of 16",
             r"method\.samples_per_identity=\d, or raise --batch-size",
         ),
         # they would fit, and never come together
         (
             {"sizes": [96, 4], "batch_size": 30, "ages": [20, 35], "samples_per_identity": 5},
-            "has 3 at most",
+            "has at most 3 samples",
             "samples_per_identity=3",
         ),
-        ({"sizes": [50, 50], "batch_size": 50, "ages": [20, 99]}, "has 0 at most", "two groups of ages"),
-        ({"sizes": [50, 50], "batch_size": 50, "ages": None}, "has 0 at most", "two groups of ages"),
+        (
+            {"sizes": [50, 50], "batch_size": 50, "ages": [20, 99]},
+            "has at most 0 samples",
+            "two groups of ages",
+        ),
+        ({"sizes": [50, 50], "batch_size": 50, "ages": None}, "has at most 0 samples", "two groups of ages"),
         ({"sizes": [9] * 9, "batch_size": 81, "steps": 7, "ages": [20] * 9}, "first 7 batches", "people"),
     ],
 )

@@ -23,7 +23,7 @@ def test_a_run_keeps_its_recipe_and_facts(tmp_path, config):
 
 def test_a_name_that_is_taken_is_refused(tmp_path, config):
     run.create(tmp_path / "one", config, facts={})
-    with pytest.raises(ConfigError, match="'one' already"):
+    with pytest.raises(ConfigError, match="'one' exists already"):
         run.create(tmp_path / "one", config, facts={})
 
 

@@ -124,7 +124,7 @@ def test_a_batch_in_parts_takes_the_step_of_the_whole(method, parts):
 
 
 def test_parts_of_single_images_are_refused():
-    with pytest.raises(ConfigError, match="makes parts of 1 of the 20 images that a rank has"):
+    with pytest.raises(ConfigError, match="makes parts of 1 of the 20 images of a rank"):
         session(accumulate=11)
 
 
