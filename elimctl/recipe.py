@@ -119,7 +119,7 @@ def path(recipe: str) -> Path:
     if not Path(recipe).exists():
         near = get_close_matches(recipe.removesuffix(".toml"), names(), n=3, cutoff=0.5)
         raise MissingError(
-            f"no recipe {recipe}: there is no such file, and no packaged recipe of that name"
+            f"no recipe {recipe}: the file does not exist, and no packaged recipe has that name"
             + (f"; similar names: {', '.join(near)}" if near else ""),
             hint=f"name a TOML file, or a file of {package_data.folder('pipelines')} without .toml",
         )

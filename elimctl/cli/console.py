@@ -1,4 +1,4 @@
-"""What a person sees: bars on stderr, tables and JSON on stdout."""
+"""Output: messages and bars on stderr, tables and JSON on stdout."""
 
 import json
 import sys
@@ -15,14 +15,14 @@ Item = TypeVar("Item")
 
 
 def say(text: str) -> None:
-    """Tell the person something, on stderr; stdout is data."""
+    """Write a message to stderr; stdout is for data."""
     from rich.text import Text
 
     stderr().print(Text(text), soft_wrap=True)
 
 
 def error(message: str, hint: str | None) -> None:
-    """Show an error and what to do about it, one line each."""
+    """Write an error and its hint to stderr, one line each."""
     sys.stderr.write(f"error: {message}\n")
     if hint:
         sys.stderr.write(f"hint: {hint}\n")
@@ -34,7 +34,7 @@ def show_json(value: Any) -> None:
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Write a table to stdout; columns of numbers are aligned right."""
+    """Write a table to stdout, with columns of numbers aligned right."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -50,7 +50,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
 
 
 def track(items: Iterable[Item], label: str, *, total: int | None = None) -> Iterator[Item]:
-    """Pass items on while a bar on stderr counts them; silent where stderr is no terminal."""
+    """Yield items while a bar on stderr counts them; shown only in a terminal."""
     with bar(label, total=total) as advance:
         for item in items:
             yield item
@@ -59,10 +59,10 @@ def track(items: Iterable[Item], label: str, *, total: int | None = None) -> Ite
 
 @contextmanager
 def bar(label: str, *, total: int | None = None) -> Iterator[Any]:
-    """A bar on stderr, silent where stderr is no terminal.
+    """A progress bar on stderr; shown only in a terminal.
 
     Yields:
-        `advance(note="")`: one item more, with a note shown beside the bar.
+        `advance(note="", by=1)`: counts items, and shows a note next to the bar.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

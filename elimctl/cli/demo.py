@@ -17,17 +17,18 @@ DATASET, RAW, SEED = "afew-va", "raw", 0
 
 def demo(
     size: Annotated[
-        Literal["full", "tiny"], Option(help="full: a model worth scoring; tiny: every step once, fast.")
+        Literal["full", "tiny"],
+        Option(help="full: train a model worth scoring; tiny: run every stage once, fast."),
     ] = "full",
-    method: Annotated[str | None, Option(help="Method: elim or erm [default: elim].")] = None,
-    report: Annotated[bool, Option("--report", help="End with a page about the run.")] = False,
+    method: Annotated[str | None, Option(help="Training method: elim or erm [default: elim].")] = None,
+    report: Annotated[bool, Option("--report", help="Also write a report page.")] = False,
     sets: options.Sets = None,
     workspace: options.Workspace = None,
 ) -> None:
-    """Go the whole way on drawn faces, in an empty folder.
+    """Run the full pipeline on synthetic faces.
 
-    Draws a small dataset, prepares it, trains on it, scores identities never seen in training, and exports;
-    with --report a page shows it all.
+    Draws a small dataset in an empty folder, prepares it, trains, scores unseen identities, and exports the
+    model to ONNX.
     """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
@@ -47,18 +48,18 @@ def demo(
     raw = place.root / RAW
     steps = 6 if report else 5
 
-    console.say(f"1/{steps} drawing faces in the layout of AFEW-VA")
+    console.say(f"1/{steps} drawing synthetic faces in the layout of AFEW-VA")
     preparing.write_synthetic(DATASET, raw, tables["synth"], seed=SEED)
-    console.say(f"2/{steps} finding and cropping them")
+    console.say(f"2/{steps} preparing: finding and cropping the faces")
     prepared = prepare.run(DATASET, raw, tables, place, name=DATASET)
     assert prepared is not None, "only a single job has no summary"
     prepare.show_summary(prepared, title=DATASET)
     console.say(f"3/{steps} training {config.method_name}")
     session = training.start(place, config)
     train.follow(session)
-    console.say(f"4/{steps} scoring identities never seen in training")
-    found = evaluating.evaluate_run(place)
-    evaluate.show_scores(found.scores, found.detail, title=f"{found.run} on unseen identities")
+    console.say(f"4/{steps} scoring identities not seen in training")
+    scored = evaluating.evaluate_run(place)
+    evaluate.show_scores(scored.scores, scored.detail, title=f"{scored.run} on unseen identities")
     console.say(f"5/{steps} exporting to ONNX")
     exported = exporting.export_run(place, "onnx")
     export.show_export(exported)
@@ -67,27 +68,27 @@ def demo(
         ("raw frames and labels", raw),
         ("manifest, crops", place.data / DATASET),
         ("recipe, log, checkpoints", session.run.folder),
-        ("every prediction", found.predictions),
+        ("predictions", scored.predictions),
         ("ONNX model", exported.path),
     ]
     if report:
         console.say(f"6/{steps} writing the report")
-        page = reporting.write(place, [found.run], faces=True)  # drawn ones, which belong to nobody
+        page = reporting.write(place, [scored.run], faces=True)  # drawn faces, of nobody
         places.append(("report", page))
-    console.show_table(("what", "where"), [(what, _short(where, place.root)) for what, where in places])
+    console.show_table(("output", "path"), [(name, _short(path, place.root)) for name, path in places])
     console.say(f"done in {time.perf_counter() - started:.0f} s")
 
 
 def _require_room(place: "Workspace") -> None:
-    """Refuse a folder that already holds what the demo is about to make."""
+    """Refuse a folder that already holds outputs of the demo."""
     for folder in (place.root / RAW, place.data, place.runs):
         if folder.exists():
             raise ConfigError(
-                f"there is a {folder} already",
+                f"{folder} exists already",
                 hint="run elimctl demo in an empty folder: mkdir demo && cd demo",
             )
 
 
 def _short(path: Path, root: Path) -> str:
-    """A path as seen from the workspace, where it is inside."""
+    """A path relative to the workspace if it is inside."""
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,4 +1,4 @@
-"""The live table of a preparation, on stderr, silent where that is no terminal."""
+"""The live table of `prepare` on stderr; shown only in a terminal."""
 
 import time
 from collections import Counter
@@ -19,15 +19,13 @@ SHOWN_REASONS = 8  # the most frequent; a terminal has 24 lines
 
 @contextmanager
 def live(total: int) -> "Iterator[Callable[[Outcome], None]]":
-    """A table of what became of the rows so far.
-
-    It is drawn by a thread: a worker that has done a unit brings many outcomes at once, then none for long.
+    """A table of kept and dropped rows, drawn by a thread because outcomes come in bursts.
 
     Args:
         total: number of rows.
 
     Yields:
-        What to call with each outcome.
+        A function to call with each outcome.
     """
     from rich.live import Live
 

@@ -51,7 +51,9 @@ Track = Annotated[
 ]
 Recipe = Annotated[str | None, Option(help="Recipe: a TOML file or the name of a packaged recipe.")]
 Json = Annotated[bool, Option("--json", help="Write JSON to stdout instead of a table.")]
-Device = Annotated[str | None, Option(help="Device: auto, cpu, cuda or cuda:N [default: auto].")]
+Device = Annotated[
+    str | None, Option(help="Device: auto, cpu, cuda or cuda:N [default: the recipe's, else auto].")
+]
 
 # Recipe keys by option, for each group of commands.
 KEYS = {

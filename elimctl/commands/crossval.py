@@ -24,18 +24,12 @@ PREPARE = "prepare the dataset again with --split folds"
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """The folds of a dataset to hold out.
+    """The folds of a dataset to hold out."""
 
-    Args:
-        dataset: folder of the prepared dataset.
-        numbers: folds to hold out, one after another.
-        of: number of folds of the dataset; if more than `numbers`, samples of the others are not scored.
-        leaks: what two folds share besides identities: actors, or clips with several identities.
-    """
-
-    dataset: Path
-    numbers: tuple[int, ...]
-    of: int
+    dataset: Path  # folder of the prepared dataset
+    numbers: tuple[int, ...]  # folds to hold out, one after another
+    of: int  # number of folds of the dataset; if more than `numbers`, samples of the others are not scored
+    # what two folds share besides identities: actors, or clips with several identities
     leaks: tuple[Leak, ...] = ()
 
 

@@ -28,21 +28,13 @@ from elimctl.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a run is trained on, and how.
+    """What a run is trained on, and how."""
 
-    Args:
-        config: the resolved configuration.
-        dataset: the prepared dataset.
-        task: what the method learns.
-        samples: training samples.
-        ranks: the processes that train the run.
-    """
-
-    config: RunConfig
-    dataset: Dataset
-    task: Task
-    samples: Samples
-    ranks: Ranks
+    config: RunConfig  # the resolved configuration
+    dataset: Dataset  # the prepared dataset
+    task: Task  # what the method learns
+    samples: Samples  # training samples
+    ranks: Ranks  # the processes that train the run
 
     @property
     def device(self) -> torch.device:

@@ -25,41 +25,25 @@ from elimctl.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Scores of a run on the fold that it held out.
+    """Scores of a run on the fold that it held out."""
 
-    Args:
-        fold: number of the fold.
-        run: name of the run.
-        step: training steps of its checkpoint.
-        evaluated: scores and intervals.
-    """
-
-    fold: int
-    run: str
-    step: int
-    evaluated: Evaluated
+    fold: int  # number of the fold
+    run: str  # name of the run
+    step: int  # training steps of its checkpoint
+    evaluated: Evaluated  # scores and intervals
 
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """Result of a cross-validation.
+    """Result of a cross-validation."""
 
-    Args:
-        name: of the cross-validation.
-        manifest: sha256 of the dataset's manifest.
-        held_out: the dataset and its folds.
-        folds: scores of each fold.
-        pooled: scores of all held-out samples together; no sample was predicted by a run trained on its
-            identity.
-        predictions: Parquet file of the pooled predictions.
-    """
-
-    name: str
-    manifest: str
-    held_out: Folds
-    folds: tuple[Fold, ...]
+    name: str  # of the cross-validation
+    manifest: str  # sha256 of the dataset's manifest
+    held_out: Folds  # the dataset and its folds
+    folds: tuple[Fold, ...]  # scores of each fold
+    # scores of all held-out samples together; no sample was predicted by a run trained on its identity
     pooled: Evaluated
-    predictions: Path
+    predictions: Path  # Parquet file of the pooled predictions
 
     @property
     def over_folds(self) -> dict[str, Any]:

@@ -49,13 +49,9 @@ class StoppedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When training has to stop.
+    """When training has to stop."""
 
-    Args:
-        at_s: time on the monotonic clock; None: no limit.
-    """
-
-    at_s: float | None = None
+    at_s: float | None = None  # time on the monotonic clock; None: no limit
 
     @classmethod
     def after(cls, limit_s: float | None) -> "Deadline":
@@ -81,38 +77,23 @@ def train_silently(session: Session) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """How runs are brought to their ends.
+    """How runs are brought to their ends."""
 
-    Args:
-        follow: trains a session in this process; not used side by side.
-        complete: a function at the top level of its module.
-        workers: number of runs side by side; 1: one after another, in this process.
-        nproc: number of processes that train each run together; 1: this process.
-        deadline: when training on several ranks has to stop.
-        keep_going: whether the other runs go on after one that diverged.
-    """
-
-    follow: Follow = train_silently
-    complete: Complete = runs.complete
-    workers: int = 1
-    nproc: int = 1
-    deadline: Deadline = Deadline()
-    keep_going: bool = False
+    follow: Follow = train_silently  # trains a session in this process; not used side by side
+    complete: Complete = runs.complete  # a function at the top level of its module
+    workers: int = 1  # number of runs side by side; 1: one after another, in this process
+    nproc: int = 1  # number of processes that train each run together; 1: this process
+    deadline: Deadline = Deadline()  # when training on several ranks has to stop
+    keep_going: bool = False  # whether the other runs go on after one that diverged
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happened to a run.
+    """What happened to a run."""
 
-    Args:
-        job: the run.
-        number: of this run, from 1, in the order in which runs begin or (side by side) end.
-        state: known: the run had been finished before.
-    """
-
-    job: Job
-    number: int
-    state: Literal["begun", "known", "finished"]
+    job: Job  # the run
+    number: int  # of this run, from 1, in the order in which runs begin or (side by side) end
+    state: Literal["begun", "known", "finished"]  # known: the run had been finished before
 
 
 def drive(workspace: Workspace, jobs: Sequence[Job], driver: Driver) -> Iterator[Step]:

@@ -58,21 +58,13 @@ BATCH = 256  # images at once
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """What the benchmark runs.
+    """What the benchmark runs."""
 
-    Args:
-        recipe: its name; the names of datasets and runs begin with it.
-        tables: the recipe's values.
-        shifts: identity shifts.
-        methods: the recipe with each method, by key of `METHODS` or `PARTS`.
-        skipped: methods that cannot be run, and why.
-    """
-
-    recipe: str
-    tables: Values
-    shifts: tuple[float, ...]
-    methods: dict[str, Values]
-    skipped: dict[str, str]
+    recipe: str  # its name; the names of datasets and runs begin with it
+    tables: Values  # the recipe's values
+    shifts: tuple[float, ...]  # identity shifts
+    methods: dict[str, Values]  # the recipe with each method, by key of `METHODS` or `PARTS`
+    skipped: dict[str, str]  # methods that cannot be run, and why
 
     def dataset(self, shift: float) -> str:
         """Name of the prepared dataset of a shift."""

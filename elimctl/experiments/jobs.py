@@ -20,21 +20,13 @@ DEALT = dict.fromkeys(("identities", "splits", "seed", "folds"))
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of a recipe.
+    """One run of a recipe."""
 
-    Args:
-        name: of the run.
-        variant: label of its combination in a sweep, empty without one.
-        seed: of the run.
-        fold: the held-out fold.
-        tables: the recipe's values for this run.
-    """
-
-    name: str
-    variant: str
-    seed: int
-    fold: int
-    tables: Values
+    name: str  # of the run
+    variant: str  # label of its combination in a sweep, empty without one
+    seed: int  # of the run
+    fold: int  # the held-out fold
+    tables: Values  # the recipe's values for this run
 
 
 def protocol(tables: Values) -> Protocol:

@@ -34,94 +34,54 @@ AXES = {"V": "valence", "A": "arousal", "mean": "mean"}
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recipe for rows of a table.
+    """A recipe for rows of a table."""
 
-    Args:
-        name: of the recipe.
-        tables: its values.
-        protocol: its table `[run]`.
-    """
-
-    name: str
-    tables: Values
-    protocol: Protocol
+    name: str  # of the recipe
+    tables: Values  # its values
+    protocol: Protocol  # its table `[run]`
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """State of a recipe in a workspace.
+    """State of a recipe in a workspace."""
 
-    Args:
-        recipe: the recipe.
-        jobs: its runs; none if its dataset cannot be used.
-        results: `result.json` of each run; None if it is not finished.
-        obstacle: why the recipe cannot be run, or why its runs do not count.
-        missing: whether the obstacle is that its dataset is not prepared.
-    """
-
-    recipe: Recipe
-    jobs: tuple[Job, ...] = ()
-    results: tuple[Values | None, ...] = ()
-    obstacle: str | None = None
-    missing: bool = False
+    recipe: Recipe  # the recipe
+    jobs: tuple[Job, ...] = ()  # its runs; none if its dataset cannot be used
+    results: tuple[Values | None, ...] = ()  # `result.json` of each run; None if it is not finished
+    obstacle: str | None = None  # why the recipe cannot be run, or why its runs do not count
+    missing: bool = False  # whether the obstacle is that its dataset is not prepared
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One number of a table: the paper's, and ours.
+    """One number of a table: the paper's, and ours."""
 
-    Args:
-        recipe: name of the recipe.
-        variant: label in the recipe's sweep, empty without one.
-        method: the paper's name for it.
-        backbone: the paper's name for it.
-        dataset: the paper's name for it.
-        metric: name and axis.
-        paper: the number as printed; None if there is none.
-        ours: mean over the seeds; None if no seed is finished.
-        spread: standard deviation over the seeds; None for fewer than two.
-        difference: ours minus the paper's.
-        seeds: finished seeds.
-        of: seeds of the recipe.
-        note: note on the paper's number.
-    """
-
-    recipe: str
-    variant: str
-    method: str
-    backbone: str
-    dataset: str
-    metric: str
-    paper: str | None
-    ours: float | None
-    spread: float | None
-    difference: float | None
-    seeds: int
-    of: int
-    note: str
+    recipe: str  # name of the recipe
+    variant: str  # label in the recipe's sweep, empty without one
+    method: str  # the paper's name for it
+    backbone: str  # the paper's name for it
+    dataset: str  # the paper's name for it
+    metric: str  # name and axis
+    paper: str | None  # the number as printed; None if there is none
+    ours: float | None  # mean over the seeds; None if no seed is finished
+    spread: float | None  # standard deviation over the seeds; None for fewer than two
+    difference: float | None  # ours minus the paper's
+    seeds: int  # finished seeds
+    of: int  # seeds of the recipe
+    note: str  # note on the paper's number
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A table of a paper next to our results.
+    """A table of a paper next to our results."""
 
-    Args:
-        table: key of `TABLES`.
-        source: the paper's name of the table.
-        lines: number by number.
-        missing: datasets that are not prepared, each with what was found instead.
-        obstacles: recipes that cannot be run although their dataset is prepared, and why.
-        not_implemented: methods of the table without a recipe.
-        notes: how recipes and numbers differ from the paper.
-    """
-
-    table: str
-    source: str
-    lines: list[Line]
-    missing: dict[str, str]
-    obstacles: dict[str, str]
-    not_implemented: list[str]
-    notes: list[str]
+    table: str  # key of `TABLES`
+    source: str  # the paper's name of the table
+    lines: list[Line]  # number by number
+    missing: dict[str, str]  # datasets that are not prepared, each with what was found instead
+    obstacles: dict[str, str]  # recipes that cannot be run although their dataset is prepared, and why
+    not_implemented: list[str]  # methods of the table without a recipe
+    notes: list[str]  # how recipes and numbers differ from the paper
 
 
 def overview(workspace: Workspace) -> list[Values]:

@@ -11,33 +11,19 @@ FILE = "published.csv"  # in data_manifest
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number of a published table.
+    """One number of a published table."""
 
-    Args:
-        method: the paper's name.
-        backbone: the paper's name; empty if the paper does not say.
-        params: number of parameters as printed; empty if it is not.
-        dataset: name of the dataset.
-        split: scored split.
-        case: part of the table.
-        metric: RMSE, SAGR, PCC, CCC, accuracy_percent or elapsed_seconds.
-        axis: V, A or mean; empty if the metric has none.
-        value: as printed, trailing zeros kept.
-        source: the paper's table.
-        note: remark on the number.
-    """
-
-    method: str
-    backbone: str
-    params: str
-    dataset: str
-    split: str
-    case: str
-    metric: str
-    axis: str
-    value: str
-    source: str
-    note: str
+    method: str  # the paper's name
+    backbone: str  # the paper's name; empty if the paper does not say
+    params: str  # number of parameters as printed; empty if it is not
+    dataset: str  # name of the dataset
+    split: str  # scored split
+    case: str  # part of the table
+    metric: str  # RMSE, SAGR, PCC, CCC, accuracy_percent or elapsed_seconds
+    axis: str  # V, A or mean; empty if the metric has none
+    value: str  # as printed, trailing zeros kept
+    source: str  # the paper's table
+    note: str  # remark on the number
 
 
 @cache

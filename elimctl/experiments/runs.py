@@ -43,17 +43,11 @@ Follow = Callable[[Session], None]  # trains a session to its end
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A score over the seeds of a recipe.
+    """A score over the seeds of a recipe."""
 
-    Args:
-        mean: over the seeds. The score of a seed is the mean over its folds.
-        spread: standard deviation over the seeds (n - 1); None for one seed.
-        seeds: number of seeds with all their runs finished.
-    """
-
-    mean: float
-    spread: float | None
-    seeds: int
+    mean: float  # over the seeds. The score of a seed is the mean over its folds
+    spread: float | None  # standard deviation over the seeds (n - 1); None for one seed
+    seeds: int  # number of seeds with all their runs finished
 
 
 def complete(workspace: Workspace, job: Job, follow: Follow) -> bool:

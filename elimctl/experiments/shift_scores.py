@@ -22,44 +22,26 @@ from elimctl.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Result of one method at one shift.
+    """Result of one method at one shift."""
 
-    Args:
-        shift: identity shift.
-        method: key of `METHODS` or `PARTS`.
-        seeds: number of seeds.
-        ccc: mean over the seeds of the CCC (mean of both axes) on the test identities.
-        by_seed: CCC of each seed.
-        gain: CCC minus that of the baseline; None for the baseline, or if its seeds differ.
-        invariance: mean over the seeds.
-        seconds: duration of a run, mean over the seeds; None if a run was stopped and continued.
-    """
-
-    shift: float
-    method: str
-    seeds: int
-    ccc: Interval
-    by_seed: list[float]
-    gain: Interval | None
-    invariance: Invariance
-    seconds: float | None
+    shift: float  # identity shift
+    method: str  # key of `METHODS` or `PARTS`
+    seeds: int  # number of seeds
+    ccc: Interval  # mean over the seeds of the CCC (mean of both axes) on the test identities
+    by_seed: list[float]  # CCC of each seed
+    gain: Interval | None  # CCC minus that of the baseline; None for the baseline, or if its seeds differ
+    invariance: Invariance  # mean over the seeds
+    seconds: float | None  # duration of a run, mean over the seeds; None if a run was stopped and continued
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Results of the benchmark.
+    """Results of the benchmark."""
 
-    Args:
-        scores: one per shift and method with finished runs.
-        skipped: methods that could not be run, and why.
-        settings: the recipe's values.
-        machine: name of the device of this call.
-    """
-
-    scores: list[Score]
-    skipped: dict[str, str]
-    settings: Values
-    machine: str
+    scores: list[Score]  # one per shift and method with finished runs
+    skipped: dict[str, str]  # methods that could not be run, and why
+    settings: Values  # the recipe's values
+    machine: str  # name of the device of this call
 
 
 def report(workspace: Workspace, benchmark: Benchmark) -> Report:

@@ -23,19 +23,13 @@ HEADER = "elimctl"  # entry of the file's metadata
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of a run.
+    """Progress of a run."""
 
-    Args:
-        step: optimiser steps done.
-        best: best validation score (mean CCC, or accuracy); None before the first validation.
-        best_step: step of that validation.
-        scaler: state of the gradient scaler, for fp16.
-    """
-
-    step: int = 0
+    step: int = 0  # optimiser steps done
+    # best validation score (mean CCC, or accuracy); None before the first validation
     best: float | None = None
-    best_step: int | None = None
-    scaler: dict[str, Any] | None = None
+    best_step: int | None = None  # step of that validation
+    scaler: dict[str, Any] | None = None  # state of the gradient scaler, for fp16
 
 
 def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Progress) -> None:

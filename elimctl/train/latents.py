@@ -26,19 +26,12 @@ BATCH = 128  # images at a time
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Training samples with logged latent distributions.
+    """Training samples with logged latent distributions."""
 
-    Args:
-        row: (n,) rows of the manifest.
-        annotated: (n,) codes of the classes used in training.
-        original: (n,) codes of the true classes, before label noise.
-        classes: names of the classes.
-    """
-
-    row: np.ndarray
-    annotated: np.ndarray
-    original: np.ndarray
-    classes: tuple[str, ...]
+    row: np.ndarray  # (n,) rows of the manifest
+    annotated: np.ndarray  # (n,) codes of the classes used in training
+    original: np.ndarray  # (n,) codes of the true classes, before label noise
+    classes: tuple[str, ...]  # names of the classes
 
     def __len__(self) -> int:
         return len(self.row)
@@ -50,17 +43,11 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Content of latents.csv.
+    """Content of latents.csv."""
 
-    Args:
-        step: (t,) steps, ascending.
-        latent: (t, n, C) distributions.
-        watched: the n samples.
-    """
-
-    step: np.ndarray
-    latent: np.ndarray
-    watched: Watched
+    step: np.ndarray  # (t,) steps, ascending
+    latent: np.ndarray  # (t, n, C) distributions
+    watched: Watched  # the n samples
 
 
 def annotated(dataset: Dataset, task: Task, config: RunConfig) -> Watched:

@@ -25,15 +25,10 @@ POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the ranks ended.
+    """How the ranks ended."""
 
-    Args:
-        code: exit code of the first rank that failed; 0 if none did.
-        message: why that rank failed, if it could not say so itself.
-    """
-
-    code: int = 0
-    message: str = ""
+    code: int = 0  # exit code of the first rank that failed; 0 if none did
+    message: str = ""  # why that rank failed, if it could not say so itself
 
 
 def launch(nproc: int, arguments: Sequence[str] | None = None) -> Ended:

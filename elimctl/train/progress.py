@@ -9,24 +9,13 @@ from elimctl.metrics.score import Scores
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened in one step.
+    """What happened in one step."""
 
-    Args:
-        step: number of the step, from 1.
-        steps: total number of steps.
-        losses: by name, from `take_step`.
-        lr: learning rate of the backbone.
-        images_per_s: of all ranks, since the run was started or resumed.
-        scores: validation scores, if this step validates.
-        best: best validation score so far, CCC or accuracy.
-        saved: the checkpoint written after this step.
-    """
-
-    step: int
-    steps: int
-    losses: dict[str, float]
-    lr: float
-    images_per_s: float
-    scores: Scores | ClassScores | None = None
-    best: float | None = None
-    saved: Path | None = None
+    step: int  # number of the step, from 1
+    steps: int  # total number of steps
+    losses: dict[str, float]  # by name, from `take_step`
+    lr: float  # learning rate of the backbone
+    images_per_s: float  # of all ranks, since the run was started or resumed
+    scores: Scores | ClassScores | None = None  # validation scores, if this step validates
+    best: float | None = None  # best validation score so far, CCC or accuracy
+    saved: Path | None = None  # the checkpoint written after this step

@@ -20,17 +20,11 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process among the ranks of a run.
+    """This process among the ranks of a run."""
 
-    Args:
-        rank: its number, from 0; only rank 0 writes files.
-        size: number of ranks.
-        local: its number on this machine, and of its GPU.
-    """
-
-    rank: int = 0
-    size: int = 1
-    local: int = 0
+    rank: int = 0  # its number, from 0; only rank 0 writes files
+    size: int = 1  # number of ranks
+    local: int = 0  # its number on this machine, and of its GPU
 
     @property
     def first(self) -> bool:

@@ -28,29 +28,17 @@ Probe = Callable[[nn.Module, int], None]  # called with a model in evaluation mo
 
 @dataclass
 class Session:
-    """A run in progress: model, optimiser, progress.
+    """A run in progress: model, optimiser, progress."""
 
-    Args:
-        run: its folder.
-        config: resolved.
-        model: a method's module; it is moved to the run's device.
-        batches: of the training split.
-        validate: scores a model; called on every rank.
-        ranks: the processes that train it.
-        progress: of the run.
-        probe: called on rank 0 after every validation; may append rows to `logs`.
-        logs: files besides metrics.csv with rows that begin with the step.
-    """
-
-    run: Run
-    config: TrainConfig
-    model: nn.Module
-    batches: Batches
-    validate: Validate
-    ranks: Ranks = ALONE
-    progress: Progress = field(default_factory=Progress)
-    probe: Probe | None = None
-    logs: tuple[Path, ...] = ()
+    run: Run  # its folder
+    config: TrainConfig  # resolved
+    model: nn.Module  # a method's module; it is moved to the run's device
+    batches: Batches  # of the training split
+    validate: Validate  # scores a model; called on every rank
+    ranks: Ranks = ALONE  # the processes that train it
+    progress: Progress = field(default_factory=Progress)  # of the run
+    probe: Probe | None = None  # called on rank 0 after every validation; may append rows to `logs`
+    logs: tuple[Path, ...] = ()  # files besides metrics.csv with rows that begin with the step
 
     def __post_init__(self) -> None:
         config, model = self.config, self.model

@@ -26,13 +26,9 @@ AnyScores = Scores | ClassScores
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a method learns, and how it is scored.
+    """What a method learns, and how it is scored."""
 
-    Args:
-        classes: names of the classes, by code; none: valence and arousal.
-    """
-
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # names of the classes, by code; none: valence and arousal
 
     @property
     def width(self) -> int:

@@ -70,32 +70,20 @@ def _count_batches(windows: int, settings: TemporalSettings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Frames of a split.
+    """Frames of a split."""
 
-    Args:
-        features: of each frame, finite.
-        target: (valence, arousal) of each frame.
-        runs: positions of consecutive frames; every frame is in one run.
-    """
-
-    features: Float32[Tensor, "n d"]
-    target: Float32[Tensor, "n 2"]
-    runs: Rows
+    features: Float32[Tensor, "n d"]  # of each frame, finite
+    target: Float32[Tensor, "n 2"]  # (valence, arousal) of each frame
+    runs: Rows  # positions of consecutive frames; every frame is in one run
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Report of an epoch.
+    """Report of an epoch."""
 
-    Args:
-        epoch: its number, from 1.
-        loss: mean total loss of the batches.
-        ccc: mean CCC on the validation split.
-    """
-
-    epoch: int
-    loss: float
-    ccc: float
+    epoch: int  # its number, from 1
+    loss: float  # mean total loss of the batches
+    ccc: float  # mean CCC on the validation split
 
 
 def build(d: int, settings: TemporalSettings, *, network: type[TemporalHead] = TemporalHead) -> TemporalHead:

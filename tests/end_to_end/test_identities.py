@@ -40,7 +40,7 @@ def test_clusters_are_found_once_and_noted(call, afew, packs, tmp_path, capsys):
     before = (folder / "manifest.parquet").stat().st_mtime_ns
     capsys.readouterr()
     assert prepare(call, "afew-va", afew, tmp_path, *arguments) == 0
-    assert "is prepared already" in capsys.readouterr().err
+    assert "is already prepared" in capsys.readouterr().err
     assert (folder / "manifest.parquet").stat().st_mtime_ns == before
 
 
@@ -104,7 +104,7 @@ def test_no_face_is_sought_again_when_a_kill_came_into_the_exchange(call, afew, 
         (folder / name).rename(folder / ".staging" / name)
     capsys.readouterr()
     assert prepare(call, "afew-va", afew, tmp_path, *arguments) == 0
-    assert "is prepared already" in capsys.readouterr().err
+    assert "is already prepared" in capsys.readouterr().err
     assert (folder / "manifest.parquet").read_bytes() == before
 
 

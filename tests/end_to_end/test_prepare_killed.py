@@ -122,7 +122,7 @@ def test_ctrl_c_stops_all_processes_soon_and_says_how_to_go_on(working, tmp_path
         timeout=SOON_S
     )  # returns when its last worker ends; there is work for longer
     assert working.returncode == 130
-    assert "stopped; run the same command again to go on" in said
+    assert "stopped; re-run the same command to resume" in said
     assert "Traceback" not in said
     out = tmp_path / "data" / "afew-va"
     assert before <= _finished(out)

@@ -92,7 +92,7 @@ def test_a_recipe_that_is_not_there_is_answered_with_the_nearest_few(wrong, near
 
 
 def test_a_recipe_that_is_like_no_other_is_answered_with_where_all_are():
-    with pytest.raises(MissingError, match=r"no packaged recipe of that name$") as caught:
+    with pytest.raises(MissingError, match=r"no packaged recipe has that name$") as caught:
         recipe.read("qqqq")
     assert str(recipe.path("demo").parent) in caught.value.hint
 

@@ -24,7 +24,7 @@ def test_jobs_of_the_work_are_told_apart() -> None:
 
 @pytest.mark.parametrize(("index", "count"), [(3, 3), (0, None), (None, 3)])
 def test_half_a_job_is_refused(index: int | None, count: int | None) -> None:
-    with pytest.raises(ConfigError, match="the index below the number"):
+    with pytest.raises(ConfigError, match="with the index below the number"):
         prepare._job(index, count, merge=False)
 
 

@@ -308,4 +308,4 @@ def test_a_partition_is_prepared_from_the_command_line(tmp_path: Path, monkeypat
     record = json.loads((tmp_path / "data/affectnet8/prepare.json").read_text(encoding="utf-8"))
     assert record["settings"]["splits"].count("=") == 3
     again = CliRunner().invoke(app, [*arguments, "--workspace", str(tmp_path)])
-    assert "prepared already" in again.output
+    assert "already prepared" in again.output
