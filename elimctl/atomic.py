@@ -10,9 +10,6 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that replaces `path` when the block ends without an error.
 
-    Args:
-        path: file to write; its folder is created.
-
     Yields:
         The temporary path, in the same folder. After an error it is removed and `path` is unchanged.
 

@@ -36,11 +36,7 @@ class Workspace:
         return self.runs / _plain(name)
 
     def dataset(self, name: str | None = None, *, hint: str = "name one with --data NAME") -> Path:
-        """Folder of a prepared dataset.
-
-        Args:
-            name: of the dataset; None: the only one.
-            hint: how to choose a dataset.
+        """Folder of a prepared dataset; None: the only one.
 
         Raises:
             MissingError: it does not exist, or there are several and no name was given.
@@ -60,10 +56,7 @@ class Workspace:
         return self.data / (name or names[0])
 
     def run(self, name: str | None = None) -> Path:
-        """Folder of a run.
-
-        Args:
-            name: of the run; None: the newest.
+        """Folder of a run; None: the newest.
 
         Raises:
             MissingError: it does not exist.

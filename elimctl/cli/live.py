@@ -21,9 +21,6 @@ SHOWN_REASONS = 8  # the most frequent; a terminal has 24 lines
 def live(total: int) -> "Iterator[Callable[[Outcome], None]]":
     """A table of kept and dropped rows, drawn by a thread because outcomes come in bursts.
 
-    Args:
-        total: number of rows.
-
     Yields:
         A function to call with each outcome.
     """

@@ -108,11 +108,6 @@ def at(values: Values, place: Sequence[str]) -> Any:
 def require_place(workspace: Workspace, name: str, wanted: Sequence[int]) -> None:
     """Refuse a name whose folder holds other results.
 
-    Args:
-        workspace: where runs are.
-        name: of the cross-validation.
-        wanted: folds to hold out.
-
     Raises:
         ConfigError: the name is invalid, belongs to a run, or to a cross-validation with other folds.
     """

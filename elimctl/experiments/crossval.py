@@ -75,14 +75,7 @@ class CrossValidation:
 
 
 def plan(name: str, tables: Values, folds: Folds, *, seed: int) -> list[Job]:
-    """The run of each held-out fold.
-
-    Args:
-        name: of the cross-validation; the runs are `<name>-f<fold>`.
-        tables: the recipe's values.
-        folds: the dataset and its folds.
-        seed: of each run.
-    """
+    """The run of each held-out fold, `<name>-f<fold>`."""
     jobs = []
     for fold in folds.numbers:
         of_run = {"data": {"name": folds.dataset.name, "fold": fold}, "run": {"split": SPLIT}}

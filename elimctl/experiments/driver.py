@@ -97,12 +97,7 @@ class Step:
 
 
 def drive(workspace: Workspace, jobs: Sequence[Job], driver: Driver) -> Iterator[Step]:
-    """Bring runs to their ends.
-
-    Args:
-        workspace: where the runs go.
-        jobs: the runs, in the order in which they begin.
-        driver: how.
+    """Bring runs to their ends, in the given order.
 
     Yields:
         The begin (only one after another) and the end of each run.

@@ -108,11 +108,7 @@ def plan(
 def available(
     tables: Values, methods: Sequence[str] | None = None
 ) -> tuple[dict[str, Values], dict[str, str]]:
-    """The recipe of each method that can be run, and why the others cannot.
-
-    Args:
-        tables: the benchmark's recipe.
-        methods: keys of `METHODS` and `PARTS`; None: all of `METHODS`.
+    """The recipe of each method (default: all of `METHODS`) that can be run, and why the others cannot.
 
     Raises:
         ConfigError: the benchmark has no such method.
@@ -167,12 +163,7 @@ def prepare(workspace: Workspace, benchmark: Benchmark) -> Iterator[str]:
 
 
 def train(workspace: Workspace, benchmark: Benchmark, *, workers: int | None) -> tuple[int, Iterator[Step]]:
-    """Train, score and measure all runs that are not done.
-
-    Args:
-        workspace: where the datasets are and the runs go.
-        benchmark: what to run.
-        workers: number of runs side by side; None: one per core, or one on a GPU.
+    """Train, score and measure all runs that are not done; default: one worker per core, or one on a GPU.
 
     Returns:
         Number of runs to do, and their steps.

@@ -113,13 +113,7 @@ def recipes_of(table: str) -> list[Recipe]:
 
 
 def state(workspace: Workspace, recipe: Recipe, *, labels: bool = True) -> State:
-    """Results of a recipe so far, and what keeps it from being run.
-
-    Args:
-        workspace: where the runs are.
-        recipe: the recipe.
-        labels: whether to read the dataset to check its labels, which takes a moment.
-    """
+    """Results of a recipe so far, and what keeps it from being run; `labels`: also check the labels."""
     try:
         config = recipes.run_config(recipe.tables)
         dataset = jobs.find_dataset(workspace, recipe.tables)
@@ -135,13 +129,7 @@ def state(workspace: Workspace, recipe: Recipe, *, labels: bool = True) -> State
 def train(
     workspace: Workspace, states: Iterable[State], driver: Driver, *, device: str | None
 ) -> Iterator[tuple[Recipe, Step | str]]:
-    """Run recipes; one that fails does not keep the others from being run.
-
-    Args:
-        workspace: where the runs go.
-        states: the recipes and their runs.
-        driver: how.
-        device: where to train; None: as each recipe says.
+    """Run recipes, on a device if one is named; a recipe that fails does not stop the others.
 
     Yields:
         A step of a recipe's runs, or the message of the error that ended the recipe.
@@ -157,13 +145,7 @@ def train(
 
 
 def compare(table: str, states: list[State], failed: dict[str, str]) -> Comparison:
-    """A table next to our results.
-
-    Args:
-        table: key of `TABLES`.
-        states: its recipes.
-        failed: recipes that failed, and why.
-    """
+    """A table (key of `TABLES`) next to our results; `failed` recipes with their reasons."""
     table_lines = [line for entry in states for line in _lines(table, entry)]
     obstacles = {
         entry.recipe.name: entry.obstacle

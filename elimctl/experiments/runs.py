@@ -51,12 +51,7 @@ class Summary:
 
 
 def complete(workspace: Workspace, job: Job, follow: Follow) -> bool:
-    """Train and score a run; continue one that was stopped.
-
-    Args:
-        workspace: where the dataset is and the run goes.
-        job: the run.
-        follow: trains a session.
+    """Train (with `follow`) and score a run; continue one that was stopped.
 
     Returns:
         False if the run was finished already.
@@ -100,11 +95,7 @@ def result(workspace: Workspace, job: Job) -> Values | None:
 
 
 def summaries(results: list[tuple[Job, Values]]) -> list[Values]:
-    """Mean and spread of every metric, for each variant of a recipe.
-
-    Args:
-        results: the runs, each with its `result.json`.
-    """
+    """Mean and spread of every metric for each variant, from runs and their `result.json`."""
     entries = []
     for variant in dict.fromkeys(job.variant for job, _ in results):
         runs = [(job, record) for job, record in results if job.variant == variant]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from elimctl import atomic
+from elimctl.config import Values
 from elimctl.errors import MissingError, StoreError
 from elimctl.train.config import TrainConfig
 
@@ -33,13 +34,7 @@ class Progress:
 
 
 def save(path: Path, model: nn.Module, optimizer: Optimizer | None, progress: Progress) -> None:
-    """Write a checkpoint atomically.
-
-    Args:
-        path: file to write.
-        model: its parameters and buffers are kept.
-        optimizer: its state is kept; None for a checkpoint that is only evaluated.
-        progress: of the run.
+    """Write a checkpoint atomically; without an optimizer it can only be evaluated.
 
     Raises:
         OSError: for example a full disk; an earlier checkpoint is unchanged.
@@ -59,8 +54,7 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
         MissingError: the file does not exist.
         StoreError: the file is damaged, of another version of elimctl, or of another network.
     """
-    with _opened(path) as file:
-        progress = _progress(file, path)
+    with _opened(path) as (file, progress):
         tensors = dict(zip(file.keys(), map(file.get_tensor, file.keys()), strict=True))
     weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     try:
@@ -77,30 +71,46 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer | None = None) -> Pr
 
 def read_progress(path: Path) -> Progress:
     """Progress in the header of a checkpoint; raises as `load`."""
-    with _opened(path) as file:
-        return _progress(file, path)
+    with _opened(path) as (_, progress):
+        return progress
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path, kind: str, *, key: str, version: int, hint: str) -> Iterator[tuple[Any, Values]]:
+    """A safetensors file of elimctl and the JSON in its header.
+
+    Args:
+        path: of the file.
+        kind: what the file holds, for messages.
+        key: a key that the JSON must have.
+        version: newest format version that can be read.
+        hint: how to make the file again.
+
+    Raises:
+        MissingError: the file does not exist.
+        StoreError: the file is damaged, of another kind, or of a newer version.
+    """
     if not path.is_file():
-        raise MissingError(f"no checkpoint {path}", hint="train the run first: elimctl train")
+        raise MissingError(f"no {kind} {path}", hint=hint)
     try:
         with safe_open(path, "pt") as file:
-            yield file
+            record = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+            if key not in record:
+                raise StoreError(f"{path} is not a {kind} of elimctl", hint=hint)
+            if record["format_version"] > version:
+                raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
+            yield file, record
     except (SafetensorError, OSError) as error:
-        raise StoreError(f"{path} is damaged: {error}", hint="train the run again") from None
+        raise StoreError(f"{path} is damaged: {error}", hint=hint) from None
 
 
-def _progress(file: Any, path: Path) -> Progress:
-    facts = json.loads((file.metadata() or {}).get(HEADER, "{}"))
-    if "progress" not in facts:
-        raise StoreError(f"{path} is not a checkpoint of elimctl", hint="train the run again")
-    if facts["format_version"] > FORMAT_VERSION:
-        raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
-    if facts["format_version"] < FORMAT_VERSION:
-        raise StoreError(f"{path} was written by an older elimctl", hint="train the run again")
-    return Progress(**facts["progress"])
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Progress]]:
+    hint = "train the run: elimctl train"
+    with opened(path, "checkpoint", key="progress", version=FORMAT_VERSION, hint=hint) as (file, record):
+        if record["format_version"] < FORMAT_VERSION:
+            raise StoreError(f"{path} was written by an older elimctl", hint=hint)
+        yield file, Progress(**record["progress"])
 
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

@@ -53,11 +53,6 @@ class History:
 def annotated(dataset: Dataset, task: Task, config: RunConfig) -> Watched:
     """All training samples of a run that learns classes, with noisy and true labels.
 
-    Args:
-        dataset: training dataset of the run.
-        task: of the run.
-        config: of the run; `data.label_noise` and `train.seed` decide the noise.
-
     Raises:
         DataError: no row has a class, or there are fewer identities than `train.max_identities`.
     """
@@ -67,12 +62,7 @@ def annotated(dataset: Dataset, task: Task, config: RunConfig) -> Watched:
 
 
 def some(everything: Watched, count: int) -> Watched:
-    """The same few samples each time: half of them with a wrong label if possible, from many classes.
-
-    Args:
-        everything: to choose from.
-        count: largest number of samples.
-    """
+    """At most `count` samples, always the same: half with a wrong label if possible, from many classes."""
     changed = everything.annotated != everything.original
     flipped, rest = (_of_all_classes(everything, np.flatnonzero(which)) for which in (changed, ~changed))
     half = min(len(flipped), max(count // 2, count - len(rest)))
@@ -110,15 +100,7 @@ def distributions(
 def probe(
     path: Path, dataset: Dataset, watched: Watched, *, view: View, device: torch.device
 ) -> Callable[[nn.Module, int], None]:
-    """A function that appends the latent distributions of a model at a step to latents.csv.
-
-    Args:
-        path: of latents.csv; the others are those of `distributions`.
-        dataset: of the samples.
-        watched: the samples.
-        view: what the model sees of an image.
-        device: of the model.
-    """
+    """A function that appends the latent distributions of a model at a step to latents.csv at `path`."""
 
     def observe(model: nn.Module, step: int) -> None:
         latent = distributions(model, dataset, watched, view=view, device=device)

@@ -33,14 +33,7 @@ def build(model: nn.Module, config: TrainConfig) -> torch.optim.Adam:
 
 
 def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, *, step: int, epoch: int) -> float:
-    """Set the learning rates for a step, and return the backbone's.
-
-    Args:
-        optimizer: from `build`.
-        config: the rates and their schedule.
-        step: number of the step, from 0.
-        epoch: number of its epoch, from 0.
-    """
+    """Set the learning rates for a step of an epoch (both from 0), and return the backbone's."""
     backbone, projector = scheduled(config, step=step, epoch=epoch)
     for group in optimizer.param_groups:
         group["lr"] = projector if group["name"] == "projector" else backbone

@@ -18,10 +18,6 @@ def require_matches(config: RunConfig, batches: Batches) -> None:
 
     Checks the first epoch or `LOOKED_AT` batches. One batch in which two groups have enough samples suffices.
 
-    Args:
-        config: resolved.
-        batches: of the training split.
-
     Raises:
         DataError: no such batch.
     """

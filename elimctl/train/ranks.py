@@ -80,9 +80,6 @@ def are_many() -> bool:
 def joined(device: str) -> Iterator[Ranks]:
     """Join the process group if this is one of several ranks, and leave it at the end.
 
-    Args:
-        device: setting of the run; gradients go through NCCL between GPUs, else through gloo.
-
     Raises:
         ConfigError: the environment lacks the number of this rank, or one CUDA device is named for all.
         RankError: another rank has stopped.

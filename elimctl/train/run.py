@@ -108,12 +108,7 @@ class Run:
 
 
 def create(folder: Path, config: RunConfig, *, facts: Values) -> Run:
-    """Create the folder of a new run.
-
-    Args:
-        folder: of the run.
-        config: resolved.
-        facts: entries of run.json besides time, versions, environment and git commit.
+    """Create the folder of a new run; `facts` are further entries of run.json.
 
     Raises:
         ConfigError: the name is taken.

@@ -6,26 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from pydantic import Field, ValidationInfo, field_validator
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
 from elimctl import atomic
 from elimctl.config import Values, validate
-from elimctl.errors import MissingError, StoreError, TrainingError
+from elimctl.errors import StoreError, TrainingError
 from elimctl.loader.groups import PADDING
 from elimctl.loader.windows import Rows, cut, padded
 from elimctl.methods.regression import RegressionConfig, batch_losses, batch_weights, with_total
 from elimctl.methods.temporal_head import Count, TemporalConfig, TemporalHead
 from elimctl.metrics.predictions import Predictions
 from elimctl.metrics.score import MetricOptions, accumulate, score
-from elimctl.train.checkpoint import HEADER
+from elimctl.train.checkpoint import HEADER, opened
 from elimctl.train.step import step_seed
 
 FORMAT_VERSION = 1
@@ -98,13 +97,7 @@ def windows(runs: Rows, settings: TemporalSettings) -> list[Int64[np.ndarray, " 
 
 
 def fit(head: TemporalHead, train: Frames, val: Frames, settings: TemporalSettings) -> Iterator[Report]:
-    """Train a head in place; it ends with the weights of the epoch with the highest mean CCC on `val`.
-
-    Args:
-        head: on the training device.
-        train: training frames.
-        val: validation frames.
-        settings: from `resolve`.
+    """Train a head in place; it gets the weights of the epoch with the highest mean CCC on `val`.
 
     Yields:
         One report per epoch.
@@ -153,25 +146,15 @@ def load(path: Path) -> tuple[TemporalHead, Values]:
         MissingError: the file does not exist.
         StoreError: the file is damaged, of a newer version, or not a temporal head.
     """
-    if not path.is_file():
-        raise MissingError(f"temporal head {path} does not exist", hint="train it with elimctl temporal")
-    again = "train it again with elimctl temporal"
-    try:
-        with safe_open(path, "pt") as file:
-            record: dict[str, Any] = json.loads((file.metadata() or {}).get(HEADER, "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError) as error:
-        raise StoreError(f"{path} is damaged: {error}", hint=again) from None
-    if "settings" not in record or "centre" not in tensors:
-        raise StoreError(f"{path} is not a temporal head of elimctl", hint=again)
-    if record["format_version"] > FORMAT_VERSION:
-        raise StoreError(f"{path} was written by a newer elimctl", hint="upgrade elimctl")
+    hint = "train it with elimctl temporal"
+    with opened(path, "temporal head", key="settings", version=FORMAT_VERSION, hint=hint) as (file, record):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     settings = validate(TemporalSettings, record["settings"], where=f"{path}: settings")
-    head = TemporalHead(len(tensors["centre"]), settings)
     try:
+        head = TemporalHead(len(tensors["centre"]), settings)
         head.load_state_dict(tensors)
-    except RuntimeError:
-        raise StoreError(f"the weights in {path} do not fit its settings", hint=again) from None
+    except (KeyError, RuntimeError):
+        raise StoreError(f"the weights in {path} do not fit its settings", hint=hint) from None
     return head.eval(), record
 
 

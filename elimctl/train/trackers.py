@@ -36,14 +36,7 @@ def require(names: Sequence[Name]) -> None:
 
 
 def open_trackers(names: Sequence[Name], *, folder: Path, name: str, config: Values, step: int) -> "Trackers":
-    """Open the trackers of a run, new or resumed.
-
-    Args:
-        names: of the trackers.
-        folder: of the run, with its run.json.
-        name: of the run.
-        config: resolved, as values.
-        step: steps done; tracked values of later steps are dropped.
+    """Open the trackers of a run, new or resumed at `step`; tracked values of later steps are dropped.
 
     Raises:
         ConfigError: a tracker is not installed, or W&B refuses the run.

@@ -174,7 +174,7 @@ def test_a_head_is_read_as_it_was_written(tmp_path):
 
 def test_a_file_that_is_no_head_is_refused(tmp_path):
     path = tmp_path / "head.safetensors"
-    with pytest.raises(MissingError, match=r"temporal head .* does not exist"):
+    with pytest.raises(MissingError, match="no temporal head"):
         temporal.load(path)
     path.write_bytes(b"{}")
     with pytest.raises(StoreError, match="is damaged"):
