@@ -231,7 +231,7 @@ def test_an_imitation_does_not_overwrite_a_folder(refused, tmp_path):
 @pytest.mark.parametrize("name", ["raw", "data", "runs"])
 def test_the_demo_overwrites_nothing(refused, tmp_path, name):
     (tmp_path / name).mkdir()
-    assert f"{name} already" in refused("demo", "--workspace", tmp_path)
+    assert f"{name} exists already" in refused("demo", "--workspace", tmp_path)
 
 
 def test_a_file_of_splits_that_names_nothing_that_was_found(refused, raw, tmp_path):
