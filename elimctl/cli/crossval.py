@@ -49,6 +49,7 @@ def crossval(
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
     from elimctl.commands import crossval as stage
+    from elimctl.commands.execution import Scoring
     from elimctl.config import nested, validate
     from elimctl.experiments import crossval as experiment
     from elimctl.experiments import driver
@@ -90,9 +91,10 @@ def crossval(
         name,
         held_out,
         jobs,
-        options=validate(MetricOptions, values["eval"], where="eval"),
-        resampling=evaluate.resampling(resamples, 0),
-        device=device,
+        scoring=Scoring(
+            validate(MetricOptions, values["eval"], where="eval"), evaluate.resampling(resamples, 0)
+        ),
+        execution=options.execution(device),
     )
     if as_json:
         console.show_json(result.values)

@@ -11,13 +11,12 @@ from elimctl import atomic
 from elimctl.commands.compare import predicted
 from elimctl.commands.conclude import Evaluated
 from elimctl.commands.crossval import NAME, POOLED, SPLIT, Folds
+from elimctl.commands.execution import Execution, Scoring
 from elimctl.commands.pool import evaluate_table, pool
 from elimctl.config import Values, merge
 from elimctl.experiments.jobs import Job
 from elimctl.manifest import parquet
 from elimctl.metrics.classes import RATES
-from elimctl.metrics.detail import Resampling
-from elimctl.metrics.score import MetricOptions
 from elimctl.metrics.table import AXES
 from elimctl.train.run import Run
 from elimctl.workspace import Workspace
@@ -89,9 +88,8 @@ def summarise(
     held_out: Folds,
     jobs: Sequence[Job],
     *,
-    options: MetricOptions,
-    resampling: Resampling,
-    device: str | None = None,
+    scoring: Scoring,
+    execution: Execution,
 ) -> CrossValidation:
     """Pool the predictions of finished runs, and write `crossval.parquet` and `crossval.json`.
 
@@ -100,9 +98,8 @@ def summarise(
         name: of the cross-validation; the files go to `runs/<name>`.
         held_out: the dataset and its folds.
         jobs: the run of each fold.
-        options: the form of each metric.
-        resampling: how intervals are made.
-        device: for runs without saved predictions.
+        scoring: of the predictions.
+        execution: for runs without saved predictions.
 
     Raises:
         ConfigError: the dataset has changed since a run began.
@@ -113,15 +110,15 @@ def summarise(
     for job in jobs:
         run = Run(workspace.run(job.name))
         run.require_manifest(digest)
-        table = predicted(workspace, job.name, split=SPLIT, device=device)
+        table = predicted(workspace, job.name, split=SPLIT, execution=execution)
         files.append(run.predictions(SPLIT))
-        evaluated = evaluate_table(table, options, resampling, split=SPLIT)
+        evaluated = evaluate_table(table, scoring.options, scoring.resampling, split=SPLIT)
         folds.append(Fold(job.fold, job.name, table.protocol["step"], evaluated))
     out = workspace.new_run(name)
     facts = {"run": name, "dataset": dataset.name, "manifest": digest, "split": POOLED, "fold": None}
     file = (out / NAME).with_suffix(".parquet")
-    together = pool(files, file, protocol={**facts, "metrics": options.model_dump()})
-    pooled = evaluate_table(together, options, resampling, split=POOLED)
+    together = pool(files, file, protocol={**facts, "metrics": scoring.options.model_dump()})
+    pooled = evaluate_table(together, scoring.options, scoring.resampling, split=POOLED)
     result = CrossValidation(name, digest, held_out, tuple(folds), pooled, file)
     atomic.write_text(out / NAME, json.dumps(result.values, indent=2, allow_nan=False) + "\n")
     return result
