@@ -204,7 +204,7 @@ def _show_synthetic(report: "Report") -> None:
         left.append((*key, *chances, *shares, seconds))
     seeds = max((score.seeds for score in report.scores), default=0)
     console.show_table(
-        ("shift", "method", "CCC [95 %]", "gain over erm [95 %]"),
+        ("shift", "method", "CCC [95 %]", "over erm [95 %]"),
         ccc,
         title=f"CCC of test identities, {seeds} seeds",
     )

@@ -18,7 +18,7 @@ from elimctl.metrics.score import MetricOptions
 from elimctl.predict.split import Sharing, shared_predictions
 from elimctl.text import counted
 from elimctl.train import hardware, latents, run, trackers
-from elimctl.train.config import RunConfig, asked, resolve
+from elimctl.train.config import RunConfig, requested, resolve
 from elimctl.train.pairs import require_matches
 from elimctl.train.ranks import ALONE, Ranks
 from elimctl.train.session import Session, Validate
@@ -66,7 +66,7 @@ def start(
     dataset = open_dataset(workspace.dataset(config.data.name))
     task = task_of(config, dataset)
     samples = with_label_noise(training_samples(config, dataset, task), config)
-    wanted = asked(config)
+    wanted = requested(config)
     wanted["data"]["name"] = dataset.name
     counts = np.bincount(samples.identity).tolist()
     config = resolve(config, samples=counts, dataset=dataset.name, classes=len(task.classes))

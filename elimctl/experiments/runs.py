@@ -19,7 +19,7 @@ from elimctl.metrics.score import MetricOptions
 from elimctl.metrics.table import AXES, METRICS
 from elimctl.train import checkpoint
 from elimctl.train.checkpoint import is_finished
-from elimctl.train.config import RunConfig, asked
+from elimctl.train.config import RunConfig, requested
 from elimctl.train.run import Run
 from elimctl.train.session import Session
 from elimctl.workspace import Workspace
@@ -142,7 +142,7 @@ def _session(workspace: Workspace, job: Job) -> Session | None:
 
 def _require_same(run: Run, config: RunConfig) -> None:
     """Refuse a run whose settings differ from a configuration."""
-    wanted = asked(config)
+    wanted = requested(config)
     wanted["train"] = {key: value for key, value in wanted["train"].items() if key not in PLACE}
     if differing := difference(wanted, run.facts().get("asked", {}), also_none=True):
         key, want, have = differing

@@ -168,7 +168,7 @@ def _batch_size(config: RunConfig, samples: list[int], *, balanced: bool) -> int
     return max(2, min(largest, sum(samples)))
 
 
-def asked(config: RunConfig) -> Values:
+def requested(config: RunConfig) -> Values:
     """The settings before `resolve`, as values for JSON; None: to be filled in."""
     method = {"name": config.method_name, **config.method_config().model_dump(mode="json")}
     return {**config.model_dump(mode="json"), "method": method}
