@@ -9,7 +9,7 @@ from elimctl.cli import console, options
 
 
 def synth(
-    dataset: Annotated[str, Argument(help="Dataset to imitate: {synthetic}.")],
+    dataset: Annotated[str, Argument(help="Dataset whose layout to use: {synthetic}.")],
     folder: Annotated[Path, Argument(help="Folder to write; new or empty.")],
     people: Annotated[int | None, Option(min=1, help="Number of people [default: DATASET's].")] = None,
     clips: Annotated[

@@ -1,4 +1,4 @@
-"""Synthetic AFEW-VA: drawn faces in the layout of the dataset."""
+"""Synthetic AFEW-VA: synthetic faces in the layout of the dataset."""
 
 import json
 from collections.abc import Iterator
@@ -19,22 +19,17 @@ class Options(Config):
     """What a synthetic dataset holds."""
 
     people: int = Field(default=12, ge=1)  # actors
-    clips: int = Field(default=12, ge=1, le=999)  # in all, dealt to the actors in turn; three digits
+    clips: int = Field(default=12, ge=1, le=999)  # all actors together; three digits
     frames: int = Field(default=10, ge=1, le=100_000)  # in each clip; five digits
     identity_shift: float = Field(default=0.5, ge=0, le=1)  # how much resting faces and expressiveness differ
     width_px: int = Field(default=360, ge=72)  # half the size of the real frames
     height_px: int = Field(default=288, ge=58)
     layout: Literal["parts", "flat", "doubled"] = "parts"  # 01/001/, 001/ or AFEW-VA/AFEW-VA/01/001/
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see afew_va_defects.py
+    defects: bool = False  # add the defects of real copies; see afew_va_defects.py
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small tree in the layout of AFEW-VA, with drawn faces.
-
-    Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places and labels.
-        options: size and layout of the tree.
+    """Write a small tree in the layout of AFEW-VA, with synthetic faces.
 
     Raises:
         ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.

@@ -1,4 +1,4 @@
-"""What is found amiss in copies of AFEW-VA, done to a synthetic dataset of it."""
+"""Defects of real copies of AFEW-VA, applied to a synthetic dataset."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 import cv2
 
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 MIN_FRAMES = 6
 
@@ -24,11 +24,7 @@ def spoil(clips: Sequence[Path]) -> None:
     ways = (_extremes, _lost_files, _damaged_images, _base_one, _repacked, _bad_labels, _broken_json)
     frames = min(len(list(clip.glob("*.png"))) for clip in clips)
     if len(clips) < len(ways) or frames < MIN_FRAMES:
-        raise ConfigError(
-            f"{len(clips)} clips of {frames} frames cannot show all defects; "
-            f"wanted {len(ways)} clips of {MIN_FRAMES} frames",
-            hint="ask for more clips and frames, or for no defects",
-        )
+        raise too_small(f"{len(clips)} clips of {frames} frames", f"{len(ways)} clips of {MIN_FRAMES} frames")
     for way, clip in zip(ways, clips, strict=False):
         way(clip)
     _junk(clips[0])

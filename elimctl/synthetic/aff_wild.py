@@ -1,4 +1,4 @@
-"""A synthetic dataset of Aff-Wild: videos of drawn faces, with labels, boxes and landmarks of every frame."""
+"""A synthetic dataset of Aff-Wild: videos with labels, boxes and landmarks of every frame."""
 
 import gzip
 import io
@@ -26,23 +26,18 @@ class Options(Config):
     """What a synthetic dataset holds."""
 
     people: int = Field(default=12, ge=1)  # people; the dataset does not name them
-    clips: int = Field(default=12, ge=1, le=198)  # in all, dealt to the people in turn; half of them are AVI
+    clips: int = Field(default=12, ge=1, le=198)  # all people together; half of them are AVI
     frames: int = Field(default=8, ge=1, le=100_000)  # in each clip
     identity_shift: float = Field(default=0.5, ge=0, le=1)  # how much resting faces and expressiveness differ
     width_px: int = Field(default=320, ge=72, multiple_of=2)  # even: colours are stored for pairs of pixels
     height_px: int = Field(default=240, ge=58, multiple_of=2)
     # train: as unpacked. doubled: bboxs/train/train/. packed: as shipped, archives within an archive.
     layout: Literal["train", "doubled", "packed"] = "train"
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see aff_wild_defects.py
+    defects: bool = False  # add the defects of real copies; see aff_wild_defects.py
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small tree in the layout of Aff-Wild, with drawn faces.
-
-    Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places and labels.
-        options: size and layout of the tree.
+    """Write a small tree in the layout of Aff-Wild, with synthetic faces.
 
     Raises:
         ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.

@@ -1,4 +1,4 @@
-"""A synthetic dataset of Aff-Wild2: drawn faces in the folders of one of its editions."""
+"""A synthetic dataset of Aff-Wild2: synthetic faces in the folders of one of its editions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Options(Config):
     # within the folders that a user packed, and those of an archive.
     layout: Literal["abaw1", "abaw2", "abaw3", "abaw6", "abaw8", "deep"] = "abaw6"
     source: Literal["crops", "videos", "both"] = "crops"  # what there is of each frame
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see aff_wild2_defects.py
+    defects: bool = False  # add the defects of real copies; see aff_wild2_defects.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +126,7 @@ class _Film:
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small tree in the layout of Aff-Wild2, with drawn faces.
-
-    Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places and labels.
-        options: size and layout of the tree.
+    """Write a small tree in the layout of Aff-Wild2, with synthetic faces.
 
     Raises:
         ConfigError: there are fewer clips than identities, or too few clips or frames to show all defects.

@@ -1,11 +1,11 @@
-"""What is found amiss in copies of Aff-Wild2, done to a synthetic dataset of it."""
+"""Defects of real copies of Aff-Wild2, applied to a synthetic dataset."""
 
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 MIN_FRAMES = 6
 TEST_LIST = "names_of_videos_in_each_test_set/Valence_Arousal_Estimation_Challenge_test_set_release.txt"
@@ -40,11 +40,8 @@ def spoil(trials: Sequence[Made]) -> None:
     ways = (_unlabelled, _lost_crops, _no_crops, _nowhere, _short, _bad_lines, _other_task, _damaged)
     frames = min(len(_lines(trial.annotation)) - 1 for trial in trials)
     if len(trials) < len(ways) or frames < MIN_FRAMES:
-        raise ConfigError(
-            f"{len(trials)} clips of {frames} frames cannot show all defects; "
-            f"wanted {len(ways)} clips of {MIN_FRAMES} frames",
-            hint="ask for more clips and frames, or for no defects",
-        )
+        found = f"{len(trials)} clips of {frames} frames"
+        raise too_small(found, f"{len(ways)} clips of {MIN_FRAMES} frames")
     for way, trial in zip(ways, trials, strict=False):
         way(trial)
     _hidden(trials[0])

@@ -1,11 +1,11 @@
-"""What is found amiss in copies of Aff-Wild, done to a synthetic dataset of it."""
+"""Defects of real copies of Aff-Wild, applied to a synthetic dataset."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from elimctl.datasets.raw.pts import write_points
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 MIN_FRAMES = 8
 
@@ -42,11 +42,7 @@ def spoil(root: Path, names: Sequence[str], *, boxes: str, train: str) -> None:
     clips = [_locate(root, name, boxes=boxes, train=train) for name in names]
     frames = min(len(list(clip.boxes.iterdir())) for clip in clips)
     if len(clips) < len(WAYS) or frames < MIN_FRAMES:
-        raise ConfigError(
-            f"{len(clips)} clips of {frames} frames cannot show all defects; "
-            f"wanted {len(WAYS)} clips of {MIN_FRAMES} frames",
-            hint="ask for more clips and frames, or for no defects",
-        )
+        raise too_small(f"{len(clips)} clips of {frames} frames", f"{len(WAYS)} clips of {MIN_FRAMES} frames")
     test = root / "videos" / train.replace("train", "test")
     test.mkdir(parents=True)
     (test / f"450{clips[0].video.suffix}").write_bytes(clips[0].video.read_bytes())

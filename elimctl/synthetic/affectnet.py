@@ -1,4 +1,4 @@
-"""Synthetic datasets of AffectNet's release of 2017: drawn faces and lists of them."""
+"""Synthetic datasets of AffectNet's release of 2017: synthetic faces and lists of them."""
 
 import csv
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ class Options(Config):
     ages: Literal["none", "order", "names", "column"] = "order"
     # A handful of drawings, each in many JPEG files that differ in a comment: fast, for tests of scale.
     tiny: bool = False
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see affectnet_defects.py
+    defects: bool = False  # add the defects of real copies; see affectnet_defects.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,7 @@ class _Picture:
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small tree in the layout of AffectNet, with drawn faces.
-
-    Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places, labels and names.
-        options: size and layout of the tree.
+    """Write a small tree in the layout of AffectNet, with synthetic faces.
 
     Raises:
         ConfigError: there are fewer images than identities, or too few to show all defects.

@@ -1,4 +1,4 @@
-"""Synthetic datasets of AffectNet's 8-class release: crops of drawn faces, and files of labels."""
+"""Synthetic datasets of AffectNet's 8-class release: crops of synthetic faces, and files of labels."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -39,16 +39,11 @@ class Options(Config):
     height_px: int = Field(default=224, ge=24)
     layout: Literal["official", "nested", "valid", "validation", "joint"] = "official"
     ages: bool = False  # writes ages.csv with names and ages beside the sets
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see affectnet8_defects.py
+    defects: bool = False  # add the defects of real copies; see affectnet8_defects.py
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small tree in the layout of the 8-class release, with crops of drawn faces.
-
-    Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places and labels.
-        options: size and layout of the tree.
+    """Write a small tree in the layout of the 8-class release, with crops of synthetic faces.
 
     Raises:
         ConfigError: there are fewer images than identities, or too few to show all defects.

@@ -1,4 +1,4 @@
-"""What is found amiss in copies of AffectNet's 8-class release, done to a synthetic dataset of it."""
+"""Defects of real copies of AffectNet's 8-class release, applied to a synthetic dataset."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 
 def spoil(folder: Path) -> None:
@@ -20,10 +20,7 @@ def spoil(folder: Path) -> None:
     """
     numbers = sorted(int(file.stem) for file in (folder / "images").glob("*.jpg"))
     if len(numbers) < len(WAYS):
-        raise ConfigError(
-            f"{len(numbers)} training images cannot show all defects; wanted {len(WAYS)}",
-            hint="ask for more clips or frames, or for no defects",
-        )
+        raise too_small(f"{len(numbers)} training images", str(len(WAYS)))
     for number, way in zip(numbers, WAYS.values(), strict=False):
         way(folder / "images" / f"{number}.jpg", folder / "annotations" / str(number))
     for name in ("Thumbs.db", ".DS_Store", "._0.jpg", "readme.txt"):

@@ -1,4 +1,4 @@
-"""What is found amiss in copies of AffectNet, done to a synthetic dataset of it."""
+"""Defects of real copies of AffectNet, applied to a synthetic dataset."""
 
 import csv
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 PATH = "subDirectory_filePath"
 # What records say that is amiss, or only unusual; one record each.
@@ -51,10 +51,7 @@ def spoil(images: Path, training: Path) -> None:
         stream.seek(0)
         records = list(csv.DictReader(stream))
     if len(records) < len(IN_LIST) + len(IN_IMAGES):
-        raise ConfigError(
-            f"{len(records)} training images cannot show all defects; wanted {len(IN_LIST) + len(IN_IMAGES)}",
-            hint="ask for more clips or frames, or for no defects",
-        )
+        raise too_small(f"{len(records)} training images", str(len(IN_LIST) + len(IN_IMAGES)))
     for record, change in zip(records, IN_LIST, strict=False):
         record |= change
     for record, way in zip(records[len(IN_LIST) :], IN_IMAGES, strict=False):

@@ -1,4 +1,4 @@
-"""A synthetic dataset of a user's own folder: drawn faces, and one CSV."""
+"""A synthetic dataset of a user's own folder: synthetic faces, and one CSV."""
 
 import csv
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ class Options(Config):
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small folder of drawn faces with a CSV.
+    """Write a small folder of synthetic faces with a CSV.
 
     Args:
         root: folder to write to, made if it does not exist.

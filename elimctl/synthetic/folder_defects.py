@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 MIN_RECORDS = 20
 # The columns as someone might name them.
@@ -53,10 +53,7 @@ def spoil(root: Path) -> None:
     with file.open(encoding="utf-8", newline="") as lines:
         records = [_extend(record) for record in csv.DictReader(lines)]
     if len(records) < MIN_RECORDS:
-        raise ConfigError(
-            f"{len(records)} records cannot show all defects; wanted {MIN_RECORDS}",
-            hint="ask for more clips or frames, or for no defects",
-        )
+        raise too_small(f"{len(records)} records", str(MIN_RECORDS))
     for number, fields in WRONG.items():
         records[number] |= fields
     image = root / records[UPPER_CASE]["path"]

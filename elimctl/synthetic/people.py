@@ -1,4 +1,4 @@
-"""What synthetic datasets have in common: how labels move through a clip, and clips of drawn faces."""
+"""Parts that all synthetic datasets share: paths of labels through a clip, and clips of synthetic faces."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,8 +42,16 @@ def require_clips(clips: int, *, identities: int) -> None:
     if clips < identities:
         raise ConfigError(
             f"{counted(clips, 'clip')} cannot show {counted(identities, 'identity', 'identities')}",
-            hint=f"ask for {counted(identities, 'clip')} or more",
+            hint=f"set --clips to {identities} or more, or lower --people",
         )
+
+
+def too_small(found: str, wanted: str) -> ConfigError:
+    """The error for a synthetic dataset that is too small to have all defects."""
+    return ConfigError(
+        f"{found} cannot show all defects; wanted {wanted}",
+        hint="raise --clips or --frames, or leave out synth.defects",
+    )
 
 
 def draw_clip(

@@ -1,4 +1,4 @@
-"""A synthetic dataset of RAF-DB: drawn faces in its folders, with labels and annotations."""
+"""A synthetic dataset of RAF-DB: synthetic faces in its folders, with labels and annotations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Options(Config):
     # basic: as unpacked. imgs: images one folder deeper. zips: in folders named as the archives. kaggle: the
     # repack, aligned images only, sorted by class.
     layout: Layout = "basic"
-    defects: bool = False  # adds what is found amiss in copies of the dataset; see raf_db_defects.py
+    defects: bool = False  # add the defects of real copies; see raf_db_defects.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,7 @@ class _Sample:
 
 
 def write(root: Path, rng: np.random.Generator, options: Options) -> None:
-    """Write a small tree in the layout of RAF-DB, with drawn faces.
-
-    Args:
-        root: folder to write to, made if it does not exist.
-        rng: chooses faces, places and attributes.
-        options: size and layout of the tree.
+    """Write a small tree in the layout of RAF-DB, with synthetic faces.
 
     Raises:
         ConfigError: there are too few images to show all defects.

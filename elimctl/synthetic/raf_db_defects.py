@@ -1,11 +1,11 @@
-"""What is found amiss in copies of RAF-DB, done to a synthetic dataset of it."""
+"""Defects of real copies of RAF-DB, applied to a synthetic dataset."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 
-from elimctl.errors import ConfigError
+from elimctl.synthetic.people import too_small
 
 MIN_TRAIN = 12
 
@@ -22,10 +22,7 @@ def spoil(root: Path, *, repacked: bool) -> None:
     """
     images = {file.name: file for file in root.rglob("train_*_aligned.jpg")}
     if len(images) < MIN_TRAIN:
-        raise ConfigError(
-            f"{len(images)} images in train cannot show all defects; wanted {MIN_TRAIN}",
-            hint="ask for more images, or for no defects",
-        )
+        raise too_small(f"{len(images)} images in train", str(MIN_TRAIN))
     if repacked:
         _spoil_table(root / "train_labels.csv")
         wrong = images["train_00003_aligned.jpg"]

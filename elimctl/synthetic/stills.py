@@ -18,7 +18,7 @@ TYPICAL = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A photograph of a drawn face.
+    """A photograph of a synthetic face.
 
     Args:
         identity: number of who is drawn, from 0.

@@ -1,4 +1,4 @@
-"""What carries a drawn head: neck, shoulders, clothes, and the hair that falls behind them."""
+"""What carries a synthetic head: neck, shoulders, clothes, and the hair that falls behind them."""
 
 import numpy as np
 

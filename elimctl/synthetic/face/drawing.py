@@ -39,7 +39,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture of a drawn face.
+    """A picture of a synthetic face.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""From valence and arousal to what the muscles of a drawn face do."""
+"""From valence and arousal to what the muscles of a synthetic face do."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The outlines of a drawn face: an identity's anatomy, moved by an expression.
+"""The outlines of a synthetic face: an identity's anatomy, moved by an expression.
 
 Everything is in face units, seen from the front: the origin lies between the eyes, x points to the
 image's right, y down; the face is about 1.6 wide and 2.3 from crown to chin.

@@ -1,4 +1,4 @@
-"""Eyes, brows, nostrils, mouth and glasses of a drawn face, painted onto its skin."""
+"""Eyes, brows, nostrils, mouth and glasses of a synthetic face, painted onto its skin."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Hair of a drawn face: styles, colours, outlines, and the strands that fill them."""
+"""Hair of a synthetic face: styles, colours, outlines, and the strands that fill them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The relief of a drawn head: how far each point stands out, and how light falls on it."""
+"""The relief of a synthetic head: how far each point stands out, and how light falls on it."""
 
 from dataclasses import dataclass
 

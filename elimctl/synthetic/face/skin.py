@@ -1,4 +1,4 @@
-"""Skin of a drawn face, before light falls on it: tone, blush, marks, lines and beard."""
+"""Skin of a synthetic face, before light falls on it: tone, blush, marks, lines and beard."""
 
 from dataclasses import dataclass
 
