@@ -21,7 +21,7 @@ SHORTEST = 8  # letters of a slice's name that are
 
 
 def show(found: "Analyses") -> None:
-    """The tables of what was made of what was asked for; `end` tells why others were not."""
+    """Print the tables of all finished analyses; `end` reports the others."""
     for sliced in (found.slices or {}).values():
         _show_slices(sliced)
     for axis, reliability in (found.calibration or {}).items():
@@ -33,11 +33,7 @@ def show(found: "Analyses") -> None:
 
 
 def end(found: "Analyses") -> None:
-    """End with an error if something that was asked for could not be told; of several the last is raised.
-
-    Raises:
-        ElimctlError: something could not.
-    """
+    """Raise the last error of failed analyses, after printing the others."""
     if not found.failed:
         return
     *others, last = found.failed
@@ -47,7 +43,7 @@ def end(found: "Analyses") -> None:
 
 
 def _show_slices(found: "Slices") -> None:
-    """A row per slice, and the widest gap; of many slices the lowest and the highest."""
+    """Print a row per slice and the widest gap; of many slices the lowest and the highest."""
     of_axes = "mean" in found.slices[0].scores
     shown = found.slices
     if len(shown) > 2 * SHOWN:
@@ -60,20 +56,20 @@ def _show_slices(found: "Slices") -> None:
         ["", "n", "id", *scores],
         [[part.name, part.count, part.identities, *_shown(part, of_axes)] for part in shown],
     )
-    console.show_table(columns, rows, title=f"by {found.column}: n samples of id identities")
+    console.show_table(columns, rows, title=f"scores by {found.column} (n: samples, id: identities)")
     if not whole:
-        console.say("for lack of room not all is shown; the file has it")
+        console.say("the terminal is too narrow for all columns; the file has them")
     if found.remark:
         console.say(found.remark)
     if len(shown) < len(found.slices):
-        console.say(f"the {SHOWN} lowest and {SHOWN} highest of {len(found.slices):,}; the file has all")
+        console.say(f"shown: {SHOWN} lowest and {SHOWN} highest of {len(found.slices):,}; the file has all")
     gaps = {"CCC": found.gaps["mean"]["ccc"]} if of_axes else {"accuracy": found.gaps["accuracy"]}
     for name, gap in gaps.items():
-        console.say(f"{name} by {found.column}: {_gap(gap, found)}")
+        console.say(f"by {found.column}: {_gap(name, gap, found)}")
 
 
 def _fitted(columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]], bool]:
-    """A table of which each row takes one line of the terminal, and whether nothing had to be left out."""
+    """A table whose rows fit the terminal, and whether it is complete."""
 
     def lacking() -> int:
         cells = zip(columns, *rows, strict=True)
@@ -89,19 +85,19 @@ def _fitted(columns: list[str], rows: list[list[Any]]) -> tuple[list[str], list[
 
 
 def _width(value: Any) -> int:
-    """Letters that a cell of the table takes."""
+    """Width of a table cell in characters."""
     if isinstance(value, float):
         return len(f"{value:.3f}")
     return len(f"{value:,}" if isinstance(value, int) else value or "-")
 
 
 def _shortened(name: str, room: int) -> str:
-    """A name of at most so many letters, its end left where it is too long: there names differ."""
+    """A name of at most `room` characters; the end is kept, because names differ there."""
     return name if len(name) <= room else "\N{HORIZONTAL ELLIPSIS}" + name[len(name) - room + 1 :]
 
 
 def _shown(part: "Slice", of_axes: bool) -> list[Any]:
-    """The cells of a slice."""
+    """Cells of a slice."""
     if not of_axes:
         accuracy, *others = part.scores.values()
         return [accuracy, within(part.intervals["accuracy"]), *others]
@@ -111,33 +107,33 @@ def _shown(part: "Slice", of_axes: bool) -> list[Any]:
     return [both, within(part.intervals["mean"]["ccc"]), valence, arousal]
 
 
-def _gap(gap: "Gap | None", found: "Slices") -> str:
+def _gap(score: str, gap: "Gap | None", found: "Slices") -> str:
     """The widest gap in words."""
-    from elimctl.metrics.binning import UNKNOWN
+    from dataclasses import asdict
 
-    if gap is None and all(part.name == UNKNOWN for part in found.slices):
-        return f"no gap, no sample has a value of {found.column}"
-    if gap is None:
-        return "no gap, fewer than two slices have enough samples and labels that vary"
-    between = ends(gap.low, gap.high)
-    sure = f"95 % interval {between}" if between else "no interval over so few identities"
-    return (
-        f'widest gap {gap.gap:.3f} ({sure}), lowest in "{gap.smallest}", highest in "{gap.largest}", '
-        f"among {len(found.compared):,} slices"
+    from elimctl.metrics.binning import UNKNOWN
+    from elimctl.metrics.wording import gap_sentence
+
+    return gap_sentence(
+        score,
+        asdict(gap) if gap else None,
+        compared=len(found.compared),
+        interval=ends(gap.low, gap.high) if gap else None,
+        empty=all(part.name == UNKNOWN for part in found.slices),
     )
 
 
 def _show_reliability(found: "Reliability", axis: str) -> None:
-    """A row per bin, and the line through all of them."""
+    """Print a row per bin and the calibration line."""
     console.show_table(
         ("predicted", "true", "gap", "samples", "identities"),
         [
             (part.predicted, part.true, part.true - part.predicted, part.count, part.identities)
             for part in found.bins
         ],
-        title=f"reliability of {axis}, means of bins",
+        title=f"calibration of {axis}: means of bins",
     )
-    line = "predictions are constant, so no line leads from them to the labels"
+    line = "no line, because predictions are constant"
     if found.slope is not None:
         slope = _with_interval(found.slope, found.slope_interval)
         line = f"true = {_with_interval(found.intercept, found.intercept_interval)} + {slope} x predicted"
@@ -149,19 +145,18 @@ def _with_interval(value: float, interval: list[float] | None) -> str:
 
 
 def _show_invariance(found: "Measured") -> None:
-    """What features tell of identities, beside what chance does; how far predictions lie apart."""
-    left = found.features
+    """Print how well identity can be recovered from features, and the spread of predictions."""
+    from dataclasses import asdict
+
+    from elimctl.metrics.wording import invariance_rows
+
     console.show_table(
-        ("identity left in features, lower is better", "found", "chance"),
-        [
-            (f"linear probe, across {found.across}", left.probe, left.probe_chance),
-            ("neighbours of the same identity", found.purity, found.purity_chance),
-            ("neighbours of it that show something else", left.neighbours, left.neighbours_chance),
-        ],
+        ("identity in features (lower is better)", "found", "chance"),
+        invariance_rows(asdict(found)),
         title=_size(found.samples, found.identities),
     )
     if found.across != "clips":
-        console.say("identities have one clip each: what marks a clip counts as its identity")
+        console.say("identities have one clip each, so marks of the clip count as identity")
     if found.spread is None:
         return
     spread = found.spread
@@ -182,10 +177,10 @@ def _deviations(found: "Deviation | None") -> tuple[float | None, ...]:
 
 
 def _show_smoothing(found: "Smoothing") -> None:
-    """Scores before and after; of a window of one frame there is nothing to show."""
+    """Print scores before and after smoothing, unless no window helps."""
     tried = ", ".join(f"{one.window}: {one.ccc:.3f}" for one in found.candidates)
     if found.window == 1:
-        console.say(f"no smoothing: no window does better on the training clips (CCC by window: {tried})")
+        console.say(f"no smoothing: no window improves the CCC of the training clips (by window: {tried})")
         return
     metrics = found.before.scores["mean"]
     console.show_table(
@@ -195,11 +190,11 @@ def _show_smoothing(found: "Smoothing") -> None:
     )
     if found.remark:
         console.say(found.remark)
-    console.say(f"CCC of the training clips by window, of which the best was taken: {tried}")
+    console.say(f"the window has the best CCC on the training clips (by window: {tried})")
 
 
 def _smoothed(found: "Smoothing", axis: str, metric: str) -> tuple[str | float | None, ...]:
-    """A line of the table; what is not defined is a dash."""
+    """A row of the table; undefined scores are dashes."""
     from elimctl.metrics.table import TITLES
 
     def value(stage: "Stage") -> float | None:

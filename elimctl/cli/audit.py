@@ -18,10 +18,10 @@ def audit(
     name: Annotated[str | None, Argument(help="Prepared dataset [default: the only one].")] = None,
     face_threshold: Annotated[
         float | None,
-        Option(min=-1, max=1, help="Cosine from which two clips show one person [default: 0.5]."),
+        Option(min=-1, max=1, help="Cosine above which two clips show one person [default: 0.5]."),
     ] = None,
     images: Annotated[
-        bool, Option("--images/--no-images", help="Look for near-duplicates, which reads every crop.")
+        bool, Option("--images/--no-images", help="Look for near-duplicates (reads every crop).")
     ] = True,
     out: Annotated[
         Path | None,
@@ -30,9 +30,9 @@ def audit(
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Look for what leaks between splits, and for labels and groups out of balance.
+    """Look for leaks between splits and for imbalance.
 
-    The exit code is 1 when something leaks.
+    The exit code is 1 if something leaks.
     """
     from elimctl import workspace as workspaces
     from elimctl.commands import audit as stage

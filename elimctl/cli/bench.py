@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 Device = Annotated[str, Option(help="auto, cpu, cuda or cuda:N.")]
 
-app = typer.Typer(help="Measure speed against its limits.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Measure speed and memory.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
 def prepare(
-    frames: Annotated[int, Option(min=12, help="Frames for the real detector.")] = 1200,
-    crops: Annotated[int, Option(min=12, help="Crops with annotated boxes.")] = 6000,
-    workers: Annotated[int, Option(min=0, help="Processes; 0: one per core.")] = 0,
+    frames: Annotated[int, Option(min=12, help="Number of frames for the detector.")] = 1200,
+    crops: Annotated[int, Option(min=12, help="Number of annotated crops.")] = 6000,
+    workers: Annotated[int, Option(min=0, help="Number of processes; 0: one per core.")] = 0,
     as_json: options.Json = False,
 ) -> None:
-    """Measure `prepare` against its detector, and without one. Takes minutes."""
+    """Measure `prepare` against its detector alone.
+
+    Takes minutes.
+    """
     from dataclasses import asdict
 
     from elimctl.bench import prepare as measuring
@@ -50,11 +53,14 @@ def prepare(
 
 @app.command()
 def memory(
-    rows: Annotated[int, Option(min=50_000, help="Rows of the larger synthetic dataset.")] = 200_000,
+    rows: Annotated[int, Option(min=50_000, help="Number of rows of the larger dataset.")] = 200_000,
     workers: Annotated[int, Option(min=2, help="Processes.")] = 2,
     as_json: options.Json = False,
 ) -> None:
-    """Measure the memory of `prepare`, by row and by worker. Takes minutes."""
+    """Measure the memory of `prepare`, per row and worker.
+
+    Takes minutes.
+    """
     from dataclasses import asdict
 
     from elimctl.bench import memory as measuring
@@ -76,11 +82,14 @@ def memory(
 
 @app.command()
 def loader(
-    images: Annotated[int, Option(min=1, help="Drawn images of 256 px.")] = 4000,
-    batch_size: Annotated[int, Option(min=1, help="Images in a batch.")] = 256,
+    images: Annotated[int, Option(min=1, help="Number of images of 256 px.")] = 4000,
+    batch_size: Annotated[int, Option(min=1, help="Images per batch.")] = 256,
     as_json: options.Json = False,
 ) -> None:
-    """Measure training batches against the reference's pipeline and the limits. Takes minutes."""
+    """Measure batches against the public pipeline and a limit.
+
+    Takes minutes.
+    """
     from dataclasses import asdict
 
     from elimctl.bench import loader as measuring
@@ -98,11 +107,14 @@ def loader(
 
 @app.command()
 def transport(
-    rounds: Annotated[int, Option(min=1, help="Rounds of all in turn; the fastest counts.")] = 50,
+    rounds: Annotated[int, Option(min=1, help="Number of rounds; the fastest counts.")] = 50,
     device: Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
-    """Measure matching against plain loops and other solvers, in one thread."""
+    """Measure matching against loops and other solvers.
+
+    One thread.
+    """
     from dataclasses import asdict
 
     from elimctl.bench import transport as measuring
@@ -131,12 +143,12 @@ def transport(
 
 @app.command(cls=ListedHelp)
 def train(
-    backbone: Annotated[str, Option(help="Backbone: {backbones}; as timm/NAME any network of timm.")] = "r18",
+    backbone: Annotated[str, Option(help="Network: {backbones}; timm/NAME for any network of timm.")] = "r18",
     batch_size: Annotated[
-        int | None, Option(min=2, help="Images in a batch [default: 256 on CUDA, 32 on the CPU].")
+        int | None, Option(min=2, help="Images per batch [default: 256 on CUDA, 32 on the CPU].")
     ] = None,
     steps: Annotated[
-        int | None, Option(min=1, help="Steps of a round [default: 50 on CUDA, 2 on the CPU].")
+        int | None, Option(min=1, help="Steps per round [default: 50 on CUDA, 2 on the CPU].")
     ] = None,
     device: Device = "auto",
     precision: Annotated[str | None, Option(help="auto, float32, bf16 or fp16 [default: auto].")] = None,
@@ -146,7 +158,10 @@ def train(
     sets: options.Sets = None,
     as_json: options.Json = False,
 ) -> None:
-    """Measure training steps: what their data cost, and what the matching costs. Takes minutes."""
+    """Measure training steps, their input and the matching.
+
+    Takes minutes.
+    """
     from elimctl import recipe as recipes
     from elimctl.bench import train as measuring
 
@@ -190,12 +205,12 @@ def train(
 
 @app.command("eval")
 def evaluate(
-    rows: Annotated[int, Option(min=10_000, help="Rows to score.")] = 1_000_000,
-    identities: Annotated[int, Option(min=5, help="Identities that they are of.")] = 500,
-    resamples: Annotated[int, Option(min=100, help="Resamples of the intervals.")] = 10_000,
+    rows: Annotated[int, Option(min=10_000, help="Number of rows.")] = 1_000_000,
+    identities: Annotated[int, Option(min=5, help="Number of identities.")] = 500,
+    resamples: Annotated[int, Option(min=100, help="Number of resamples.")] = 10_000,
     as_json: options.Json = False,
 ) -> None:
-    """Measure the scoring of drawn predictions, and of their intervals."""
+    """Measure scores and intervals of many predictions."""
     from dataclasses import asdict
 
     from elimctl.bench import evaluate as measuring
@@ -218,7 +233,7 @@ def evaluate(
 
 
 def _last(measure: "Callable[[Path], Iterator[str | Found]]") -> "Found":
-    """Say what a measurement does, in a folder that is removed afterwards, and return what it found."""
+    """Run a measurement in a temporary folder, print its steps, return its result."""
     from pathlib import Path
     from tempfile import TemporaryDirectory
 

@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
 
 def compare(
-    first: Annotated[str, Argument(help="Run to compare with.")],
-    second: Annotated[str, Argument(help="Run that is compared.")],
-    split: Annotated[str, Option(help="Split: train, val, all, or one of the dataset's.")] = "val",
+    first: Annotated[str, Argument(help="First run (a).")],
+    second: Annotated[str, Argument(help="Second run (b).")],
+    split: Annotated[
+        str, Option(help="Split to compare on: train, val, all, or a split of the dataset.")
+    ] = "val",
     resamples: evaluate.Resamples = None,
     seed: evaluate.Seed = 0,
     device: options.Device = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Tell whether two runs differ on the same samples, with 95 % intervals over identities."""
+    """Compare two runs on the same samples.
+
+    Shows each difference with a 95 % interval over identities.
+    """
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from elimctl.datasets.card import Card
 
 WIDTH = 80  # of prose; layouts of folders keep their own lines
-CLUSTER = "cluster: groups of faces that look alike, found by elimctl; for every dataset"
+CLUSTER = "cluster: faces that look alike, clustered by elimctl; for every dataset"
 
 
 def datasets(
-    name: Annotated[str | None, Argument(help="Dataset whose whole card to show.")] = None,
+    name: Annotated[str | None, Argument(help="Dataset; shows its whole card.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the datasets, or show the card of one: how to get it, its terms, layout, labels and splits."""
+    """List the supported datasets, or show one.
+
+    A card has the source, terms, layout, labels, identities and splits of a dataset.
+    """
     if name is not None:
         _show(name, as_json=as_json)
         return
@@ -29,13 +32,13 @@ def datasets(
     if as_json:
         console.show_json([_values(name, card) for name, card in cards])
         return
-    columns = ("dataset", "what it is, what it labels, and where to ask for it")
+    columns = ("dataset", "content, labels and source")
     console.show_table(columns, [(name, _summary(card)) for name, card in cards], title="Datasets")
-    console.say("the whole card of one: elimctl datasets NAME")
+    console.say("whole card: elimctl datasets NAME")
 
 
 def _cards() -> "Iterator[tuple[str, Card | str]]":
-    """Every dataset with its card, or with the reason why there is none to show."""
+    """Every dataset with its card, or with the reason why it has none."""
     from elimctl import plugins
     from elimctl.datasets import card
 

@@ -18,43 +18,43 @@ if TYPE_CHECKING:
 
 Resamples = Annotated[
     int | None,
-    Option(min=100, help="Bootstrap resamples, of ten identities and more [default: 10000]."),
+    Option(min=100, help="Number of bootstrap resamples (ten identities and more) [default: 10000]."),
 ]
-Seed = Annotated[int, Option(min=0, help="Seed of the resamples.")]
+Seed = Annotated[int, Option(min=0, help="Random seed of the resamples.")]
 
 
 def evaluate(
-    split: Annotated[str, Option(help="Split to score: train, val, all, or one of the dataset's.")] = "val",
-    fold: Annotated[int | None, Option(min=0, help="Fold that is val [default: the run's].")] = None,
+    split: Annotated[str, Option(help="Split to score: train, val, all, or a split of the dataset.")] = "val",
+    fold: Annotated[int | None, Option(min=0, help="Fold used as val [default: the run's].")] = None,
     public_code: Annotated[
         bool, Option("--public-code", help="Also show scores by the formulas of ELIM's public code.")
     ] = False,
     slices: Annotated[
         list[str] | None,
-        Option("--slice", metavar="COLUMN", help="Score the groups of a manifest's column, too; repeatable."),
+        Option("--slice", metavar="COLUMN", help="Also score each value of COLUMN separately; repeatable."),
     ] = None,
     calibration: Annotated[
-        bool, Option("--calibration", help="Tell whether labels are, on average, what was predicted.")
+        bool, Option("--calibration", help="Report calibration (reliability bins).")
     ] = False,
     invariance: Annotated[
-        bool, Option("--invariance", help="Measure what features and predictions tell of identities.")
+        bool, Option("--invariance", help="Measure how well identity can be recovered.")
     ] = False,
     smooth: Annotated[
-        bool, Option("--smooth", help="Score clips smoothed by a window chosen on training clips, too.")
+        bool, Option("--smooth", help="Also score after temporal smoothing (window tuned on train).")
     ] = False,
     resamples: Resamples = None,
     seed: Seed = 0,
     run: options.Run = None,
-    data: Annotated[str | None, Option(help="Dataset to score on [default: the run's].")] = None,
+    data: Annotated[str | None, Option(help="Prepared dataset to score on [default: the run's].")] = None,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
     device: options.Device = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Score a run on a split, with 95 % intervals over identities.
+    """Score a run on a split, with confidence intervals.
 
-    RMSE, SAGR, PCC, CCC and MAE, or accuracy and confusion of classes.
+    RMSE, SAGR, PCC, CCC and MAE, or accuracy and confusion of classes. Intervals are 95 %, over identities.
     """
     from elimctl import recipe as recipes
     from elimctl import workspace as workspaces
@@ -92,7 +92,7 @@ def evaluate(
         title += f", fold {found.fold}" if found.fold is not None else ""
     show_scores(found.scores, found.detail, title=title)
     if fold is not None and found.fold is None:
-        console.say(f"the samples of split {split} are the same for each fold: --fold does not count")
+        console.say(f"--fold has no effect: split {split} is the same for each fold")
     _say_more(found, metric, seen=seen)
     more = analyse()
     show_analyses(more)
@@ -101,7 +101,7 @@ def evaluate(
 
 
 def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None) -> None:
-    """What goes with the scores of a run: their forms, who was trained on, what became of flipped labels."""
+    """Print the forms of the metrics, differing crops, known people and the result on label noise."""
     if not hasattr(found.scores, "confusion"):
         forms = "  ".join(f"{key} {value}" for key, value in metric.model_dump().items())
         console.say(f"forms of the metrics: {forms}")
@@ -111,7 +111,9 @@ def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None)
         console.say(differing_crops(found.crop_differences))
     if seen:
         everybody = counted(found.detail.identities, "identity", "identities")
-        console.say(f"{seen:,} of {everybody} were trained on: these scores say little of other people")
+        console.say(
+            f"{seen:,} of {everybody} were in the training data: these scores say little about new people"
+        )
     if noise := found.label_noise:
         console.say(
             f"label noise: of {counted(noise.count, 'changed sample')} the latent distribution ranks the "
@@ -120,19 +122,19 @@ def _say_more(found: "Evaluation", metric: "MetricOptions", *, seen: int | None)
 
 
 def differing_crops(differences: Sequence[str]) -> str:
-    """What crops show otherwise than those of training, in one line."""
-    return f"crops are not as in training: {'; '.join(differences)}"
+    """One line about differences from the crops of training."""
+    return f"crops differ from training: {'; '.join(differences)}"
 
 
 def resampling(resamples: int | None, seed: int) -> "Resampling":
-    """How intervals are made, as options say."""
+    """Resampling settings from the options."""
     from elimctl.metrics.detail import Resampling
 
     return Resampling(seed=seed) if resamples is None else Resampling(resamples, seed)
 
 
 def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = None, *, title: str) -> None:
-    """The table of a split's scores, with intervals and means where there are details."""
+    """Print the table of scores, with intervals and group means if there are any."""
     from elimctl.metrics.classes import ClassScores
     from elimctl.metrics.detail import ClassDetail, Detail
     from elimctl.metrics.table import TITLES
@@ -153,13 +155,13 @@ def show_scores(scores: "Scores | ClassScores", detail: "AnyDetail | None" = Non
 
 
 def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
-    """How far the identities of a split carry its intervals."""
+    """Lines about the limits of the intervals."""
     from elimctl.manifest.row import NO_GROUP
     from elimctl.metrics.detail import few
 
     if detail.unidentified:
         samples = counted(detail.unidentified, "sample")
-        yield f"{samples} of unknown identity: together they are one of the {detail.identities:,}, {NO_GROUP}"
+        yield f"{samples} without identity count as one of the {detail.identities:,} identities ({NO_GROUP})"
     if detail.no_interval:
         yield detail.no_interval
         return
@@ -168,7 +170,7 @@ def remarks_on_identities(detail: "AnyDetail") -> Iterator[str]:
 
 
 def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
-    """A row per metric and axis; what is not defined is a dash."""
+    """Print one row per metric and axis; undefined scores are dashes."""
     columns = ["", "", "score", "95 % interval", "identity", "clip"]
     if detail.reference is not None:
         columns.append("reference")
@@ -179,7 +181,7 @@ def _show_detail(scores: "Scores", detail: "Detail", *, title: str) -> None:
 
 
 def _row(scores: "Scores", detail: "Detail", axis: str, metric: str) -> list[str | float | None]:
-    """A line of the table: the score, how sure it is, means over groups, and the public code's formula."""
+    """One row: score, interval, means over groups, score by the public code's formula."""
     from elimctl.metrics.table import TITLES
 
     defined = f"{axis}.{metric}" not in detail.undefined
@@ -190,18 +192,18 @@ def _row(scores: "Scores", detail: "Detail", axis: str, metric: str) -> list[str
 
 
 def _remarks(detail: "Detail") -> Iterator[str]:
-    """What the table cannot say."""
+    """Lines below the table."""
     if detail.undefined:
         names = ", ".join(name.replace(".", " ") for name in detail.undefined)
-        yield f"not defined, shown as - and 0 in the file: {names} (predictions or labels are constant)"
+        yield f"undefined (shown as -, 0 in the file): {names}; predictions or labels are constant"
     if without := ", ".join(_without_interval(detail)):
         yield f"no interval: {without} (identities are too few or too alike)"
     for name, part in (("identity", detail.per_identity), ("clip", detail.per_clip)):
         left_out = [values["ccc"] for values in part.left_out.values()]
         if any(left_out):
             yield (
-                f"means over {part.groups:,} by {name}: PCC and CCC leave out {left_out[0]:,} for valence, "
-                f"{left_out[1]:,} for arousal, which have fewer than three samples or constant labels"
+                f"means over {part.groups:,} groups by {name}: PCC and CCC leave out {left_out[0]:,} for "
+                f"valence and {left_out[1]:,} for arousal (fewer than three samples or constant labels)"
             )
     if detail.reference is not None:
         yield (
@@ -211,7 +213,7 @@ def _remarks(detail: "Detail") -> Iterator[str]:
 
 
 def _without_interval(detail: "Detail") -> Iterator[str]:
-    """Scores that the identities give no interval, where they give others one."""
+    """Scores without interval, if others have one."""
     from elimctl.metrics.table import TITLES
 
     if detail.no_interval:
@@ -224,7 +226,7 @@ def _without_interval(detail: "Detail") -> Iterator[str]:
 
 
 def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
-    """Why scores of some metrics have neither intervals nor means over identities and clips."""
+    """Lines about metrics whose form has neither intervals nor means over groups."""
     from elimctl.metrics.detail import has_intervals
     from elimctl.metrics.table import METRICS, TITLES
 
@@ -232,13 +234,13 @@ def _of_other_forms(metric: "MetricOptions") -> Iterator[str]:
     *others, last = lacking or [""]
     if others:
         names = f"{', '.join(others)} and {last}"
-        yield f"{names} in such forms have neither intervals nor means by identity and clip"
+        yield f"{names} have neither intervals nor group means in these forms"
     elif last:
-        yield f"{last} in such a form has neither intervals nor means by identity and clip"
+        yield f"{last} has neither intervals nor group means in this form"
 
 
 def _show_classes(scores: "ClassScores", detail: "ClassDetail | None", *, title: str) -> None:
-    """The table of scores, and that of what was taken for what."""
+    """Print the scores of classes and the confusion matrix."""
     from elimctl.metrics.table import TITLES
 
     found = detail.intervals if detail else {}

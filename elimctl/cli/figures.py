@@ -14,32 +14,29 @@ def figures(
     runs: Annotated[
         list[str] | None, Argument(metavar="[RUN]...", help="Runs [default: the newest].")
     ] = None,
-    split: Annotated[str, Option(help="Split that was scored.")] = "val",
+    split: Annotated[str, Option(help="Scored split to draw.")] = "val",
     out: Annotated[
-        Path | None, Option(help="Folder for the figures [default: figures/ in each run's].", file_okay=False)
+        Path | None, Option(help="Folder for the figures [default: figures/ of each run].", file_okay=False)
     ] = None,
     faces: Annotated[
         bool, Option("--faces", help="Show faces; most licences forbid to pass them on.")
     ] = False,
     only: Annotated[
-        list[str] | None, Option(metavar="NAME", help="Draw this figure alone; repeatable.")
+        list[str] | None, Option(metavar="NAME", help="Draw only this figure; repeatable.")
     ] = None,
     pair: Annotated[
         list[str] | None,
         Option(
             metavar="REFERENCE:TARGET",
-            help="Match these identities in shift_bars and plan_map (the first pair); repeatable "
-            "[default: some that are drawn].",
+            help="Pair of identities for shift_bars and plan_map; repeatable [default: random pairs].",
         ),
     ] = None,
-    dark: Annotated[
-        bool, Option("--dark", help="Light lines on a dark ground, in a folder dark of their own.")
-    ] = False,
+    dark: Annotated[bool, Option("--dark", help="Dark background, in the folder dark/.")] = False,
     device: options.Device = None,
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Draw the figures of runs, as PNG and SVG: those that apply, with the reason for those that do not."""
+    """Draw the figures of runs as PNG and SVG."""
     from dataclasses import asdict
 
     from elimctl import workspace as workspaces

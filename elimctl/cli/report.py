@@ -16,7 +16,7 @@ NAME = "report.html"  # in a run's folder; in the workspace for several runs; of
 def report(
     runs: Annotated[
         list[str] | None,
-        Argument(metavar="[RUN]...", help="Runs, compared with the first [default: the newest]."),
+        Argument(metavar="[RUN]...", help="Runs; compared with the first [default: the newest]."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -27,20 +27,22 @@ def report(
             dir_okay=False,
         ),
     ] = None,
-    split: Annotated[str, Option(help="Split: train, val, all, or one of the dataset's.")] = "val",
+    split: Annotated[
+        str, Option(help="Split to report: train, val, all, or a split of the dataset.")
+    ] = "val",
     faces: Annotated[
         bool, Option("--faces", help="Show faces; most licences forbid to pass them on.")
     ] = False,
     only: Annotated[
         list[str] | None,
-        Option(metavar="FIGURE", help="Of the figures draw this one alone; repeatable [default: all]."),
+        Option(metavar="FIGURE", help="Draw only this figure; repeatable [default: all]."),
     ] = None,
     device: options.Device = None,
     workspace: options.Workspace = None,
 ) -> None:
-    """Write a page about runs: scores with intervals, figures, identities, data, recipe.
+    """Write an HTML page about one or several runs.
 
-    One HTML file that needs no network. Several runs are shown side by side.
+    One file that needs no network: scores, figures, identities, data and recipe.
     """
     from elimctl import workspace as workspaces
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def temporal(
-    split: Annotated[str, Option(help="Split to score: train, val, all, or one of the dataset's.")] = "val",
+    split: Annotated[str, Option(help="Split to score: train, val, all, or a split of the dataset.")] = "val",
     run: options.Run = None,
     recipe: options.Recipe = None,
     sets: options.Sets = None,
@@ -22,7 +22,7 @@ def temporal(
     as_json: options.Json = False,
     workspace: options.Workspace = None,
 ) -> None:
-    """Train a temporal head on a run's features, and show what time adds to its scores."""
+    """Train and score a temporal head on a run's features."""
     from dataclasses import asdict
 
     from elimctl import recipe as recipes
@@ -48,9 +48,8 @@ def temporal(
         return
     _show(found, title=f"{found.run} on {found.dataset}, {split}: {counted(found.static.count, 'frame')}")
     console.say(
-        "static: the run's own head; alone: the temporal head's network, which sees each frame by itself; "
-        "by time: temporal - alone"
-        + ("" if forms == MetricOptions() else ", of the usual forms of all metrics")
+        "static: the run's own head; alone: the same network on single frames; by time: temporal - alone"
+        + ("" if forms == MetricOptions() else ", with the usual forms of all metrics")
     )
     if found.by_time.no_interval:
         console.say(found.by_time.no_interval)

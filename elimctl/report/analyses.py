@@ -1,4 +1,4 @@
-"""What `elimctl eval --slice`, `--calibration`, `--invariance` and `--smooth` found of runs, as tables."""
+"""Tables of the saved results of `elimctl eval --slice`, `--calibration`, `--invariance` and `--smooth`."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from elimctl.errors import StoreError
 from elimctl.metrics.binning import UNKNOWN
 from elimctl.metrics.classes import RATES
 from elimctl.metrics.table import AXES, TITLES
+from elimctl.metrics.wording import gap_sentence, invariance_rows
 from elimctl.report.scores import heads, names
 from elimctl.report.subject import Subject
 from elimctl.report.tables import (
@@ -19,7 +20,6 @@ from elimctl.report.tables import (
     Table,
     count,
     interval,
-    number,
     score,
     signed,
     signed_interval,
@@ -71,8 +71,8 @@ def analyses(subjects: Sequence[Subject]) -> Analyses:
                 without.append(subject.name)
             elif saved["protocol"] != subject.table.protocol:
                 made.notes.append(
-                    f"{name} of {subject.name}: left out, they are of other predictions; "
-                    f"{_command(subject, option)} makes them anew."
+                    f"{name} of {subject.name} are of other predictions and left out; "
+                    f"{_command(subject, option)} computes them again."
                 )
             else:
                 own.append((subject, saved[name]))
@@ -81,9 +81,9 @@ def analyses(subjects: Sequence[Subject]) -> Analyses:
         if len(without) == len(subjects):
             absent.append(option)
         elif without:
-            made.notes.append(f"{name}: none of {', '.join(without)}, as it was not asked for there.")
+            made.notes.append(f"{name}: not computed for {', '.join(without)}.")
     if absent:
-        made.notes.append(f"Not here as it was not asked for: elimctl eval {', '.join(absent)}.")
+        made.notes.append(f"Not computed: elimctl eval {', '.join(absent)}.")
     return made
 
 
@@ -165,25 +165,15 @@ def _gap(subject: Subject, slices: Values, subjects: Sequence[Subject]) -> str:
     name, gap = ("accuracy", slices["gaps"].get("accuracy"))
     if not subject.learns_classes:
         name, gap = "CCC", slices["gaps"]["mean"]["ccc"]
+    has_interval = gap is not None and gap["low"] is not None
     start = f"{subject.name}: " if len(subjects) > 1 else ""
-    if gap is None and all(part["name"] == UNKNOWN for part in slices["slices"]):
-        return f"{start}No gap: no sample has a value."
-    if gap is None:
-        return f"{start}No gap: fewer than two slices have enough samples and labels that vary."
-    sure = "no interval"
-    if gap["low"] is not None:
-        ends = interval([gap["low"], gap["high"]])
-        sure = f"95 % interval {ends}, which allows for the choice among all"
-    return (
-        f"{start}Widest gap of {name}: {number(gap['gap'])} ({sure}), lowest in "
-        f"{_quoted(gap['smallest'])}, highest in {_quoted(gap['largest'])}, among "
-        f"{len(slices['compared']):,} slices with enough samples."
+    return start + gap_sentence(
+        name,
+        gap,
+        compared=len(slices["compared"]),
+        interval=interval([gap["low"], gap["high"]]) if has_interval else None,
+        empty=all(part["name"] == UNKNOWN for part in slices["slices"]),
     )
-
-
-def _quoted(name: str) -> str:
-    """A slice's name; bins are called `0.8 to 0.9`."""
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def _calibration(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
@@ -208,44 +198,39 @@ def _calibration(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
             for axis, one in by_axis.items()
         ],
         [
-            "Calibrated predictions have a slope of 1 and an intercept of 0; a slope below 1 says that they "
-            "are too extreme, one above that they are shrunk. Nothing is corrected."
+            "Calibrated predictions have slope 1 and intercept 0. A slope below 1 means that predictions are "
+            "too extreme, above 1 that they are shrunk. Nothing is corrected."
         ],
     )
 
 
 def _invariance(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
-    """What is left of identities: in features beside what chance does, in predictions beside labels."""
+    """How well identity can be recovered from features and predictions."""
     rows = []
     for subject, one in found:
-        left, spread = one["features"], one["spread"]
-        told = [
-            (f"linear probe for the identity, across {one['across']}", left["probe"], left["probe_chance"]),
-            ("nearest neighbours of the same identity", one["purity"], one["purity_chance"]),
-            ("those of them that show something else", left["neighbours"], left["neighbours_chance"]),
-        ]
+        measures, spread = invariance_rows(one), one["spread"]
         if spread is not None:
             between, labels = spread["between"]["mean"], spread["of_labels"]["mean"]
-            told.append(("spread of predictions across identities at equal labels", between, labels))
+            measures.append(("spread of predictions across identities at equal labels", between, labels))
         rows += [
-            [Cell(what), *names(subject, subjects), score(value), score(chance)]
-            for what, value, chance in told
+            [Cell(words), *names(subject, subjects), score(value), score(chance)]
+            for words, value, chance in measures
         ]
     yield Table(
         "invariance",
-        "What is left of the identity",
+        "Identity invariance",
         [
             Column("measure", numeric=False),
             *heads(subjects),
-            *map(Column, ("found", "chance, or of labels")),
+            *map(Column, ("found", "chance, or labels")),
         ],
         rows,
-        ["Less is better. The spread is a standard deviation, in the unit of the labels."],
+        ["Lower is better. The spread is a standard deviation in the unit of the labels."],
     )
 
 
 def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
-    """What averaging over time does to the scores."""
+    """Scores before and after temporal smoothing."""
     rows = [
         [
             Cell(f"{TITLES[metric]} {axis}"),
@@ -267,7 +252,7 @@ def _smoothing(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
             *map(Column, ("window, frames", "before", "after", "difference")),
         ],
         rows,
-        ["The window was chosen on training clips alone; 1 says that none was better than no smoothing."],
+        ["The window was chosen on training clips only; 1 means no smoothing."],
     )
 
 

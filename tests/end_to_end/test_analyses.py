@@ -149,7 +149,7 @@ def test_the_tables_fit_a_terminal(call, trained, capsys, monkeypatch):
     told = capsys.readouterr()
     titles = ("by identity", "by score", "reliability of valence", "identity left in features")
     assert all(title in told.out for title in titles)
-    assert "no gap" in told.err
+    assert "No gap" in told.err
     # scores, identities, the one score, both axes' bins, features, spread: what is too wide is folded
     rows = [line for line in told.out.splitlines() if "│" in line]
     assert len(rows) == 15 + 12 + 1 + 2 + 2 + 3 + 3
@@ -159,4 +159,4 @@ def test_the_tables_fit_a_terminal(call, trained, capsys, monkeypatch):
 def test_smoothing_is_told(call, trained, capsys):
     assert call("eval", "--smooth", "--resamples", "100", "--workspace", trained) == 0
     told = capsys.readouterr()
-    assert ("moving average over" in told.out) != ("no smoothing: no window does better" in told.err)
+    assert ("moving average over" in told.out) != ("no smoothing: no window improves" in told.err)

@@ -77,7 +77,7 @@ def test_constant_predictions_show_a_dash_for_pcc_and_0_for_ccc(shown):
     assert rows["CCC", "mean"][:2] == ["0.000", "-"]
     assert rows["RMSE", "mean"][1] != "-"
     assert "nan" not in out
-    assert "not defined, shown as - and 0 in the file: valence pcc" in err
+    assert "undefined (shown as -, 0 in the file): valence pcc" in err
 
 
 def test_what_is_not_defined_has_a_dash_for_the_published_formula_too(shown):
@@ -118,9 +118,9 @@ def test_identities_that_weigh_like_few_are_told_of():
 
 
 def test_samples_of_unknown_identity_are_told_of(shown):
-    assert "unknown identity" not in shown().err
-    assert "6 samples of unknown identity: together they are one of the 8, none" in shown(unknown=(3,)).err
-    assert "6 samples of unknown identity" in shown(classes=NAMES, unknown=(3,)).err
+    assert "without identity" not in shown().err
+    assert "6 samples without identity count as one of the 8 identities (none)" in shown(unknown=(3,)).err
+    assert "6 samples without identity" in shown(classes=NAMES, unknown=(3,)).err
 
 
 def test_one_of_a_kind_is_not_called_several(shown):
@@ -134,7 +134,7 @@ def test_metrics_of_other_forms_are_said_to_have_no_interval():
     (line,) = _of_other_forms(MetricOptions(rmse="batch_mean", moments="reference"))
     assert line.startswith("RMSE, PCC and CCC")
     (line,) = _of_other_forms(MetricOptions(rmse="batch_mean"))
-    assert line.startswith("RMSE in such a form has neither intervals nor means")
+    assert line.startswith("RMSE has neither intervals nor group means")
 
 
 def test_one_identity_has_no_interval_and_is_told_so(shown):

@@ -52,11 +52,8 @@ def test_slices_have_a_row_each_and_their_gap_in_words(make_run, subject, keep):
     assert texts(table)[0][3] == f"{saved['slices'][0]['scores']['mean']['ccc']:.3f}"
     gap = saved["gaps"]["mean"]["ccc"]
     assert f"Widest gap of CCC: {gap['gap']:.3f}" in table.notes[0]
-    quoted = [
-        f"\N{LEFT DOUBLE QUOTATION MARK}{gap[key]}\N{RIGHT DOUBLE QUOTATION MARK}"
-        for key in ("smallest", "largest")
-    ]
-    assert f"lowest in {quoted[0]}, highest in {quoted[1]}, among 2 slices" in table.notes[0]
+    quoted = [f'"{gap[key]}"' for key in ("smallest", "largest")]
+    assert f"Lowest: {quoted[0]}, highest: {quoted[1]}, of 2 slices" in table.notes[0]
     assert "--slice" not in found.notes[0]
 
 
@@ -123,8 +120,8 @@ def test_what_is_of_other_predictions_is_left_out(make_run, subject, keep):
     found = analyses([one])
     assert found.tables == []
     assert found.notes[0] == (
-        "slices of one: left out, they are of other predictions; elimctl eval --run one --slice COLUMN makes "
-        "them anew."
+        "slices of one are of other predictions and left out; elimctl eval --run one --slice COLUMN computes "
+        "them again."
     )
     assert "--slice" not in found.notes[1]  # it was asked for
 
@@ -146,4 +143,4 @@ def test_a_damaged_file_is_named_and_the_others_are_shown(make_run, subject, kee
 def test_a_run_without_an_analysis_that_another_has_is_named(make_run, subject, keep):
     found = [subject(make_run("one")), subject(make_run("two", seed=1))]
     keep(found[0], "slices", sliced(found[0]))
-    assert analyses(found).notes[0] == "slices: none of two, as it was not asked for there."
+    assert analyses(found).notes[0] == "slices: not computed for two."
