@@ -180,7 +180,7 @@ def _calibration(found: Found, subjects: Sequence[Subject]) -> Iterator[Table]:
     """A row per run and axis: the line from predictions to labels."""
     yield Table(
         "calibration",
-        "Calibration: the line from predictions to labels",
+        "Calibration: regression of labels on predictions",
         [
             Column("of", numeric=False),
             *heads(subjects),

@@ -92,7 +92,7 @@ def _remarks(subjects: Sequence[Subject], parts: Sequence[data.DataPart]) -> lis
     """What makes the scores doubtful, of the runs, then of their data."""
     found = [remark for subject in subjects for remark in subject.remarks]
     found += [
-        f"{part.name} leaks: some of what is scored was seen in training; see the audit below"
+        f"{part.name} leaks: some scored samples were in the training data; see the audit below"
         for part in parts
         if part.leaking
     ]

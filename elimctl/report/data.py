@@ -15,7 +15,7 @@ from elimctl.report.subject import Subject, dataset_problem
 from elimctl.report.tables import Cell, Column, Table, count, number
 from elimctl.text import counted
 
-DRAWN = "free: its faces are drawn by elimctl, and nobody's"  # terms of a synthetic dataset
+DRAWN = "free: the faces are synthetic"  # terms of a synthetic dataset
 PLACES = {"split": "splits", "fold": "folds"}  # official splits, and what is used where there are none
 
 
@@ -63,8 +63,8 @@ def doubts(parts: Sequence[DataPart]) -> dict[str, str]:
 def _doubt(part: DataPart) -> str:
     what = f"not a complete copy ({'; '.join(part.incomplete)})"
     if part.synthetic:
-        what = "a synthetic dataset with faces that elimctl has drawn"
-    return f"{part.name} is {what}, so no score on it compares with published ones"
+        what = "a synthetic dataset"
+    return f"{part.name} is {what}, so its scores cannot be compared with published ones"
 
 
 def card_names(subjects: Sequence[Subject]) -> dict[str, str]:
@@ -181,7 +181,7 @@ def _audit(folder: Path, digest: str) -> Values:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # none, or none that can be read: a new one replaces it
     found = audit.examine(folder, images=False)
-    found.skipped[audit.IMAGE] = "elimctl data audit seeks them"
+    found.skipped[audit.IMAGE] = "run elimctl data audit"
     return audit.to_values(found)
 
 

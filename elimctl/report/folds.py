@@ -39,7 +39,7 @@ def table(place: int, subject: Subject, pooled: Pooled) -> Table:
         ],
         rows,
         notes=(
-            "The scores above are of all folds pooled, each sample predicted by the run that did not see it.",
+            "The scores above pool all folds; each sample is predicted by the run that did not train on it.",
         ),
     )
 

@@ -34,7 +34,7 @@ RANKED = (
 WRONG = "Of classes: ranked by the number of wrong predictions, their share, then the surest of them."
 # What is shown of the worst frame of a run of classes.
 GUESSED = ("true", "predicted")
-DASH = "A dash: the identity has fewer than three samples, or its labels never vary."
+DASH = "A dash: fewer than three samples, or constant labels."
 
 # A score of each group: name of its column, values (g,), NaN where one says nothing.
 Scored = tuple[str, np.ndarray]
@@ -68,7 +68,8 @@ def identity_tables(subjects: Sequence[Subject]) -> Iterator[Table]:
         notes = [] if first.learns_classes else [DASH]
         if len(of) > len(order):
             notes.append(
-                f"{counted(len(of) - len(order), 'identity', 'identities')} with smaller errors left out."
+                f"{counted(len(of) - len(order), 'identity', 'identities')} with smaller errors "
+                "are not shown."
             )
         yield Table(
             f"identities-{place}",
@@ -126,7 +127,7 @@ def clip_table(subjects: Sequence[Subject], faces: dict[tuple[str, int], str]) -
     if of_classes:
         notes.append(WRONG)
     if not rows:
-        notes = ["No sample is predicted wrongly."]
+        notes = ["All predictions are correct."]
     return Table("clips", "Clips with the largest errors", [*columns, *map(Column, titles)], rows, notes)
 
 

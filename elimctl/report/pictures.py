@@ -121,7 +121,7 @@ def _may_apply(name: str, subjects: Sequence[Subject]) -> bool:
 
 def _no_room(subjects: Sequence[Subject], name: str) -> Skipped:
     runs = " ".join(subject.name for subject in subjects)
-    why = f"left out to keep the page small: elimctl report {runs} --only {name} shows it alone"
+    why = f"left out to keep the page small; elimctl report {runs} --only {name} shows it alone"
     return Skipped("", name, f"{why}, elimctl figures {runs} --only {name} draws it as a file")
 
 

@@ -168,7 +168,7 @@ def _plane(
         faced = sum(number >= 0 for number in numbered)
         shown += f" {faced:,} of them have a face on this page."
     if outside:
-        shown += f" {outside:,} lie outside of the plane and are shown at its edge."
+        shown += f" {outside:,} lie outside the plane and are shown at its edge."
     far = int((steps == len(STEPS)).sum())
     alt = (
         f"Predictions of {subject.name} in the plane of valence and arousal. {shown} {far:,} of them are "

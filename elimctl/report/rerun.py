@@ -45,13 +45,13 @@ def rerun(subject: Subject) -> Rerun:
     if commit := facts.get("git"):
         commands.append(f"git checkout {str(commit).removesuffix('-dirty')}")
         if str(commit).endswith("-dirty"):
-            remarks.append("the checkout had changes that no commit holds")
+            remarks.append("the checkout had uncommitted changes")
     else:
         version = (facts.get("versions") or {}).get("elimctl")
         remarks.append(
-            f"the run was trained with elimctl {version}, from no checkout of git: install that version"
+            f"trained with elimctl {version}, outside a git checkout: install that version"
             if version
-            else "which version of elimctl trained the run is not known"
+            else "the version of elimctl that trained the run is unknown"
         )
     if dataset := record.get("dataset"):
         words = ["elimctl", "prepare", str(dataset), "DIR", "--name", trained_on, "--recipe", file]
@@ -100,7 +100,7 @@ def _record(subject: Subject, dataset: str) -> tuple[Values, list[str]]:
     try:
         return read_record(subject.material.workspace.dataset(dataset)), []
     except ElimctlError as error:
-        return {}, [f"how the data were prepared is not known any more: {subject.told(error)}"]
+        return {}, [f"the preparation of the data is unknown: {subject.told(error)}"]
 
 
 def _prepared(record: Values) -> Values:

@@ -81,7 +81,7 @@ def _of_axes(subjects: Sequence[Subject]) -> Table:
         "Scores of all samples together",
         [*heads(subjects), Column("axis", numeric=False), *map(_column, SHOWN)],
         rows,
-        notes=(f"{_drawn(subjects)} Of RMSE and MAE less is better. Forms of the metrics: {forms}.",),
+        notes=(f"{_drawn(subjects)} Lower RMSE and MAE are better. Forms of the metrics: {forms}.",),
     )
 
 
@@ -115,7 +115,7 @@ def _other_ways(subjects: Sequence[Subject]) -> Table:
         ]
     return Table(
         "other-scores",
-        "The same scores counted in other ways",
+        "Means over groups and other formulas",
         [
             *heads(subjects),
             Column("how", numeric=False),

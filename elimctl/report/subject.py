@@ -118,7 +118,7 @@ def gather(
     faces: bool = False,
     execution: Execution = Execution(),
 ) -> Subject:
-    """Everything about one run; its split is predicted where there are no predictions of its best checkpoint.
+    """Collect everything about one run; predict its split if there are no current predictions.
 
     Args:
         workspace: where the run and its dataset are.
@@ -144,8 +144,8 @@ def gather(
     else:
         table = material.table
         remarks.append(
-            f"{material.name} has no checkpoint any more: its scores are those of the predictions saved at "
-            f"step {table.protocol.get('step')}"
+            f"{material.name} has no checkpoint any more; the scores are from predictions saved at step "
+            f"{table.protocol.get('step')}"
         )
     found = detail(table, FORMS, resampling, reference=not table.classes)
     remarks += [*_trained_on(material, table), *_remarks(material.name, table, found)]
@@ -153,13 +153,13 @@ def gather(
 
 
 def _of_folds(material: Pooled) -> Iterator[str]:
-    """What makes the scores of a cross-validation doubtful."""
+    """Limits of the scores of a cross-validation."""
     held_out, there_are = len(material.runs), material.record.get("of")
     if isinstance(there_are, int) and there_are > held_out:
         yield f"{material.name}: {held_out} of {there_are} folds were held out"
     yield (
-        f"{material.name}: the checkpoint of each run was chosen on the fold that it is scored on, so the "
-        "scores are optimistic"
+        f"{material.name}: the checkpoint of each run was chosen on its scored fold, so the scores are "
+        "optimistic"
     )
 
 
@@ -187,20 +187,17 @@ def _scores(table: PredictionTable, found: AnyDetail) -> dict[str, dict[str, flo
 
 
 def _trained_on(material: Material, table: PredictionTable) -> Sequence[str]:
-    """A remark where samples are scored that the run was trained on."""
+    """A remark if training samples are scored."""
     split = table.protocol.get("split")
     of_its_data = table.protocol.get("dataset") == material.config.data.name
     if isinstance(material, Pooled) or not of_its_data or split not in SEEN:
         return []
-    which = "samples that it was trained on, too" if split == "all" else "the samples that it was trained on"
-    return [
-        f"{material.name} is scored on {which} (split {split}): that tells how well it remembers, not how "
-        "well it does on people it has not seen"
-    ]
+    which = "samples of all splits, training included" if split == "all" else "its training samples"
+    return [f"{material.name} is scored on {which} (split {split}): the scores say little about new people"]
 
 
 def _remarks(name: str, table: PredictionTable, found: AnyDetail) -> Sequence[str]:
-    """What is odd about predictions and labels, in words."""
+    """Remarks on unusual predictions and labels."""
     said = []
     if found.no_interval:
         said.append(f"{name}: {found.no_interval}")

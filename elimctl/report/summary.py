@@ -17,7 +17,7 @@ def summary(subjects: Sequence[Subject], found: Sequence[Comparison | str]) -> s
     paired = [one for one in found if isinstance(one, Comparison)]
     if len(paired) < len(found):
         return (
-            f"{len(subjects)} runs that were not all scored on the same samples, and so cannot be ranked: "
+            f"{len(subjects)} runs scored on different samples, so they cannot be ranked: "
             + ", ".join(f"{subject.name} ({_short(subject)})" for subject in subjects)
             + "."
         )
@@ -50,10 +50,10 @@ def _lead(ranked: Sequence[Subject], paired: Sequence[Comparison]) -> str:
     other = ranked[1] if ranked[0].name == first else ranked[0]
     change = next(main_change(one) for one in paired if one.b == other.name)
     if change.undefined:
-        return f"how far {other.name} is from {first} cannot be said, as one of their scores is not defined"
+        return f"how far {other.name} is from {first} is unknown, because a score is undefined"
     between = f"{other.name} less {first} is {signed(change.difference)}"
     if change.low is None or change.high is None:
-        return f"{between}, and how sure that is cannot be said"
+        return f"{between}, without an interval"
     ends = f"95 % interval {signed_interval([change.low, change.high])}"
     return f"{between} ({ends}), {'a real difference' if change.real else 'which may be chance'}"
 

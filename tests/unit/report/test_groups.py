@@ -46,7 +46,7 @@ def test_of_very_many_identities_those_with_the_largest_errors_are_shown(make_ru
     monkeypatch.setattr(groups, "LONGEST", 3)
     (table,) = groups.identity_tables([subject(make_run())])
     assert len(table.rows) == 3
-    assert any("5 identities with smaller errors left out" in note for note in table.notes)
+    assert any("5 identities with smaller errors are not shown" in note for note in table.notes)
 
 
 def test_the_worst_clip_is_the_one_with_the_largest_error(make_run, subject):
@@ -112,4 +112,4 @@ def test_beside_runs_of_classes_those_of_axes_have_dashes(make_run, subject):
 
 def test_classes_that_are_all_right_have_no_worst_clip(make_run, subject):
     table = groups.clip_table([subject(make_run(classes=("neutral", "fear"), noise=0.0))], {})
-    assert (table.rows, table.notes) == ([], ["No sample is predicted wrongly."])
+    assert (table.rows, table.notes) == ([], ["All predictions are correct."])

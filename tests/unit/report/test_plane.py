@@ -37,7 +37,7 @@ def test_points_far_out_stand_at_the_edge_and_that_is_said(make_run, subject):
     (made,) = planes([subject(make_run(valence_pred=preds))])
     assert made.rows["reach"] == plane.REACH
     assert {point.x for point in made.points[-2:]} == {plane.MARGIN, plane.SIDE - plane.MARGIN}
-    assert "2 lie outside of the plane" in made.shown
+    assert "2 lie outside the plane" in made.shown
     assert made.rows["preds"][-1][0] == -80
 
 

@@ -17,7 +17,7 @@ def test_the_recipe_is_one_that_train_reads_to_the_same_settings(make_run, subje
         "elimctl report one-again --split val",
     ]
     assert made.commands[0] == "git checkout " + "f" * 40
-    assert any("not known any more" in remark for remark in made.remarks)
+    assert any("unknown" in remark for remark in made.remarks)
 
 
 def test_the_recipe_says_how_the_data_were_prepared(make_run, subject, workspace):
@@ -54,7 +54,7 @@ def test_a_checkout_with_changes_is_told(make_run, subject, workspace):
     file.write_text(file.read_text().replace("f" * 40, "f" * 40 + "-dirty"))
     made = rerun(subject(name))
     assert made.commands[0] == "git checkout " + "f" * 40
-    assert any("no commit holds" in remark for remark in made.remarks)
+    assert any("uncommitted changes" in remark for remark in made.remarks)
 
 
 def test_a_run_from_no_checkout_names_its_version(make_run, subject, workspace):
