@@ -199,11 +199,11 @@ def compare(dataset: str, summary: "Summary") -> "list[Comparison]":
 
 
 def show_totals(dataset: str, summary: "Summary") -> None:
-    """Show what a complete copy has in addition, and notes on the dataset."""
+    """Show what a complete copy has in addition, unless the data are synthetic, and notes on the dataset."""
     from elimctl import plugins
     from elimctl.manifest import splits
 
-    for entry in compare(dataset, summary):
+    for entry in [] if summary.synthetic else compare(dataset, summary):
         console.say(f"compared with a complete copy: {entry.sentence}")
     apart = sum(summary.totals.get(split, 0) for split in splits.NAMES)
     if apart and (rest := summary.totals["rows"] - apart):

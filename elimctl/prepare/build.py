@@ -48,6 +48,7 @@ class Summary:
     own_splits: bool = False  # whether the splits come from a user's files
     identity_source: str = ""  # source of the identities (`column subject`); empty if unknown
     identity_count: int = 0  # number of identities with a kept row
+    synthetic: bool = False  # whether `elimctl synth` wrote the raw data
 
 
 Job = Part | Literal["merge"] | None  # None: all units
@@ -188,6 +189,7 @@ def summary(out: Path) -> Summary:
             own_splits=record["settings"]["splits"] not in ("official", "folds"),
             identity_source=record.get("identity_source") or "",
             identity_count=_count_identities(out),
+            synthetic=bool(record.get("synthetic")),
         )
     except (KeyError, TypeError):
         raise MissingError(f"no prepared dataset in {out}", hint="run elimctl prepare") from None

@@ -64,3 +64,15 @@ def test_jobs_that_make_no_sense_are_refused(prepare, tmp_path, capsys, options)
     assert said.startswith("error: ")
     assert "--" in said.splitlines()[0]
     assert not (tmp_path / "data").exists()
+
+
+def test_synthetic_data_are_not_compared_with_a_complete_copy(prepare, raw, tmp_path, capsys):
+    assert prepare("synthetic") == 0
+    assert "complete copy" not in capsys.readouterr().err
+    mark = raw / ".synthetic"
+    mark.rename(tmp_path / "mark")
+    try:
+        assert prepare("real") == 0
+    finally:
+        (tmp_path / "mark").rename(mark)
+    assert "compared with a complete copy: clips: " in capsys.readouterr().err
