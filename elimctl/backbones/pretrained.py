@@ -70,7 +70,7 @@ def refuse(name: str, *, pretrained: bool) -> None:
     """
     if pretrained:
         raise ConfigError(
-            f"neither timm nor torchvision has pretrained weights for {name}", hint="drop --pretrained"
+            f"neither timm nor torchvision has pretrained weights for {name}", hint="leave out --pretrained"
         )
 
 
@@ -78,13 +78,13 @@ def _timm_weights(name: str) -> dict[str, Tensor]:
     """Weights of a timm model from the Hugging Face cache, fetched into it first if need be."""
     source = timm.get_pretrained_cfg(name)
     if source is None or not source.hf_hub_id:
-        raise ConfigError(f"timm has no pretrained weights for {name}", hint="drop --pretrained")
+        raise ConfigError(f"timm has no pretrained weights for {name}", hint="leave out --pretrained")
     repo, _, revision = source.hf_hub_id.partition("@")
     wanted = source.hf_hub_filename or ""
     file = wanted if wanted.endswith(".safetensors") else "model.safetensors"
     url = huggingface_hub.hf_hub_url(repo, file, revision=revision or None)
     hint = (
-        f"drop --pretrained, or run `hf download {repo} {file}` where there is a network "
+        f"leave out --pretrained, or run `hf download {repo} {file}` where there is a network "
         f"and copy the result to {constants.HF_HUB_CACHE}"
     )
 
@@ -108,7 +108,7 @@ def _alexnet_weights() -> dict[str, Tensor]:
             _ask(weights.url)
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
 
-    hint = f"drop --pretrained, or put a sound copy of the file at {place}"
+    hint = f"leave out --pretrained, or put a sound copy of the file at {place}"
     return _or_download_error(load, what="the pretrained weights of AlexNet", url=weights.url, hint=hint)
 
 

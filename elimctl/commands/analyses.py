@@ -86,7 +86,7 @@ def require_columns(names: Sequence[str]) -> None:
         if name not in known:
             near = get_close_matches(name, known, n=3, cutoff=0.4)
             raise ConfigError(
-                f"no column {name!r} in a manifest; there are: {', '.join(known)}",
+                f"no column {name!r} in the manifest; available: {', '.join(known)}",
                 hint=f"write {' or '.join(near)}" if near else "choose one of these",
             )
 
@@ -193,7 +193,7 @@ def _smoothing(
 ) -> Smoothing:
     if table.classes:
         raise ConfigError(
-            f"run {evaluation.run} learns classes, and it is valence and arousal that are smoothed",
+            f"run {evaluation.run} learns classes, but smoothing needs valence and arousal",
             hint="leave --smooth out",
         )
     training = predicted(workspace, evaluation.run, split="train", execution=execution)

@@ -113,7 +113,9 @@ def _require_runs(workspace: Workspace, *names: str) -> None:
         except MissingError as error:
             if not list(workspace.runs.glob("*/run.json")):
                 raise
-            raise MissingError(error.message, hint="name two of these: elimctl compare RUN-A RUN-B") from None
+            raise MissingError(
+                error.message, hint="compare two existing runs: elimctl compare RUN-A RUN-B"
+            ) from None
 
 
 def _is_current(table: PredictionTable, found: run.Run, path: Path) -> bool:

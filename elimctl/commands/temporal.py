@@ -206,7 +206,7 @@ def _require_valence(found: run.Run) -> Task:
     task = trained_task(found)
     if task.classes:
         raise ConfigError(
-            f"run {found.name} learns classes of expression; a temporal head is for valence and arousal",
+            f"run {found.name} learns classes; a temporal head needs valence and arousal",
             hint="choose another run with --run NAME",
         )
     return task
@@ -221,7 +221,7 @@ def _with_step(settings: TemporalSettings, dataset: Dataset) -> TemporalSettings
     step = usual_step(*_places(dataset.table.filter(pc.equal(dataset.table["status"], "kept"))))
     if step is None:
         raise DataError(
-            f"dataset {dataset.name} has one frame of each clip: there is no time in it",
+            f"dataset {dataset.name} has one frame per clip, so it has no time",
             hint="choose a run on a dataset of videos",
         )
     return settings.model_copy(update={"max_step": settings.max_step or step})

@@ -45,7 +45,7 @@ def calibration(panels: Sequence[Panel], *, look: Look = LIGHT) -> Drawing:
         DataError: there is no panel or no prediction, or one is not finite.
     """
     if not panels:
-        raise DataError("no predictions to draw, those of one axis at least wanted")
+        raise DataError("no predictions to draw")
     title = "Reliability of predictions"
     made = figure(title, height_in=3.9)
     grid = made.subplots(2, len(panels), sharex="col", height_ratios=(4, 1), squeeze=False)

@@ -34,7 +34,7 @@ def confusion_matrix(table: np.ndarray, classes: Sequence[str], *, look: Look = 
     """
     table = np.asarray(table)
     if not table.sum():
-        raise DataError("no sample to draw, at least one wanted", hint="choose a split that has samples")
+        raise DataError("no sample to draw", hint="choose a split that has samples")
     true = table.sum(axis=1, keepdims=True)
     share = np.divide(table, true, out=np.zeros(table.shape), where=true > 0)
     count = len(classes)

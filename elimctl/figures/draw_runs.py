@@ -199,4 +199,4 @@ def require_known(only: Sequence[str], *, runs: int) -> None:
                 f"no figure {name!r}; there are: {', '.join(NAMES)}", hint="choose one of these with --only"
             )
     if runs == 1 and only and not _wanted(OF_RUN, only):
-        raise ConfigError(f"{', '.join(only)}: drawn of several runs together", hint="name these runs")
+        raise ConfigError(f"{', '.join(only)}: these figures need several runs", hint="name the runs")

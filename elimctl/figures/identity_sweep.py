@@ -51,9 +51,7 @@ def identity_sweep(sweeps: Sequence[Sweep], *, look: Look = LIGHT) -> Drawing:
         DataError: no sweep has a run.
     """
     if not any(np.isfinite(sweep.ccc).any() for sweep in sweeps):
-        raise DataError(
-            "no run to draw, at least one wanted", hint="train runs with train.max_identities set"
-        )
+        raise DataError("no run to draw", hint="train runs with train.max_identities set")
     title = "CCC by number of training identities"
     made = figure(title, height_in=3.4)
     axes = made.subplots()

@@ -69,9 +69,7 @@ def _pair(text: str, code: Mapping[str, int]) -> tuple[int, int]:
     parts = text.split(SEPARATOR)
     cuts = [(SEPARATOR.join(parts[:cut]), SEPARATOR.join(parts[cut:])) for cut in range(1, len(parts))]
     if not cuts:
-        raise ConfigError(
-            f"pair {text!r} has no colon between two identities", hint="write --pair REFERENCE:TARGET"
-        )
+        raise ConfigError(f"pair {text!r} is not REFERENCE:TARGET", hint="write --pair REFERENCE:TARGET")
     known = [
         (code[reference], code[target]) for reference, target in cuts if {reference, target} <= set(code)
     ]
@@ -90,7 +88,7 @@ def _pair(text: str, code: Mapping[str, int]) -> tuple[int, int]:
             else f"choose one such as {next(iter(code))!r}",
         )
     if known[0][0] == known[0][1]:
-        raise ConfigError(f"pair {text!r} is of one identity, two wanted", hint="name two identities")
+        raise ConfigError(f"pair {text!r} names one identity twice", hint="name two identities")
     return known[0]
 
 

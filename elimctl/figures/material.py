@@ -219,7 +219,7 @@ class Material:
             DataError: the run's method does not.
         """
         if not (self.classes and hasattr(self.model, "latent")):
-            raise DataError(f"{self.config.method_name} mines no latent distributions")
+            raise DataError(f"{self.config.method_name} has no latent distributions")
         return latents.annotated(self.trained_on, trained_task(self.run), self.config)
 
     @cached_property
@@ -250,7 +250,7 @@ class Material:
         dataset = open_dataset(self.workspace.dataset(name))
         if dataset.digest != digest:
             raise ConfigError(
-                f"dataset {name} was prepared anew since run {self.run.name} used it",
+                f"dataset {name} was prepared again after run {self.run.name} used it",
                 hint="evaluate the run again, or train a new one",
             )
         return dataset

@@ -23,7 +23,7 @@ def _identity_sweep(of: Sequence[Material], look: Look) -> Drawing:
     for name, material in zip(names, of, strict=True):
         lines.setdefault(name, []).append((_trained_on(material), _ccc(material)))
     if all(len({identities for identities, _ in runs}) == 1 for runs in lines.values()):
-        raise DataError("no two runs that differ in nothing but their training identities and seed")
+        raise DataError("no two runs that differ only in training identities and seed")
     return identity_sweep([_sweep(name, runs) for name, runs in lines.items()], look=look)
 
 

@@ -44,7 +44,7 @@ def shift_bars(pairs: Sequence[Pair], *, remark: str = "", look: Look = LIGHT) -
         DataError: there is no pair, a pair has no sample, or a shift is not finite.
     """
     if not pairs:
-        raise DataError("no pair of identities to draw, at least one wanted")
+        raise DataError("no pair of identities to draw")
     title = "Identity shifts of pairs of identities"
     made = figure(title, height_in=3.1)
     axes = made.subplots()

@@ -39,7 +39,7 @@ def training_curves(columns: Mapping[str, np.ndarray], *, look: Look = LIGHT) ->
     """
     losses = _values(columns, LOSS)
     if not losses or not len(columns["step"]):
-        raise DataError("no step of training to draw, at least one wanted", hint="train the run first")
+        raise DataError("no training step to draw", hint="train the run first")
     scores = _values(columns, SCORE)
     title = "Training curves"
     made = figure(title, height_in=3.6 if scores else 3.0)

@@ -114,7 +114,7 @@ class Batches:
         codes, names = samples.classes, samples.class_names
         if plan.sampler == "class" and codes is None:
             raise ConfigError(
-                "train.sampler = 'class' for a method that learns no classes",
+                "train.sampler = 'class' with a method that learns valence and arousal",
                 hint="choose train.sampler = 'identity' or 'shuffle', or train --method dmue",
             )
         self._of_classes = [np.flatnonzero(codes == code) for code in range(len(names))]
@@ -125,7 +125,7 @@ class Batches:
         self.shares = shares(count, plan.ranks, unit=unit)
         if count < plan.ranks:
             raise ConfigError(
-                f"a batch of {count} samples for {plan.ranks} ranks, at least one for each wanted",
+                f"a batch of {count} samples for {plan.ranks} ranks, expected at least one per rank",
                 hint="train with fewer processes, or with larger batches",
             )
 

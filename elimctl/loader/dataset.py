@@ -124,8 +124,8 @@ def open_dataset(folder: Path, *, only: Sequence[str] = COLUMNS) -> Dataset:
     wanted = (record.get("settings") or {}).get("identities", "dataset")
     if wanted != "dataset" and not record.get("identities"):
         raise StoreError(
-            f"{folder} has not got the identities yet that were asked for ({wanted})",
-            hint="run the same elimctl prepare again to its end",
+            f"{folder} has unfinished identities ({wanted})",
+            hint="run the same elimctl prepare again",
         )
     return Dataset(folder, parquet.read(folder, only=only), open_images(folder))
 

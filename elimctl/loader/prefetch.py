@@ -104,7 +104,7 @@ def _shared(shape: tuple[int, ...]) -> Tensor:
     except RuntimeError as error:
         raise ConfigError(
             f"no {size / 1e6:.1f} MB of shared memory for a batch: {str(error).splitlines()[0]}",
-            hint="add --set train.worker_kind=thread, or give /dev/shm more room",
+            hint="add --set train.worker_kind=thread, or enlarge /dev/shm",
         ) from None
     return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
 
@@ -181,7 +181,7 @@ def _next(coming: Iterator[Made]) -> Made:
         if re.match(r"DataLoader worker \(pid", str(error)) is None:
             raise
         raise DataError(
-            f"a worker died, perhaps of a lack of memory: {error}",
+            f"a worker died, perhaps for lack of memory: {error}",
             hint="train with fewer workers, or add --set train.worker_kind=thread",
         ) from None
 

@@ -66,7 +66,7 @@ def identity_balanced(
     if share < 2:
         raise DataError(
             f"a batch of {batch_size} holds {share} samples of each of {identities} identities, "
-            "at least 2 wanted: one alone cannot be matched",
+            "expected at least 2",
             hint=f"add --batch-size {2 * identities}, "
             f"or --set train.identities_per_batch={max(2, batch_size // 2)}",
         )

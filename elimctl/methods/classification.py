@@ -94,7 +94,7 @@ def require_classes(batch: Batch, method: str) -> Int64[Tensor, " B"]:
     """
     if batch.classes is None:
         raise DataError(
-            f"{method} learns classes of expression, and the samples have none",
+            f"{method} learns classes of expression, but the samples have no classes",
             hint="train on a dataset with classes, such as raf-db or affectnet",
         )
     return batch.classes

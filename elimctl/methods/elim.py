@@ -53,7 +53,7 @@ class Config(ShiftConfig, RegressionConfig):
     @classmethod
     def _has_own_errors(cls, value: bool, others: Any) -> bool:  # ValidationInfo: as in ShiftConfig
         if value and others.data.get("references") == "barycentre":
-            raise ValueError("has no meaning with references = 'barycentre'")
+            raise ValueError("cannot be used with references = 'barycentre'")
         return value
 
     @field_validator("warmup")

@@ -38,7 +38,7 @@ class Config(elim.Config):
     @classmethod
     def _below(cls, value: bool, others: Any) -> bool:  # ValidationInfo cannot be checked at run time
         if value and 0 in others.data.get("boundaries", ()):
-            raise ValueError("has no meaning where the boundaries begin at 0")
+            raise ValueError("cannot be used if the boundaries begin at 0")
         return value
 
     @property
@@ -78,7 +78,7 @@ class ElimAge(elim.Elim):
         """
         if batch.age is None:
             raise ConfigError(
-                "method elim-age wants the ages of the people, and the dataset has none",
+                "method elim-age needs ages, and the dataset has none",
                 hint="prepare it with ages: elimctl prepare affectnet RAW --ages FILE, or --ages model",
             )
         ages = batch.age.cpu().numpy()  # what is grouped decides shapes

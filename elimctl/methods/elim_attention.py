@@ -47,7 +47,7 @@ class Config(elim.Config):
     def _not_transport(cls, value: Any, field: Any) -> Any:  # ValidationInfo cannot be checked at run time
         inherited = elim.Config.model_fields.get(field.field_name)
         if inherited is not None and field.field_name not in KEPT and value != inherited.default:
-            raise ValueError("is about transport, in whose place elim-attention puts attention")
+            raise ValueError("is not used by elim-attention, which replaces transport by attention")
         return value
 
 

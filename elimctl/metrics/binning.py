@@ -54,7 +54,7 @@ def parts(values: pa.ChunkedArray, column: str) -> Parts:
     """
     if pa.types.is_list(values.type):
         raise ConfigError(
-            f"column {column} holds lists, which are no slices", hint="slice by a column of words or numbers"
+            f"column {column} holds lists and cannot be sliced", hint="slice by a column of words or numbers"
         )
     if pa.types.is_string(values.type):
         return _words(values, column)

@@ -79,7 +79,7 @@ def score_classes(table: Int64[np.ndarray, "C C"], names: tuple[str, ...], *, sp
     """
     count = int(table.sum())
     if not count:
-        raise DataError("no sample to score, at least one wanted", hint="choose a split that has samples")
+        raise DataError("no sample to score", hint="choose a split that has samples")
     accuracy, balanced_accuracy, macro_f1 = rates(marginals(table.astype(np.float64))).tolist()
     return ClassScores(
         split=split,

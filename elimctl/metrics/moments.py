@@ -136,7 +136,7 @@ def counted(moments: Moments) -> int:
         DataError: there is none, so no metric is defined.
     """
     if moments.count == 0:
-        raise DataError("no sample to score, at least one wanted", hint="choose a split that has samples")
+        raise DataError("no sample to score", hint="choose a split that has samples")
     return moments.count
 
 

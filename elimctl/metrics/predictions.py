@@ -76,7 +76,7 @@ def require_facts(table: PredictionTable, what: str, *, path: Path | None = None
         lacking = ["manifest"]
     if lacking:
         raise StoreError(
-            f"{what} do not say what they are of: no {', '.join(lacking)}",
+            f"{what} have no record of: {', '.join(lacking)}",
             hint=evaluate_again(path or Path()),
         )
 

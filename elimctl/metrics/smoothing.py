@@ -102,7 +102,7 @@ def smoothing(
         if max(map(len, found)) == 1:
             raise DataError(
                 f"no clip in split {part.protocol.get('split')!r} of {part.protocol.get('dataset')} has two "
-                f"consecutive frames (up to {step or 1} apart): over still images there is nothing to smooth",
+                f"consecutive frames (up to {step or 1} apart): still images cannot be smoothed",
                 hint="leave --smooth out, or choose a dataset of videos",
             )
     tried = [
@@ -165,8 +165,8 @@ def _require_apart(table: PredictionTable, training: PredictionTable) -> None:
     own = set(table.clips.names)
     if shared := own & set(training.clips.names):
         raise DataError(
-            f"{len(shared):,} of the {len(own):,} clips of split {table.protocol.get('split')!r} were "
-            "trained on, and it is on these that a window is chosen",
+            f"{len(shared):,} of the {len(own):,} clips of split {table.protocol.get('split')!r} are training "
+            "clips, on which the window is chosen",
             hint="score a split that was held out, such as --split val",
         )
 

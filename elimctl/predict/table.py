@@ -61,7 +61,7 @@ def read(path: Path) -> PredictionTable:
     schema, protocol = _described(path)
     texts, numbers = _loaded(path, schema)
     if not len(texts):
-        raise DataError(f"{path} has no row, at least one wanted", hint=evaluate_again(path))
+        raise DataError(f"{path} has no row", hint=evaluate_again(path))
     identities, clips = grouped(texts["identity"]), grouped(texts["clip"])
     classes = tuple(protocol.get("classes", ()))
     others = texts.select(["path"])
@@ -94,7 +94,7 @@ def _described(path: Path) -> tuple[pa.Schema, dict[str, Any]]:
         schema = file.schema_arrow
         protocol = json.loads((schema.metadata or {}).get(PROTOCOL, "null"))
     if not isinstance(protocol, dict):
-        raise StoreError(f"{path} does not say what was scored on what", hint=evaluate_again(path))
+        raise StoreError(f"{path} has no record of run and dataset", hint=evaluate_again(path))
     wanted = CLASS_SCHEMA if protocol.get("classes") else SCHEMA
     if not schema.equals(wanted):
         raise StoreError(
@@ -150,9 +150,7 @@ def _within(outer: Groups, inner: Groups) -> Groups:
 def _codes(column: pa.ChunkedArray, classes: tuple[str, ...], path: Path) -> Int64[np.ndarray, " n"]:
     groups = grouped(column)
     if unknown := set(groups.names) - set(classes):
-        raise StoreError(
-            f"{path} has classes that its protocol has not: {', '.join(unknown)}", hint=evaluate_again(path)
-        )
+        raise StoreError(f"{path} has unknown classes: {', '.join(unknown)}", hint=evaluate_again(path))
     return np.array([classes.index(name) for name in groups.names])[groups.code]
 
 

@@ -58,7 +58,7 @@ def task_of(config: RunConfig, dataset: Dataset) -> Task:
     """The task of a method on a dataset.
 
     Raises:
-        ConfigError: `data.label_noise` for a method that learns no classes.
+        ConfigError: `data.label_noise` with a method that learns valence and arousal.
         DataError: the dataset lacks labels or ages that the method needs.
     """
     plugin = plugins.find("methods", config.method_name)

@@ -147,14 +147,14 @@ def test_predictions_that_do_not_say_their_dataset_are_refused(refused, call, wo
     facts = json.loads(table.schema.metadata[b"protocol"])
     facts.pop("dataset")
     pq.write_table(table.replace_schema_metadata({"protocol": json.dumps(facts)}), file)
-    assert "val.parquet do not say what they are of: no dataset" in refused("compare", "one", "two", *there)
+    assert "val.parquet have no record of: dataset" in refused("compare", "one", "two", *there)
 
 
 def test_runs_that_do_not_exist_are_named_with_a_hint_that_compare_can_follow(call, two, capsys):
     assert call("compare", "one", "three", "--workspace", two) == 1
     error, hint = capsys.readouterr().err.strip().splitlines()
     assert "no run 'three'" in error
-    assert hint == "hint: name two of these: elimctl compare RUN-A RUN-B"
+    assert hint == "hint: compare two existing runs: elimctl compare RUN-A RUN-B"
 
 
 def test_without_any_run_there_is_nothing_to_compare(call, tmp_path, capsys):

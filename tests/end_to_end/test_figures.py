@@ -89,7 +89,7 @@ def test_every_figure_of_valence_and_arousal_is_drawn_and_says_what_it_shows(cal
     assert {made["name"] for made in found["made"]} == OF_AXES
     assert found["command"] == "elimctl figures few --split all"
     assert found["skipped"]["confusion_matrix"] == "the run learns valence and arousal, not classes"
-    assert "mines no latent distributions" in found["skipped"]["latent_rows"]
+    assert "has no latent distributions" in found["skipped"]["latent_rows"]
     for made in found["made"]:
         png, svg = (folder / file for file in made["files"])
         with Image.open(png) as image:
@@ -257,7 +257,7 @@ def test_what_a_run_lacks_is_said_and_the_rest_is_drawn(call, finished, tmp_path
     [
         (["few", "--only", "nose"], "no figure 'nose'; there are: va_plane"),
         (["nobody"], "no run 'nobody'"),
-        (["few", "--only", "identity_sweep"], "identity_sweep: drawn of several runs together"),
+        (["few", "--only", "identity_sweep"], "identity_sweep: these figures need several runs"),
         (["few", "--only", "va_plane"], "no predictions"),  # of val: only all was scored
         (["with", "--split", "all", "--only", "va_plane"], "the run learns classes"),
     ],
@@ -294,5 +294,5 @@ def test_watching_a_method_without_latent_distributions_is_refused(call, finishe
     arguments += ["--set", "model.image_px=32", "--set", "train.identities_per_batch=4"]
     arguments += ["--run", "refused", "--workspace", finished]
     assert call("train", *arguments) == 1
-    assert "train.latents with elim, which mines no latent distributions" in capsys.readouterr().err
+    assert "train.latents with elim, which has no latent distributions" in capsys.readouterr().err
     assert not (finished / "runs" / "refused" / "run.json").exists()

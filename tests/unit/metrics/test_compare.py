@@ -103,13 +103,13 @@ def test_folds_matter_only_to_splits_that_follow_from_them(save, split):
 def test_predictions_that_do_not_say_what_they_are_of_are_refused(save, name):
     one, two = read(save("one")), read(save("two"))
     two.protocol.pop(name)
-    with pytest.raises(StoreError, match=f"do not say what they are of: no {name}") as error:
+    with pytest.raises(StoreError, match=f"lack facts: {name}") as error:
         compare(one, two, FEW)
     assert "elimctl eval" in error.value.hint
 
 
 def test_a_manifest_whose_hash_is_no_text_is_refused(save):
-    with pytest.raises(StoreError, match="no manifest"):
+    with pytest.raises(StoreError, match="no record of: manifest"):
         compare(read(save("one")), read(save("two", manifest=None)), FEW)
 
 

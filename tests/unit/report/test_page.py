@@ -109,7 +109,7 @@ def test_a_damaged_analysis_is_a_remark_on_the_page(make_run, workspace):
 
 def test_figures_of_several_runs_want_several(make_run, workspace):
     make_run()
-    with pytest.raises(ConfigError, match="identity_sweep: drawn of several runs together"):
+    with pytest.raises(ConfigError, match="identity_sweep: these figures need several runs"):
         build(workspace, only=["identity_sweep"], resampling=RESAMPLING)
 
 
