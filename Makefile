@@ -1,4 +1,10 @@
-.PHONY: help check check-all format lint types layers test docs prose bench-gpu
+.PHONY: help check check-all quick format lint types layers test docs prose bench-gpu
+
+# tests of one room or file each, without models, videos and training
+UNIT = tests/unit
+QUICK = $(wildcard $(UNIT)/test_*.py) $(UNIT)/cli $(UNIT)/experiments $(UNIT)/faces $(UNIT)/loader \
+	$(UNIT)/manifest $(UNIT)/predict $(UNIT)/store tests/contracts/test_losses.py \
+	tests/contracts/test_metrics.py
 
 # what can be made
 help:
@@ -7,11 +13,12 @@ help:
 # what every change has to pass
 check: lint types layers test
 
-# style of the code, spelling of everything
+# style of the code, spelling and sentences
 lint:
 	ruff check .
 	ruff format --check .
 	codespell
+	python tests/docs/prose.py
 
 # types, with mypy
 types:
@@ -20,6 +27,10 @@ types:
 # which room may import which
 layers:
 	lint-imports
+
+# the tests to run while coding, in less than a minute
+quick:
+	HYPOTHESIS_PROFILE=quick OMP_NUM_THREADS=1 pytest -q -n 2 $(QUICK)
 
 # all tests but the slow ones
 test:

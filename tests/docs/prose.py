@@ -64,10 +64,13 @@ def help_texts() -> Iterator[tuple[str, str]]:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Messages and hints of every error that the package raises, with CODE for what is filled in."""
+    """Messages and hints of errors, notices and printed lines, with CODE for each value that is filled in."""
     for file in sorted((ROOT / "elimctl").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Error"):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name.endswith("Error") or name in ("say", "Notice"):
                 values = [*node.args[:1], *(word.value for word in node.keywords if word.arg == "hint")]
                 for value in values:
                     yield f"{file.relative_to(ROOT)}:{value.lineno}", _text(value)
@@ -98,7 +101,7 @@ def check(where: str, text: str) -> Iterator[Finding]:
 
 def everything() -> Iterator[tuple[str, str]]:
     """All texts that a user reads, with where they stand."""
-    pages = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+    pages = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]  # not the generated ones
     yield from ((str(page.relative_to(ROOT)), page.read_text(encoding="utf-8")) for page in pages)
     yield from help_texts()
     yield from messages()

@@ -103,7 +103,7 @@ def test_folds_matter_only_to_splits_that_follow_from_them(save, split):
 def test_predictions_that_do_not_say_what_they_are_of_are_refused(save, name):
     one, two = read(save("one")), read(save("two"))
     two.protocol.pop(name)
-    with pytest.raises(StoreError, match=f"lack facts: {name}") as error:
+    with pytest.raises(StoreError, match=f"no record of: {name}") as error:
         compare(one, two, FEW)
     assert "elimctl eval" in error.value.hint
 
