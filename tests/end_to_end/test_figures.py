@@ -270,7 +270,7 @@ def test_what_cannot_be_drawn_is_an_error(call, finished, tmp_path, capsys, argu
 def test_a_resumed_run_has_watched_what_an_uninterrupted_one_has(finished):
     workspace = Workspace(finished)
     values = {
-        "data": {"name": "raf-db", "flip": 0.2},
+        "data": {"name": "raf-db", "label_noise": 0.2},
         "model": {"name": "timm/test_resnet", "image_px": 32, "neck": "fc"},
         "method": {"name": "dmue"},
         "train": {"steps": 4, "batch_size": 16, "eval_every": 1, "checkpoint_every": 2, "latents": 4},

@@ -32,7 +32,9 @@ def config(monkeypatch) -> Iterator[RunConfig]:
     monkeypatch.setattr(train, "UNCOUNTED", {"cpu": 1})
     yield RunConfig(
         model=BackboneConfig(name="timm/test_resnet", image_px=SIDE_PX),
-        train=TrainConfig(batch_size=BATCH, identities=IDENTITIES, device="cpu", precision="float32"),
+        train=TrainConfig(
+            batch_size=BATCH, identities_per_batch=IDENTITIES, device="cpu", precision="float32"
+        ),
     )
     torch.set_num_threads(threads)
 
