@@ -2,9 +2,10 @@
 
 # tests of one room or file each, without models, videos and training
 UNIT = tests/unit
-QUICK = $(wildcard $(UNIT)/test_*.py) $(UNIT)/cli $(UNIT)/experiments $(UNIT)/faces $(UNIT)/loader \
+QUICK = $(wildcard $(UNIT)/test_*.py) $(UNIT)/cli $(UNIT)/experiments $(UNIT)/faces \
+	$(addprefix $(UNIT)/loader/test_, crop.py dataset.py groups.py sampler.py subset.py) \
 	$(UNIT)/manifest $(UNIT)/predict $(UNIT)/store tests/contracts/test_losses.py \
-	tests/contracts/test_metrics.py
+	tests/contracts/test_metrics.py --deselect $(UNIT)/cli/test_main.py::test_models_prints_the_counts_of_the_documentation
 
 # what can be made
 help:

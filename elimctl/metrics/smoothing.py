@@ -165,8 +165,8 @@ def _require_apart(table: PredictionTable, training: PredictionTable) -> None:
     own = set(table.clips.names)
     if shared := own & set(training.clips.names):
         raise DataError(
-            f"{len(shared):,} of the {len(own):,} clips of split {table.protocol.get('split')!r} are training "
-            "clips, on which the window is chosen",
+            f"{len(shared):,} of the {len(own):,} clips of split {table.protocol.get('split')!r} are "
+            "training clips, on which the window is chosen",
             hint="score a split that was held out, such as --split val",
         )
 

@@ -20,7 +20,7 @@ def test_a_dataset_without_the_identities_that_were_asked_for_is_not_trained_on(
     record = json.loads((folder / "prepare.json").read_text())
     record["settings"]["identities"] = "cluster"  # a preparation was stopped before it looked for them
     (folder / "prepare.json").write_text(json.dumps(record))
-    with pytest.raises(StoreError, match="has not got the identities yet"):
+    with pytest.raises(StoreError, match="has unfinished identities"):
         open_dataset(folder)
     (folder / "prepare.json").write_text(json.dumps({**record, "identities": {"mode": "cluster"}}))
     assert open_dataset(folder).table.num_rows == 4

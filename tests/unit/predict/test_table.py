@@ -110,7 +110,7 @@ def test_a_file_damaged_in_its_middle_is_refused(save):
 def test_another_table_is_refused(save, tmp_path):
     other = tmp_path / "other.parquet"
     pq.write_table(pa.table({"a": [1]}), other)
-    with pytest.raises(StoreError, match="does not say what was scored"):
+    with pytest.raises(StoreError, match="has no record of run and dataset"):
         read(other)
     file = save()
     pq.write_table(pq.read_table(file).drop_columns(["frame"]), file)
@@ -123,5 +123,5 @@ def test_no_row_and_unknown_classes_are_refused(save, save_classes):
     pq.write_table(pq.read_table(file).slice(0, 0), file)
     with pytest.raises(DataError, match="no row"):
         read(file)
-    with pytest.raises(StoreError, match="classes that its protocol has not: sadness"):
+    with pytest.raises(StoreError, match="unknown classes: sadness"):
         read(save_classes(classes=("neutral", "happiness")))
