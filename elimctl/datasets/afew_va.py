@@ -108,7 +108,7 @@ def _find_clips(root: Path) -> list[_Clip]:
     if not annotated:
         raise LayoutError(
             f"no NNN/NNN.json under {root}" + (f", but {counted(archives, 'archive')}" if archives else ""),
-            hint="unpack the archives" if archives else "name the folder that holds the clip folders",
+            hint="unpack the archives" if archives else "pass the folder that holds the clip folders",
         )
     found = {**bare, **annotated}
     repeated = sorted(name for name, clips in found.items() if len(clips) > 1)
@@ -116,8 +116,8 @@ def _find_clips(root: Path) -> list[_Clip]:
         where = ", ".join(str(clip.folder) for clip in found[repeated[0]])
         raise LayoutError(
             f"{counted(len(repeated), 'clip')} found more than once under {root}; "
-            f"clip {repeated[0]} is {where}",
-            hint="name the folder of one of the copies",
+            f"clip {repeated[0]} is in {where}",
+            hint="pass the folder of one copy",
         )
     return [found[name][0] for name in sorted(found)]
 
@@ -146,7 +146,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
     for number in sorted(clip.images.keys() | annotation.frames.keys()):
         file = clip.folder / clip.images.get(number, f"{number:05d}.png")
         entry = annotation.frames.get(number)
-        disagreement = "labels disagree: the frame is there twice" if entry is DISAGREEMENT else None
+        disagreement = "labels disagree: the frame occurs twice" if entry is DISAGREEMENT else None
         entry = entry if isinstance(entry, dict) else {}
         labels, label_reason = _labels(entry)
         reasons = (
@@ -156,7 +156,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
             doubt,
             disagreement,
             label_reason,
-            "no actor: identities are actors" if by_actor and annotation.actor is None else None,
+            "no actor: --identity actor needs one" if by_actor and annotation.actor is None else None,
         )
         yield Row(
             path=file.relative_to(root).as_posix(),
@@ -209,11 +209,11 @@ def _labels(entry: Mapping[str, Any]) -> tuple[tuple[float | None, float | None]
         if value is None:
             return (None, None), f"no label: {name}"
         if value is DISAGREEMENT:
-            return (None, None), f"labels disagree: {name} is there twice"
+            return (None, None), f"labels disagree: {name} occurs twice"
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return (None, None), f"label is no number: {name} is {value!r:.40}"
+            return (None, None), f"label is not a number: {name} is {value!r:.40}"
         if not -LABEL_SCALE <= value <= LABEL_SCALE:  # also false for NaN
-            return (None, None), f"label out of range: {name} is {value!r:.40}, wanted -10 to 10"
+            return (None, None), f"label out of range: {name} is {value!r:.40}, expected -10 to 10"
         scaled.append(value / LABEL_SCALE)
     return (scaled[0], scaled[1]), None
 

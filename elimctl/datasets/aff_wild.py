@@ -98,12 +98,12 @@ def _fit(clip: Clip, align: Align) -> _Fit:
         return _Fit(n_frames)
     found = f"{n_lines} lines, {n_frames} frames"
     if TOLERATED < (alone := _unpaired(labels)) < n_lines:
-        return _Fit(n_frames, misfit=f"{found}; the last {alone} lines are of one of the two labels only")
+        return _Fit(n_frames, misfit=f"{found}; the last {alone} lines have only one of the two labels")
     files, landmarks = _points_files(clip.boxes), _points_files(clip.landmarks)
     # A box of a frame that the video has not got: frames are missing, and nobody knows which.
     for name, points in (("face boxes", files), ("files of landmarks", landmarks)):
         if -1 in points and n_frames - 1 not in points:
-            return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, which are counted from 0")
+            return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, which are numbered from 0")
         if (last := max(points, default=-1)) >= n_frames:
             return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, the last for frame {last + 1}")
     if abs(n_lines - n_frames) <= TOLERATED:
@@ -132,7 +132,9 @@ def _read_clip(clip: Clip, fit: _Fit, root: Path) -> Iterator[Row]:
     labelled = dict(zip(fit.boxed or range(len(labels)), labels, strict=True))
     boxes, landmarks = _points_files(clip.boxes), _points_files(clip.landmarks)
     for number in sorted(labelled.keys() | set(range(fit.n_frames))):
-        valence, arousal, reason = labelled.get(number, (None, None, f"no annotation: {len(labels)} lines"))
+        valence, arousal, reason = labelled.get(
+            number, (None, None, f"no annotation: the labels have {len(labels)} lines")
+        )
         if number >= fit.n_frames:
             reason = f"no frame: the video has {fit.n_frames}"
         reason = fit.reason or reason
@@ -192,8 +194,8 @@ def _label(valence: str, arousal: str) -> Label:
         try:
             value = float(text)
         except ValueError:
-            return None, None, f"label is no number: {name} is {text!r:.40}"
+            return None, None, f"label is not a number: {name} is {text!r:.40}"
         if not -1 <= value <= 1:  # also false for NaN
-            return None, None, f"label out of range: {name} is {text:.40}, wanted -1 to 1"
+            return None, None, f"label out of range: {name} is {text:.40}, expected -1 to 1"
         values.append(value)
     return values[0], values[1], None

@@ -127,7 +127,7 @@ def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
     if pictures.crops is None:
         return None if abs(n_lines - last) <= TOLERATED else f"{n_lines} lines and {last} frames"
     if 0 in pictures.numbers:
-        return f"{n_lines} lines, and crops that are counted from 0"
+        return f"{n_lines} lines, but its crops are numbered from 0"
     # Crops that are not there are frames without a face: only a number beyond the lines tells.
     return None if last - n_lines <= TOLERATED else f"{n_lines} lines, and crops up to number {last}"
 
@@ -142,11 +142,11 @@ def _source(layout: Layout, root: Path, wanted: Literal["auto", "crops", "videos
         return source
     lacking = {"auto": "neither cropped_aligned/<trial>/ nor videos", "crops": "no cropped_aligned/<trial>/"}
     raise LayoutError(
-        f"labels of {len(layout.annotations or layout.splits)} trials under {root}, "
+        f"found labels of {len(layout.annotations or layout.splits)} trials under {root}, "
         f"but {lacking.get(wanted, 'no videos')}",
-        hint="set dataset.source to auto"
+        hint="use --set dataset.source=auto"
         if layout.crops or layout.videos
-        else "name a folder that holds the labels and the crops or videos",
+        else "pass a folder that holds the labels and the crops or videos",
     )
 
 
@@ -234,7 +234,7 @@ def _label_of(number: int, labels: Sequence[Label]) -> Label:
     """Label of a picture, counted from 1."""
     if 1 <= number <= len(labels):
         return labels[number - 1]
-    return None, None, f"no annotation: there are {len(labels)} lines"
+    return None, None, f"no annotation: the labels have {len(labels)} lines"
 
 
 def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
@@ -252,7 +252,7 @@ def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
         nothing: Label = (None, None, None)
         return (
             [nothing] * len(shipped),
-            f"broken annotation file: {file.name} starts with {header!r:.40}, wanted {HEADER!r}",
+            f"broken annotation file: {file.name} starts with {header!r:.40}, expected {HEADER!r}",
         )
     return list(map(_parse, shipped)), None
 
@@ -266,9 +266,13 @@ def _parse(line: str) -> Label:
     """Label of a line; one without either of the two is none."""
     fields = line.split(",")
     if len(fields) != 2:
-        return None, None, f"broken label: {line!r:.40}, wanted {HEADER}" if line else "no label: blank line"
+        return (
+            None,
+            None,
+            f"broken label: {line!r:.40}, expected {HEADER}" if line else "no label: blank line",
+        )
     try:
         valence, arousal = map(float, fields)
     except ValueError:
-        return None, None, f"label is no number: {line!r:.40}"
+        return None, None, f"label is not a number: {line!r:.40}"
     return checked(valence, arousal)

@@ -13,5 +13,5 @@ def checked(valence: float, arousal: float) -> Label:
             return None, None, f"no label: {name} is {UNLABELLED}"
     for name, value in pair:
         if not -1 <= value <= 1:  # also true for NaN
-            return None, None, f"label out of range: {name} is {value:g}, wanted -1 to 1"
+            return None, None, f"label out of range: {name} is {value:g}, expected -1 to 1"
     return valence, arousal, None

@@ -93,7 +93,9 @@ def find(root: Path, labels: Labels = "auto") -> Layout:
     lists = {} if annotated or labels == "va" else _lists(folders, root)
     if lists:
         if labels == "auto":
-            text = f"no lists of the VA task; those of the multi-task challenge are read: {_named(lists)}"
+            text = (
+                f"found no lists of the VA task; reading those of the multi-task challenge: {_named(lists)}"
+            )
             warnings.warn(text, Notice, stacklevel=2)
         return _of_lists(folders, lists, root)
     if not annotated:
@@ -123,7 +125,7 @@ def _nothing(labels: Labels, archives: int, root: Path) -> LayoutError:
         f"no {wanted} under {root}" + (f", but {counted(archives, 'archive')}" if archives else ""),
         hint="unpack the archives"
         if archives
-        else f"name the folder that holds the annotations of the {task} and the crops or videos",
+        else f"pass the folder that holds the annotations of the {task} and the crops or videos",
     )
 
 
@@ -135,7 +137,7 @@ def _lists(folders: Iterable[_Folder], root: Path) -> dict[Split, Path]:
             split = split_of((*folder.parts, file.stem))
             if split and file.suffix.lower() in (".txt", ".csv") and multi_task.is_list(file):
                 found.append((split, file))
-    once = _once(found, root, what="lists")
+    once = _once(found, root, what="list")
     return {split: once[split] for split in SPLITS if split in once}
 
 
@@ -243,7 +245,7 @@ def _videos(folders: Iterable[_Folder], needed: set[str], root: Path) -> dict[st
     return _once(videos, root)
 
 
-def _once(found: Iterable[tuple[str, Path]], root: Path, *, what: str = "trials") -> dict[str, Path]:
+def _once(found: Iterable[tuple[str, Path]], root: Path, *, what: str = "trial") -> dict[str, Path]:
     """Paths by name.
 
     Raises:
@@ -256,7 +258,7 @@ def _once(found: Iterable[tuple[str, Path]], root: Path, *, what: str = "trials"
     if repeated:
         where = ", ".join(map(str, paths[repeated[0]]))
         raise LayoutError(
-            f"{len(repeated)} {what} are there more than once under {root}; {repeated[0]} is {where}",
-            hint="name a folder that holds one edition, once",
+            f"found {counted(len(repeated), what)} more than once under {root}: {repeated[0]} is {where}",
+            hint="pass a folder that holds one copy of one edition",
         )
     return {name: candidates[0] for name, candidates in paths.items()}

@@ -143,8 +143,8 @@ def _records(file: Path) -> Iterator[tuple[str, ...]]:
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
         raise LayoutError(
-            f"{file} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}",
-            hint="copy the list again from its source",
+            f"{file} has no column {', '.join(lacking)}; its columns are {', '.join(table.columns)}",
+            hint="download the list again",
         )
     return table.select(*COLUMNS)
 
@@ -164,7 +164,7 @@ def _valence_arousal(valence: str, arousal: str) -> Label:
         try:
             values.append(float(text))
         except ValueError:
-            reason = f"label is no number: {name} is {text!r:.40}" if text else f"no label: {name}"
+            reason = f"label is not a number: {name} is {text!r:.40}" if text else f"no label: {name}"
             return None, None, reason
     return checked(*values)
 
@@ -180,6 +180,6 @@ def _expression(text: str) -> tuple[str | None, str | None]:
     if code == NO_EXPRESSION:
         return None, None
     if code not in range(len(EXPRESSIONS)):
-        wanted = f"wanted 0 to {len(EXPRESSIONS) - 1}"
+        wanted = f"expected 0 to {len(EXPRESSIONS) - 1}"
         return None, f"unknown class of expression: {text!r:.40}, {wanted}"
     return EXPRESSIONS[int(code)], None

@@ -108,7 +108,7 @@ def _require(found: dict[str, dict[str, list[Path]]], root: Path, archives: int)
             f"{lacking} under {root}" + (f", but {counted(archives, 'archive')}" if archives else ""),
             hint="unpack the archives"
             if archives
-            else "name the folder that holds annotations, videos, bboxes and landmarks",
+            else "pass the folder that holds annotations, videos, bboxes and landmarks",
         )
     for kind, title in TITLES.items():
         repeated = sorted(name for name, paths in found[kind].items() if len(paths) > 1)
@@ -116,6 +116,6 @@ def _require(found: dict[str, dict[str, list[Path]]], root: Path, archives: int)
             where = ", ".join(str(path) for path in found[kind][repeated[0]])
             raise LayoutError(
                 f"{title} of {counted(len(repeated), 'clip')} found more than once under {root}; "
-                f"those of {repeated[0]} are {where}",
-                hint="name the folder of one of the copies",
+                f"those of {repeated[0]} are in {where}",
+                hint="pass the folder of one copy",
             )

@@ -67,8 +67,8 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         listed = any("age" in table.columns for table in tables.values())
         if options.identity == "age-group" and not ages and not listed:
             raise ConfigError(
-                f"identities are age groups, but there are no ages under {root}",
-                hint="set ages to a CSV file of ages, or to a folder of them",
+                f"--identity age-group needs ages, but there are none under {root}",
+                hint="add --ages FILE: a CSV file of ages, or a folder of them",
             )
         for name, table in tables.items():
             images = ListedImages(root, affectnet_lists.places(found, name))

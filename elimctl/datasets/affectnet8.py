@@ -66,8 +66,8 @@ def read(root: Path, options: Options) -> Iterator[Row]:
     found = affectnet8_sets.find(root)
     if options.identity == "age-group" and options.ages is None:
         raise ConfigError(
-            "identities are age groups, but no ages are given",
-            hint="set ages to a CSV file with a name (such as train/12) and an age for each image",
+            "--identity age-group needs ages, but --ages is not given",
+            hint="add --ages FILE: a CSV file with a name (such as train/12) and an age for each image",
         )
     splits = [numbered.split for numbered in found.sets]
     with (

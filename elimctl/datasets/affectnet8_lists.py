@@ -117,13 +117,14 @@ def _records(file: Path, said: str | None) -> Iterator[tuple[str, int, str, str,
         split = splits.named_set(word) if column else said
         if match is None:
             raise LayoutError(
-                f"{file} has the number {number!r:.40}; wanted that of an image, such as 0", hint="correct it"
+                f"{file} has an invalid image number {number!r:.40}; expected a number such as 0 or 0.jpg",
+                hint="correct the column of numbers",
             )
         if split is None:
             raise LayoutError(
-                f"{file} does not say which set number {number} is of"
+                f"{file} does not name the set (train, val or test) of number {number}"
                 + (f": {column} is {word!r:.40}" if column else ""),
-                hint="call the file train_set.csv or val_set.csv, or add a column split",
+                hint="rename the file train_set.csv or val_set.csv, or add a column split",
             )
         yield split, int(match[1]), exp, val, aro
 
@@ -152,7 +153,7 @@ def _refuse_other_codes(codes: Iterable[str], file: Path) -> None:
     numbers = {int(float(code)) for code in codes if re.fullmatch(r"[0-9]+(\.0*)?", code)}
     if numbers and min(numbers) > 0 and max(numbers) == len(CLASSES):
         raise LayoutError(
-            f"{file} has the classes {min(numbers)} to {max(numbers)}; wanted 0 to 7, from {CLASSES[0]} to "
+            f"{file} has the classes {min(numbers)} to {max(numbers)}; expected 0 to 7, from {CLASSES[0]} to "
             f"{CLASSES[-1]}",
-            hint="count the classes as AffectNet does, from 0",
+            hint="number the classes from 0, as AffectNet does",
         )

@@ -79,7 +79,7 @@ def find(root: Path) -> Found:
         archived = f", but {counted(archives, 'archive')}" if archives else ""
         raise LayoutError(
             f"no folder under {root} has both {IMAGES}/ and {ANNOTATIONS}/{archived}",
-            hint="unpack the archives" if archives else "name the folder that holds train_set and val_set",
+            hint="unpack the archives" if archives else "pass the folder that holds train_set and val_set",
         )
     return Found([found[split] for split in ("train", "val", "test") if split in found], lists)
 
@@ -87,7 +87,7 @@ def find(root: Path) -> Found:
 def _pass_over(csv_files: Iterable[Path]) -> None:
     """Give a notice of lists beside files of labels."""
     if lists := list(filter(is_list, csv_files)):
-        text = f"the labels are those of the folders {ANNOTATIONS}; {', '.join(map(str, lists))} is not read"
+        text = f"labels come from the folders {ANNOTATIONS}; not read: {', '.join(map(str, lists))}"
         warnings.warn(text, Notice, stacklevel=2)
 
 
@@ -100,8 +100,8 @@ def _add(found: dict[str, NumberedSet], numbered: NumberedSet, folder: Path) -> 
     split = numbered.split
     if split in found:
         raise LayoutError(
-            f"the set {split} is there twice: {found[split].images.parent}, {folder}",
-            hint="name the folder of one of the copies",
+            f"found the set {split} twice: {found[split].images.parent}, {folder}",
+            hint="pass the folder of one copy",
         )
     found[split] = numbered
 
@@ -160,8 +160,8 @@ def _split(folder: Path, root: Path) -> str:
         if match := SET.fullmatch(name.partition(".")[0]):  # an unpacked `train_set.zip` says so too
             return match[1].lower()
     raise LayoutError(
-        f"{folder} has images, but no name says which set it is",
-        hint="call its folder train_set or val_set",
+        f"{folder} has images, but no folder in its path is named after a set",
+        hint="rename its folder train_set or val_set",
     )
 
 

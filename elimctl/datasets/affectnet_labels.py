@@ -25,11 +25,11 @@ def valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, flo
         try:
             value = float(text)
         except ValueError:
-            return (None, None), f"label is no number: {name} is {text!r:.40}"
+            return (None, None), f"label is not a number: {name} is {text!r:.40}"
         if value == NO_LABEL:
             return (None, None), f"no label: {name} is {NO_LABEL}"
         if not -1 <= value <= 1:  # also true for NaN
-            return (None, None), f"label out of range: {name} is {text:.40}, wanted -1 to 1"
+            return (None, None), f"label out of range: {name} is {text:.40}, expected -1 to 1"
         values.append(value)
     return (values[0], values[1]), None
 
@@ -48,7 +48,7 @@ def expression(text: str) -> tuple[str | None, str | None]:
     except (ValueError, IndexError, OverflowError):
         name = None
     if name is None:
-        return None, f"unknown class of expression: {text!r:.40}, wanted 0 to {len(EXPRESSIONS) - 1}"
+        return None, f"unknown class of expression: {text!r:.40}, expected 0 to {len(EXPRESSIONS) - 1}"
     return name, f"no label: expression is {name}" if name in UNLABELLED else None
 
 

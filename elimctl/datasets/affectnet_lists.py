@@ -96,8 +96,8 @@ def choose(found: Found, annotated: str) -> dict[str, Path]:
     for name, copies in lists.items():
         if len(copies) > 1:
             raise LayoutError(
-                f"{name}.csv is there {len(copies)} times: {', '.join(map(str, copies))}",
-                hint="move all but one out of the folder",
+                f"found {name}.csv {len(copies)} times: {', '.join(map(str, copies))}",
+                hint="keep one copy and move the others out of the folder",
             )
     return {name: copies[0] for name, copies in lists.items()}
 
@@ -123,8 +123,8 @@ def open_list(file: Path) -> Table:
     lacking = [name for name in NEEDED if name not in table.columns]
     if lacking:
         raise LayoutError(
-            f"{file} has no column {', '.join(lacking)}; it has {', '.join(table.columns)}",
-            hint="name the columns as AffectNet does",
+            f"{file} has no column {', '.join(lacking)}; its columns are {', '.join(table.columns)}",
+            hint=f"use AffectNet's names of the columns: {', '.join(NEEDED)}",
         )
     return table
 
@@ -134,5 +134,5 @@ def _nothing(found: Found, what: str) -> LayoutError:
     archives = f", but {counted(found.archives, 'archive')}" if found.archives else ""
     return LayoutError(
         f"no {what} under {found.root}{archives}",
-        hint="unpack the archives" if archives else "name the folder that holds the lists and the images",
+        hint="unpack the archives" if archives else "pass the folder that holds the lists and the images",
     )

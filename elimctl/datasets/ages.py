@@ -27,7 +27,7 @@ Record = TypeVar("Record")
 
 def _ascending(bins: tuple[int, ...]) -> tuple[int, ...]:
     if len(bins) < 2 or list(bins) != sorted(set(bins)) or bins[0] < 0:
-        raise ValueError("wanted 2 or more ascending ages")
+        raise ValueError("expected 2 or more ascending ages")
     return bins
 
 
@@ -142,9 +142,9 @@ class Ages:
                 longer = count + 1 + sum(1 for _ in pairs)
                 listed, given = (count, longer) if record is None else (longer, count)
                 raise ConfigError(
-                    f"{file} has {given} ages, {stem}.csv has {listed} rows; without names they are joined "
-                    "row by row",
-                    hint="name the file of ages that belongs to this list, or one with a column of names",
+                    f"{file} has {given} ages, but {stem}.csv has {listed} rows; "
+                    "ages without names are joined row by row",
+                    hint="use the file of ages made for this list, or one with a column of names",
                 )
             yield record, parse(age[0])
 
@@ -156,8 +156,8 @@ class Ages:
         """
         if self._by_name and not self._found:
             raise ConfigError(
-                f"no image has a name and an age in {', '.join(map(str, self._by_name))}",
-                hint="name the images in it as the dataset's list does, and give ages in years",
+                f"none of the images has an age in {', '.join(map(str, self._by_name))}",
+                hint="use the image names of the dataset's list, and ages in years",
             )
 
     def _open(self, file: Path, lists: Collection[str]) -> None:
@@ -171,14 +171,14 @@ class Ages:
         stem = next((stem for stem in lists if file.stem.lower().startswith(stem.lower())), None)
         if stem is None:
             raise ConfigError(
-                f"{file} has ages but no names of images (wanted a column {', '.join(NAMES)})"
-                + (f", and is not called {' or '.join(f'{stem}_age.csv' for stem in lists)}" * bool(lists)),
+                f"{file} has no column of image names (expected one of {', '.join(NAMES)})"
+                + (f", and its name is not {' or '.join(f'{stem}_age.csv' for stem in lists)}" * bool(lists)),
                 hint="add a column of names",
             )
         if stem.lower() in self._in_order:
             raise ConfigError(
                 f"the ages of {stem}.csv are given twice: {self._in_order[stem.lower()]}, {file}",
-                hint="name one of them",
+                hint="pass only one of them",
             )
         self._in_order[stem.lower()] = file
 
@@ -208,7 +208,7 @@ def _files(where: Sequence[Path]) -> Iterator[Path]:
             file for file in path.iterdir() if file.suffix.lower() == ".csv" and file.name[0] != "."
         )
         if not found:
-            raise MissingError(f"no CSV file in {path}", hint="name the folder that holds the ages")
+            raise MissingError(f"no CSV file in {path}", hint="pass the folder that holds the ages")
         yield from found
 
 

@@ -28,7 +28,8 @@ def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str,
         raise LayoutError(
             f"labels and {pictures} of {counted(len(misfits), what)} under {root} do not fit: {shown}",
             # Where frames are missing before the end, a label that is cut to them is another frame's.
-            hint=f"get these {files} again; if only their end is missing, add --set dataset.align=truncate",
+            hint=f"download these {files} again; if only their last frames are missing, "
+            "add --set dataset.align=truncate",
         )
 
 

@@ -147,8 +147,8 @@ def read(name: str) -> Card:
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         raise MissingError(
-            f"no card for dataset {name!r}: found none of {', '.join(map(str, places))}",
-            hint="write one; docs/extending.md says what it holds",
+            f"no card for dataset {name!r}; expected one of the files {', '.join(map(str, places))}",
+            hint="write one as described in docs/extending.md",
         )
     return validate(Card, read_toml(file), where=file.name)
 

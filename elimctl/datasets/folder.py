@@ -47,7 +47,9 @@ class Options(Config):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.identity_pattern is not None and self.identity != "auto":
-            raise ValueError(f"identity_pattern and identity {self.identity} exclude each other")
+            raise ValueError(
+                f"identity_pattern cannot be combined with identity {self.identity}; set only one"
+            )
         return self
 
 

@@ -107,7 +107,7 @@ class ColumnNames(Config):
         there = {key for key in BOX_KEYS if self.given.get(key)}
         if there not in (set(), set(CORNER_KEYS), set(SIZED_KEYS)):
             raise ValueError(
-                f"of a box {', '.join(sorted(there))} are named, wanted x0, y0, x1, y1 or x, y, w, h"
+                f"incomplete box columns {', '.join(sorted(there))}; expected x0, y0, x1, y1 or x, y, w, h"
             )
         return self
 
@@ -185,9 +185,7 @@ def find_columns(header: Sequence[str], *, where: str, named: ColumnNames = Colu
 def _place(name: str, names: Sequence[str], *, where: str) -> int:
     """The place of a column that must be there once."""
     if names.count(name) > 1:
-        raise LayoutError(
-            f"{where} has {names.count(name)} columns {name!r}", hint="rename all of them but one"
-        )
+        raise LayoutError(f"{where} has {names.count(name)} columns {name!r}", hint="rename all but one")
     return names.index(name)
 
 
@@ -221,8 +219,8 @@ def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str
         near = get_close_matches(name, missing, n=1, cutoff=NEAR)
         if near and name not in KNOWN:
             raise LayoutError(
-                f"{where} has a column {name!r}, which is no name of a column that is read",
-                hint=f"rename it to {near[0]}, or to something else if that is not meant",
+                f"{where} has an unknown column {name!r}, similar to {near[0]}",
+                hint=f"rename it to {near[0]}, or to a less similar name if it is another column",
             )
 
 

@@ -27,18 +27,18 @@ SEARCH_LIMIT_S = 2.0  # for one path; a pattern that takes longer would take yea
 NUMBER = "id"  # the one name of a column that more often counts lines than it names people
 MOSTLY = 0.75  # share of values that one picture has, from which a column may count lines
 FEW = 8  # of fewer values the share says nothing
-EXPLAIN = "--set dataset.identity_pattern=REGEX, or a column identity, tells who is shown"
+EXPLAIN = "To name the people, use --set dataset.identity_pattern=REGEX or a column identity"
 
 
 def _usable(pattern: str) -> str:
     try:
         compiled = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"{pattern!r:.80} is no regular expression: {error}") from None
+        raise ValueError(f"invalid regular expression {pattern!r:.80}: {error}") from None
     if GROUP not in compiled.groupindex and compiled.groups != 1:
         raise ValueError(
             f"{pattern!r:.80} has {compiled.groups} groups; "
-            f"wanted one, (...), or one that is named, (?P<{GROUP}>...)"
+            f"expected one group (...), or a group named (?P<{GROUP}>...)"
         )
     return pattern
 
@@ -166,7 +166,7 @@ def _guess(source: Source) -> tuple[Source, Identities]:
             places = {**source.columns.places, "identity": header.index(name)}
             chosen = replace(source, columns=replace(source.columns, places=places))
             return chosen, Identities("column", f"column {name}")
-        counting = counting or f"column {name} differs in every line, so it names nobody"
+        counting = counting or f"column {name} differs in every line, so it does not name people"
     if columns and (level is None or level.count >= found.files) and _one_each(columns[0], found):
         if found.files >= FEW:
             _note(f"column {columns[0]} differs in every line, so no identity has a second image")
@@ -197,9 +197,9 @@ def _refuse_doubtful(source: Source, name: str, values: Values, level: Level | N
         and level.count < values.distinct
     ):
         raise LayoutError(
-            f"{source.file}: {single} of {values.distinct} values of column {name} occur once, "
-            f"although there are {level.count} folders ({listed(level.names)}): it may count lines",
-            hint="if it names people use --identity column, if the folders do --identity folder",
+            f"{source.file}: {single} of {values.distinct} values of column {name} occur only once, "
+            f"but there are {level.count} folders ({listed(level.names)}); the column may number the lines",
+            hint="use --identity column if the column names people, --identity folder if the folders do",
         )
 
 
@@ -250,8 +250,9 @@ def _limited(pattern: re.Pattern[str]) -> Iterator[None]:
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise ConfigError(
-            f"dataset.identity_pattern {pattern.pattern!r:.80} takes over {SEARCH_LIMIT_S:g} s for a path",
-            hint="avoid a repeat within a repeat, such as (a+)+",
+            f"dataset.identity_pattern {pattern.pattern!r:.80} needs more than {SEARCH_LIMIT_S:g} s "
+            "for one path",
+            hint="avoid nested repeats such as (a+)+",
         )
 
     before = signal.signal(signal.SIGALRM, stop)

@@ -26,7 +26,7 @@ class LabelRange(Config):
         if not isinstance(value, Sequence) or isinstance(value, str):
             return value
         if len(value) != 2 or not all(isinstance(end, int | float) for end in value):
-            raise ValueError("wanted the lowest value and the highest")
+            raise ValueError("expected [lowest, highest]")
         return dict.fromkeys(("valence", "arousal"), _rising((value[0], value[1])))
 
     @field_validator("valence", "arousal")
@@ -44,5 +44,5 @@ class LabelRange(Config):
 
 def _rising(value: Range) -> Range:
     if not -math.inf < value[0] < value[1] < math.inf:
-        raise ValueError("wanted the lowest value and the highest")
+        raise ValueError("expected [lowest, highest]")
     return value

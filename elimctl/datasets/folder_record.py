@@ -117,10 +117,10 @@ def _label(name: str, text: str, label_range: tuple[float, float]) -> float:
     low, high = label_range
     value = number_of(text)
     if value is None:
-        raise FieldError(f"label is no number: {name} is {text!r:.40}")
+        raise FieldError(f"label is not a number: {name} is {text!r:.40}")
     if not low <= value <= high:  # also true of NaN
         raise FieldError(
-            f"label out of range: {name} is {text:.40}, wanted {low:g} to {high:g} (option label_range)"
+            f"label out of range: {name} is {text:.40}, expected {low:g} to {high:g} (option label_range)"
         )
     # Exact for [-1, 1] and for whole multiples of it; rounding must not leave the range.
     return min(1.0, max(-1.0, (value - (low + high) / 2) / ((high - low) / 2)))
@@ -131,7 +131,7 @@ def _frame(text: str) -> int | None:
         return None
     match = INTEGER.fullmatch(text)
     if not match:
-        raise FieldError(f"frame is no whole number from 0: {text!r:.40}")
+        raise FieldError(f"invalid frame number: {text!r:.40}, expected a whole number from 0")
     return int(match[1])
 
 
@@ -139,7 +139,7 @@ def _split(text: str) -> str:
     if not text:
         raise FieldError("no split")
     if text.lower() not in SPLITS:
-        raise FieldError(f"unknown split: {text!r:.40}, wanted train, val or test")
+        raise FieldError(f"unknown split: {text!r:.40}, expected train, val or test")
     return SPLITS[text.lower()]
 
 
@@ -158,7 +158,7 @@ def _box(fields: Sequence[str], columns: Columns) -> Box | None:
     values = [number_of(text) for text in texts]
     x0, y0, x1, y1 = (math.nan if value is None else value for value in values)
     if None in values:
-        raise FieldError(f"box is no four numbers: {', '.join(texts)!r:.80}")
+        raise FieldError(f"invalid box: {', '.join(texts)!r:.80}, expected four numbers")
     if columns.sized:
         x1, y1 = x0 + x1, y0 + y1
     return (x0, y0, x1, y1) if x0 < x1 < math.inf and y0 < y1 < math.inf else None

@@ -71,7 +71,9 @@ def parse_segment(times: Mapping[str, str]) -> Segment | None:
     given = {name: text for name, text in times.items() if text}
     other = next((name for name in given if name not in TIMES), None)
     if other:
-        raise FieldError(f"no segment: column {other} is not in seconds, wanted start and end")
+        raise FieldError(
+            f"no segment: column {other} is not in seconds, expected columns start and end in seconds"
+        )
     if not given.keys() & {"start", "end"}:
         return None
     if "start" not in given or not given.keys() & {"end", "duration"}:
@@ -89,14 +91,14 @@ def _seconds(name: str, text: str) -> float:
         hours, minutes, seconds = int(match[1] or 0), int(match[2]), float(match[3].replace(",", "."))
         value = 3600 * hours + 60 * minutes + seconds
         if seconds >= 60 or (match[1] and minutes >= 60):
-            raise FieldError(f"segment is no time: {name} is {text!r:.40}")
+            raise FieldError(f"invalid segment: {name} is {text!r:.40}, expected seconds or hh:mm:ss")
     else:
         found = number_of(text)
         if found is None or not math.isfinite(found):
-            raise FieldError(f"segment is no time: {name} is {text!r:.40}")
+            raise FieldError(f"invalid segment: {name} is {text!r:.40}, expected seconds or hh:mm:ss")
         value = found
     if value < 0:
-        raise FieldError(f"segment out of range: {name} is {text:.40}, wanted 0 or more")
+        raise FieldError(f"segment out of range: {name} is {text:.40}, expected 0 or more")
     return value
 
 

@@ -16,7 +16,7 @@ from elimctl.text import counted
 
 TABLES = (".csv", ".tsv")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-EXAMPLE = """write a file like this one, named labels.csv, into that folder:
+EXAMPLE = """write a file labels.csv like this one into that folder:
 path,valence,arousal,identity
 id01/0001.jpg,0.4,-0.1,id01
 id02/0001.jpg,-0.35,0.6,id02"""
@@ -71,8 +71,9 @@ def open_source(root: Path, csv: Path | None, named: ColumnNames = ColumnNames()
         _refuse(min(found, key=lambda file: len(found[file].lacking)), named)
     if len(usable) > 1:
         raise LayoutError(
-            f"{len(usable)} CSV files with labels under {root}: {', '.join(map(str, usable))}",
-            hint="name one with --set dataset.csv=FILE, or join them to one with a column `split`",
+            f"found {len(usable)} CSV files with labels under {root}, expected one: "
+            f"{', '.join(map(str, usable))}",
+            hint="select one with --set dataset.csv=FILE, or merge them into one with a column `split`",
         )
     [(file, columns)] = usable.items()
     below = file.parent.relative_to(root).as_posix() if file.parent.is_relative_to(root) else "."
@@ -144,7 +145,7 @@ def _refuse(file: Path, named: ColumnNames) -> NoReturn:
         f"{file} has no column {', '.join(columns.lacking)}; its first line is: {', '.join(first)!a:.200}",
         hint=f"set dataset.columns.{given[0]} to one of these"
         if given
-        else "name the columns in the first line: path,valence,arousal; or say what they are called with "
+        else "name the columns in the first line (path,valence,arousal), or give their names with "
         f"--set dataset.columns.{columns.lacking[0]}=NAME",
     )
 

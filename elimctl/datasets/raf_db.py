@@ -179,7 +179,7 @@ def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
             if n_other
             else "unpack the archives"
             if found.archives
-            else "name the folder that holds Image/ and EmoLabel/",
+            else "pass the folder that holds Image/ and EmoLabel/",
         )
     # `train_00001.jpg` and `train_00001.png` in one folder are one image; in two folders, two copies.
     repeated = [key for key, copies in candidates.items() if len({file.parent for file in copies}) > 1]
@@ -187,8 +187,8 @@ def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
         where = ", ".join(map(str, candidates[repeated[0]]))
         raise LayoutError(
             f"{counted(len(repeated), 'image')} found more than once under {root}; "
-            f"{stem(*repeated[0])} is {where}",
-            hint="name the folder of one of the copies",
+            f"{stem(*repeated[0])} is in {where}",
+            hint="pass the folder of one copy",
         )
     written = (SAMPLE.fullmatch(file.name) for copies in candidates.values() for file in copies)
     refuse_compound(((match[1], match[2], "") for match in written if match), where=f"an image under {root}")
@@ -204,8 +204,9 @@ def _labels(found: _Found, images: Mapping[Key, Path], root: Path) -> dict[Key, 
     parts = Counter(LABEL_FILE.fullmatch(file.name)[1] for file in found.labels)  # type: ignore[index]
     if max(parts.values(), default=0) > 1 or (None in parts and len(parts) > 1):
         raise LayoutError(
-            f"{len(found.labels)} label files under {root}: {', '.join(map(str, found.labels))}",
-            hint="keep one of them, or name the folder of one of the copies",
+            f"found {len(found.labels)} label files under {root}, expected one: "
+            f"{', '.join(map(str, found.labels))}",
+            hint="keep one of them, or pass the folder of one copy",
         )
     words: dict[Key, list[str]] = defaultdict(list)
     for file in found.labels:
@@ -221,9 +222,9 @@ def _labels(found: _Found, images: Mapping[Key, Path], root: Path) -> dict[Key, 
                 words[key].append(word)
     if not any(words.values()):
         raise LayoutError(
-            f"no list_patition_label.txt under {root} (nor list_partition_label.txt, train_labels.csv, "
-            "or images in folders {train,test}/<1-7>)",
-            hint="name the folder that holds both Image/ and EmoLabel/",
+            f"no labels under {root}; expected list_patition_label.txt, list_partition_label.txt, "
+            "train_labels.csv, or images in folders {train,test}/<1-7>",
+            hint="pass the folder that holds both Image/ and EmoLabel/",
         )
     return {key: found for key, found in words.items() if found}
 
@@ -253,9 +254,9 @@ def _expression(words: Sequence[str]) -> tuple[str | None, str | None]:
         return None, f"labels disagree: {', '.join(sorted(words))}"
     [word] = words
     if not word.isdecimal():
-        return None, f"label is no number: {word!r:.40}"
+        return None, f"label is not a number: {word!r:.40}"
     if int(word) not in EXPRESSIONS:
-        return None, f"label out of range: {word:.40}, wanted 1 to 7"
+        return None, f"label out of range: {word:.40}, expected 1 to 7"
     return EXPRESSIONS[int(word)], None
 
 

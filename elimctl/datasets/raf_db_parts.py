@@ -55,8 +55,8 @@ def pass_over(others: Mapping[str, Sequence[Path]], *, alone: bool) -> None:
     for part, found in others.items():
         if found and alone:
             raise LayoutError(
-                f"{found[0]} is of RAF-DB's {part} part; elimctl reads the basic part, with 7 classes",
-                hint="name the folder of the basic part, such as RAF-DB/basic",
+                f"{found[0]} belongs to RAF-DB's {part} part; elimctl reads only the basic part (7 classes)",
+                hint="pass the folder of the basic part, such as RAF-DB/basic",
             )
         if found:
             text = f"{len(found):,} files of RAF-DB's {part} part are not read, such as {found[0]}"
@@ -87,9 +87,9 @@ def refuse_compound(samples: Iterable[tuple[str, str, str]], *, where: str) -> N
 
 def _refusal(where: str, sign: str) -> LayoutError:
     return LayoutError(
-        f"{where} is of RAF-DB's compound part: it has {sign}; wanted the basic part, with classes 1 to 7 "
-        "and names such as train_00001",
-        hint="name the folder of the basic part, such as RAF-DB/basic, or correct that list",
+        f"{where} belongs to RAF-DB's compound part: it has {sign}; expected the basic part, "
+        "with classes 1 to 7 and names such as train_00001",
+        hint="pass the folder of the basic part, such as RAF-DB/basic, or correct that list",
     )
 
 
@@ -108,6 +108,6 @@ def refuse_distribution(fields: list[str], *, where: str) -> None:
     if len(numbers) >= DISTRIBUTION or units:
         found = "action units" if units else f"{len(numbers)} numbers"
         raise LayoutError(
-            f"{where} gives an image {found}; wanted one class, 1 to 7",
-            hint="name the folder of RAF-DB's basic part",
+            f"{where} gives {found} for an image; expected one class, 1 to 7",
+            hint="pass the folder of RAF-DB's basic part",
         )

@@ -69,7 +69,7 @@ def test_a_column_that_counts_lines_leaves_nobody_in_two_folds(call, tmp_path, c
     (raw / "labels.csv").write_text("\n".join([*lines, ""]))
     assert call("prepare", "folder", raw, *PREPARE, "--workspace", tmp_path) == 0
     told = capsys.readouterr()
-    assert "warning: column id differs in every line, so it names nobody" in told.err
+    assert "warning: column id differs in every line, so it does not name people" in told.err
     assert "4 (folder 1 of the path)" in told.out
     rows = _rows(tmp_path)
     assert len({(row["identity"], row["fold"]) for row in rows}) == 4

@@ -69,7 +69,7 @@ class Archive:
     @property
     def way_out(self) -> str:
         """The hint for what elimctl will not unpack: an archive beside its unpacked folder is left alone."""
-        return f"unpack {self.shipped.name} yourself, into a folder {stem(self.shipped.name)} beside it"
+        return f"unpack {self.shipped.name} yourself into a folder {stem(self.shipped.name)} beside it"
 
     def refusal(self, reason: str, *, hint: str | None = None) -> ArchiveError:
         """The error for an archive that is not to be unpacked."""
@@ -79,8 +79,8 @@ class Archive:
         """The error for an archive whose bytes are not those of an archive."""
         detail = str(reason).strip().splitlines()
         return ArchiveError(
-            f"{self.title} is damaged or no archive" + (f": {detail[0].lower()}" if detail else ""),
-            hint=f"get {self.shipped.name} again, or move it out of the folder",
+            f"{self.title} is damaged or not an archive" + (f": {detail[0].lower()}" if detail else ""),
+            hint=f"download {self.shipped.name} again, or move it out of the folder",
         )
 
 
@@ -155,7 +155,7 @@ def _named_damage(archive: Archive) -> Iterator[None]:
     except ElimctlError:
         raise
     except NotImplementedError as error:
-        raise archive.refusal(f"is packed in a way that elimctl does not read: {error}") from None
+        raise archive.refusal(f"uses a format that elimctl cannot read: {error}") from None
     except DAMAGE as error:
         raise archive.damage(error) from None
     except OSError as error:
@@ -265,7 +265,7 @@ def _inside(archive: Archive, name: str) -> str:
     if parts[0] == "" or ".." in parts or DRIVE.match(name):
         raise archive.refusal(f"holds {name!r}, which would lie outside the folder it is unpacked to")
     if len(parts) > FOLDER_LIMIT or any(len(os.fsencode(part)) > NAME_LIMIT_BYTES for part in parts):
-        raise archive.refusal(f"holds {name!r:.100}, a path that no disk takes")
+        raise archive.refusal(f"holds {name!r:.100}, a path that is too long")
     return "/".join(part for part in parts if part not in ("", "."))
 
 
@@ -277,12 +277,12 @@ def _beside(archive: Archive, name: str, target: str) -> str:
     """
     reached = posixpath.normpath(posixpath.join(posixpath.dirname(name), target.replace("\\", "/")))
     if reached.startswith(("/", "../")) or reached == ".." or DRIVE.match(target):
-        raise archive.refusal(f"holds a link, {name!r}, that leads out of it to {target!r}")
+        raise archive.refusal(f"holds a link, {name!r}, that points outside the archive: {target!r}")
     return reached
 
 
 def _special(archive: Archive, name: str) -> ArchiveError:
-    return archive.refusal(f"holds {name!r}, which is no file, folder or link")
+    return archive.refusal(f"holds {name!r}, which is neither a file, a folder nor a link")
 
 
 def _unescaped(name: str) -> str:

@@ -127,7 +127,9 @@ def _is_beside(found: ArchiveSet, folder: Path) -> bool:
         zips = f"{found.parts[0].name} and {more} more" if more else found.parts[0].name
         if not lacking:
             where = base / tops.pop() if len(tops) == 1 else base
-            warnings.warn(f"{zips} in {folder} passed over: read {where} instead", Notice, stacklevel=2)
+            warnings.warn(
+                f"{zips} in {folder} ignored, because it is already unpacked in {where}", Notice, stacklevel=2
+            )
             return True
         if len(lacking) < len(wanted) and len(tops) == 1:
             raise ArchiveError(
@@ -135,7 +137,7 @@ def _is_beside(found: ArchiveSet, folder: Path) -> bool:
                 f"{len(lacking):,} of {counted(len(wanted), 'file')} "
                 f"{'is' if len(lacking) == 1 else 'are'} missing or {'has' if len(lacking) == 1 else 'have'} "
                 f"another size, the first is {lacking[0]}",
-                hint=f"unpack all of it, or move it elsewhere to read {base / tops.pop()} as it is",
+                hint=f"unpack all of it, or move the archive away to read {base / tops.pop()} as it is",
             )
     return False
 

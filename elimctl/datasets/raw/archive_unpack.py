@@ -62,14 +62,14 @@ class Budget:
         if size_bytes > max(RATIO_FREE_BYTES, RATIO_LIMIT * self.packed_bytes):
             raise self.archive.refusal(
                 f"has {_size(self.packed_bytes)} and unpacks to {_size(size_bytes)} or more, "
-                f"over {RATIO_LIMIT} times as much, as if made to fill the disk"
+                f"over {RATIO_LIMIT} times its size; it may be made to fill the disk"
             )
         lacking = size_bytes + RESERVE_BYTES - self.free_bytes
         if lacking > 0:
             free, reserve = _size(self.free_bytes), _size(RESERVE_BYTES)
             raise ArchiveError(
                 f"{self.archive.title} unpacks to {_size(size_bytes)} or more; {free} are free in "
-                f"{self.folder.parent}, of which elimctl leaves {reserve}",
+                f"{self.folder.parent}, of which elimctl keeps {reserve} free",
                 hint=f"free {_size(lacking)} or more, or choose another folder with --workspace",
             )
 
@@ -165,7 +165,7 @@ def _copy_linked(archive: Archive, links: dict[str, str], folder: Path, budget: 
             target = links[target]
         source, file = folder / target, folder / name
         if not source.is_file():
-            raise archive.refusal(f"holds a link, {name!r}, that leads to no file: {target!r}")
+            raise archive.refusal(f"holds a link, {name!r}, to a missing file: {target!r}")
         budget.spend(ENTRY_BYTES + source.stat().st_size)
         file.parent.mkdir(parents=True, exist_ok=True)
         with _once(archive, name), source.open("rb") as content, file.open("xb") as copy:

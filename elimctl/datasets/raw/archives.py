@@ -202,6 +202,6 @@ def _link_all(folder: Path, links: Mapping[str, str]) -> None:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
             raise ArchiveError(
-                f"cannot make a link to {target} in {folder}: {error}",
+                f"cannot create a link to {target} in {folder}: {error}",
                 hint="unpack the archives yourself, or choose a --workspace on a file system with links",
             ) from None

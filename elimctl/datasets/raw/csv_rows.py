@@ -78,7 +78,8 @@ def open_table(file: Path, known: Collection[str], *, headless: Sequence[str] | 
         return Table(file, header, records)
     if headless is None or (headless and not any(number_of(field) is not None for field in first)):
         raise LayoutError(
-            f"{file} has no header with any of {', '.join(sorted(known))}; its first line is {first!a:.200}",
+            f"{file} has no header with any of the columns {', '.join(sorted(known))}; "
+            f"its first line is {first!a:.200}",
             hint="name the columns in the first line",
         )
     return Table(file, tuple(headless)[: len(first)], chain([first], records))
@@ -173,10 +174,10 @@ def _records(file: Path, known: Collection[str], most: int) -> Iterator[list[str
     except csv.Error as error:
         raise DataError(
             f"{file}, line {reader.line_num + line_number}: {error}",
-            hint="look for a quote that is never closed",
+            hint="check for a quote that is not closed",
         ) from None
     except UnicodeDecodeError:
-        raise DataError(f"{file} is broken UTF-16", hint="save it as UTF-8") from None
+        raise DataError(f"{file} is not valid UTF-16", hint="save it as UTF-8") from None
 
 
 def _first_filled(lines: Iterator[tuple[int, str]]) -> tuple[int, str]:

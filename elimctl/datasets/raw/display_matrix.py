@@ -51,7 +51,7 @@ def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> 
     """
     a, b, u, c, d, v = matrix[:6].astype(np.float64)
     if u or v:
-        raise MatrixError("its display matrix is a perspective, which cannot be undone")
+        raise MatrixError("its display matrix has a perspective, which is not supported")
     if not (a or b or c or d):  # no picture at all: players take it for none
         return image
     if max(abs(b), abs(c)) < SKEW * min(abs(a), abs(d)):
@@ -60,7 +60,9 @@ def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> 
         along, down, turned = c, b, image.transpose(1, 0, 2)
     else:
         angle = np.degrees(np.arctan2(b, a))
-        raise MatrixError(f"its display matrix turns by {angle:.0f} degrees or shears, wanted quarters")
+        raise MatrixError(
+            f"its display matrix rotates by {angle:.0f} degrees or shears; expected a multiple of 90 degrees"
+        )
     if abs(abs(along) - abs(down)) > SKEW * abs(down):
-        raise MatrixError(f"its display matrix stretches by {abs(along / down):.2f} to 1")
+        raise MatrixError(f"its display matrix stretches the picture {abs(along / down):.2f} to 1")
     return np.ascontiguousarray(turned[:: int(np.sign(down)), :: int(np.sign(along))])

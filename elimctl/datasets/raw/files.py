@@ -34,10 +34,10 @@ def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple
         raise MissingError(f"no folder {root}", hint="check the path of the raw dataset")
     if not root.is_dir():
         raise LayoutError(
-            f"{root} is a file; wanted the folder of the raw dataset",
-            hint="unpack it and name the folder"
+            f"{root} is a file; expected the folder of the raw dataset",
+            hint="unpack it and pass the folder"
             if is_archive(root.name)
-            else "name the folder that holds it",
+            else "pass the folder that holds it",
         )
     seen: set[tuple[int, int]] = set()
     for folder, below, names in os.walk(root, followlinks=True, onerror=_unlistable):

@@ -60,6 +60,6 @@ class ListedImages:
         self._probes += bool(copies)
         if len(copies) > 1:
             raise LayoutError(
-                f"an image is there {len(copies)} times: {', '.join(copies)}",
-                hint="move one of the copies of the images out of the folder",
+                f"found the same image {len(copies)} times: {', '.join(copies)}",
+                hint="keep one copy of the images and move the others out of the folder",
             )

@@ -26,15 +26,17 @@ def read_npy(file: str, *, size: int) -> np.ndarray:
     with open(file, "rb") as stream:  # noqa: PTH123  called a million times; a path object takes longer
         content = stream.read(MAX_BYTES)
     if content[:6] != np.lib.format.MAGIC_PREFIX:
-        raise ValueError(f"it is no .npy file, it starts with {content[:6]!r}" if content else "it is empty")
+        raise ValueError(
+            f"not a .npy file: it starts with {content[:6]!r}" if content else "the file is empty"
+        )
     start = 10 + int.from_bytes(content[8:10], "little")  # of the values, in version 1.0 of the format
     shape, by_columns, dtype = _header(content[:start])
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are not loaded; wanted numbers or text")
+        raise ValueError("it holds Python objects; expected numbers or text")
     if math.prod(shape) != size:
-        raise ValueError(f"it has the shape {shape}, wanted {size} value{'s' * (size > 1)}")
+        raise ValueError(f"it has the shape {shape}, expected {size} value{'s' * (size > 1)}")
     if len(content) < start + dtype.itemsize * size:
-        raise ValueError("it ends early")
+        raise ValueError("the file ends early")
     values = np.frombuffer(content, dtype, count=size, offset=start)
     return values.reshape(shape, order="F" if by_columns else "C").ravel()
 
@@ -49,7 +51,7 @@ def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
-        raise ValueError(f"it has version {version} of the format, wanted (1, 0)")
+        raise ValueError(f"it has version {version} of the format, expected (1, 0)")
     try:
         return np.lib.format.read_array_header_1_0(stream)
     except Exception as error:  # the header is text that is parsed, and may be any

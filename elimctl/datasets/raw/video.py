@@ -112,7 +112,7 @@ def frame_times(path: Path) -> np.ndarray:
     """
     seconds = _timeline(path).seconds
     if not len(seconds):
-        raise _error(path, "tells neither times nor a rate of its frames")
+        raise _error(path, "it stores neither frame times nor a frame rate")
     return seconds
 
 
@@ -157,7 +157,7 @@ def frames(path: Path, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray
 
 
 def _error(path: Path, detail: str) -> VideoError:
-    return VideoError(f"{path}: {detail}", detail=detail)
+    return VideoError(f"unreadable video {path}: {detail}", detail=detail)
 
 
 def _timeline(path: Path) -> _Timeline:
@@ -194,7 +194,7 @@ def _scan(path: Path, *state: int) -> _Timeline:  # noqa: ARG001  (it is part of
         if is_cover(container, stream, packets=len(packets)):
             raise _error(path, NO_STREAM)
     if not packets:
-        raise _error(path, "holds no frame")
+        raise _error(path, "it holds no frame")
     count = len(packets)
     times = [pts for pts, _, _ in packets if pts is not None]
     shown = np.sort(np.array(times, np.int64))
@@ -302,13 +302,13 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         # Without `ignore`, a title that is not UTF-8 is an error.
         container = av.open(str(path), options={"format_whitelist": FORMATS}, metadata_errors="ignore")
     except av.FFmpegError as error:
-        raise _error(path, f"is no readable video: {error.strerror}") from None
+        raise _error(path, error.strerror) from None
     with container:
         stream = moving(container)
         if stream is None:
             raise _error(path, NO_STREAM)
         if stream.codec_context is None:
-            raise _error(path, "has no video stream that can be decoded")
+            raise _error(path, "it has no video stream that can be decoded")
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.codec_context.thread_count = 1  # workers are processes, one thread each
         yield container, stream

@@ -126,7 +126,7 @@ def test_a_frame_under_two_keys_is_dropped_unless_they_say_the_same(tmp_path: Pa
     }
     _clip(tmp_path / "001", frames)
     assert [(row.valence, row.reason) for row in _read(tmp_path)] == [
-        (None, "labels disagree: the frame is there twice"),
+        (None, "labels disagree: the frame occurs twice"),
         (0.5, None),
     ]
 
@@ -134,12 +134,12 @@ def test_a_frame_under_two_keys_is_dropped_unless_they_say_the_same(tmp_path: Pa
 @pytest.mark.parametrize(
     ("frame", "label", "reasons"),
     [
-        ('{"valence": 7, "arousal": 1}', "4", ["labels disagree: the frame is there twice", None]),
+        ('{"valence": 7, "arousal": 1}', "4", ["labels disagree: the frame occurs twice", None]),
         ('{"valence": 4, "arousal": 1}', "4", [None, None]),
         (
             '{"valence": 4, "arousal": 1}',
             '9, "valence": 4',
-            ["labels disagree: valence is there twice", None],
+            ["labels disagree: valence occurs twice", None],
         ),
     ],
 )
@@ -194,14 +194,14 @@ def test_whole_numbers_and_floats_up_to_ten_are_labels(tmp_path: Path, value: fl
         ({}, "no label: valence"),
         ({"valence": 1}, "no label: arousal"),
         (_entry(valence=None), "no label: valence"),
-        (_entry(arousal=10.5), "label out of range: arousal is 10.5, wanted -10 to 10"),
-        (_entry(arousal=-11), "label out of range: arousal is -11, wanted -10 to 10"),
+        (_entry(arousal=10.5), "label out of range: arousal is 10.5, expected -10 to 10"),
+        (_entry(arousal=-11), "label out of range: arousal is -11, expected -10 to 10"),
         (_entry(valence=10**400), "label out of range: valence is 1000"),
         (_entry(valence=float("nan")), "label out of range: valence is nan"),
         (_entry(valence=float("inf")), "label out of range: valence is inf"),
-        (_entry(valence="1"), "label is no number: valence is '1'"),
-        (_entry(valence=True), "label is no number: valence is True"),
-        (_entry(valence=[1]), "label is no number: valence is [1]"),
+        (_entry(valence="1"), "label is not a number: valence is '1'"),
+        (_entry(valence=True), "label is not a number: valence is True"),
+        (_entry(valence=[1]), "label is not a number: valence is [1]"),
         ([], "no label: valence"),
         (None, "no label: valence"),
         (3, "no label: valence"),
@@ -327,7 +327,7 @@ def test_half_a_character_in_the_name_of_an_actor_becomes_text(tmp_path: Path, h
 def test_a_clip_without_actor_is_dropped_where_identities_are_actors(tmp_path: Path, actor: Any) -> None:
     _clip(tmp_path / "001", actor=actor)
     rows = _read(tmp_path, identity="actor")
-    assert [row.reason for row in rows] == ["no actor: identities are actors"] * 2
+    assert [row.reason for row in rows] == ["no actor: --identity actor needs one"] * 2
     assert [row.identity for row in rows] == ["001"] * 2
     assert [row.reason for row in _read(tmp_path)] == [None] * 2
 
@@ -360,7 +360,7 @@ def test_an_imitation_with_defects_is_read_and_every_defect_counted(spoilt: Path
         "broken annotation file": 6,
         "label out of range": 2,
         "no label": 1,
-        "label is no number": 1,
+        "label is not a number": 1,
         "no image": 1,
         "no annotation": 1,
     }

@@ -171,7 +171,7 @@ def test_up_to_two_lines_too_many_or_too_few_are_cut(tmp_path: Path, n_lines: in
     _clip(tmp_path, lines=n_lines)
     reasons = _reasons(_read(tmp_path, align=align))
     both = dict.fromkeys(range(min(4, n_lines)))
-    unlabelled = dict.fromkeys(range(n_lines, 4), f"no annotation: {n_lines} lines")
+    unlabelled = dict.fromkeys(range(n_lines, 4), f"no annotation: the labels have {n_lines} lines")
     beyond = dict.fromkeys(range(4, n_lines), "no frame: the video has 4")
     assert reasons == both | unlabelled | beyond
 
@@ -187,7 +187,9 @@ def test_as_many_lines_as_boxes_belong_to_the_frames_with_a_box(tmp_path: Path) 
         6: 0.3,
         7: 0.4,
     }
-    assert {row.reason for row in rows if row.frame in (1, 4, 5)} == {"no annotation: 5 lines"}
+    assert {row.reason for row in rows if row.frame in (1, 4, 5)} == {
+        "no annotation: the labels have 5 lines"
+    }
     assert all(row.box for row in rows if row.reason is None)
     # Cut instead, line i belongs to frame i.
     assert [row.valence for row in _read(tmp_path, align="truncate")][:5] == [0.0, 0.1, 0.2, 0.3, 0.4]
@@ -242,14 +244,14 @@ def test_boxes_that_are_counted_from_0_are_refused(tmp_path: Path) -> None:
     """By their names each would be the box of the frame before it."""
     _clip(tmp_path, n_frames=4, lines=4, boxed=[0, 1, 2, 3])
     with pytest.raises(
-        LayoutError, match="102 has 4 lines, 4 frames and 4 face boxes, which are counted from 0"
+        LayoutError, match="102 has 4 lines, 4 frames and 4 face boxes, which are numbered from 0"
     ):
         _read(tmp_path)
 
 
 def test_lines_that_one_of_the_two_labels_lacks_are_refused(tmp_path: Path) -> None:
     _clip(tmp_path, n_frames=9, lines="0.5\n" * 9, arousal="0.5\n" * 6, boxed=[])
-    with pytest.raises(LayoutError, match="the last 3 lines are of one of the two labels only"):
+    with pytest.raises(LayoutError, match="the last 3 lines have only one of the two labels"):
         _read(tmp_path)
     assert sum(row.reason is None for row in _read(tmp_path, align="truncate")) == 6
 
@@ -286,15 +288,15 @@ def test_of_a_video_that_ends_early_what_is_there_is_kept_on_request(tmp_path: P
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("1.01", "label out of range: valence is 1.01, wanted -1 to 1"),
-        ("-5", "label out of range: valence is -5, wanted -1 to 1"),
-        ("nan", "label out of range: valence is nan, wanted -1 to 1"),
-        ("1e999", "label out of range: valence is 1e999, wanted -1 to 1"),
+        ("1.01", "label out of range: valence is 1.01, expected -1 to 1"),
+        ("-5", "label out of range: valence is -5, expected -1 to 1"),
+        ("nan", "label out of range: valence is nan, expected -1 to 1"),
+        ("1e999", "label out of range: valence is 1e999, expected -1 to 1"),
         ("", "no label: valence"),
         ("  ", "no label: valence"),
-        ("high", "label is no number: valence is 'high'"),
-        ("1 200 -300", "label is no number: valence is '1 200 -300'"),
-        ("0,5", "label is no number: valence is '0,5'"),
+        ("high", "label is not a number: valence is 'high'"),
+        ("1 200 -300", "label is not a number: valence is '1 200 -300'"),
+        ("0,5", "label is not a number: valence is '0,5'"),
     ],
 )
 def test_a_frame_with_unusable_labels_is_dropped(tmp_path: Path, line: str, reason: str) -> None:
@@ -362,7 +364,7 @@ def test_a_video_that_cannot_be_read_drops_its_frames_and_no_other(tmp_path: Pat
     rows = _read(tmp_path)
     assert [row.reason for row in rows[:4]] == [None] * 4
     assert [row.reason for row in rows[4:]] == [
-        "unreadable video: is no readable video: Invalid data found when processing input"
+        "unreadable video: Invalid data found when processing input"
     ] * 2
 
 
@@ -462,7 +464,7 @@ def test_an_imitation_with_defects_is_read_and_every_defect_counted(spoilt: Path
         "no annotation": 1 + 3 + 2,  # a line short, a line per box, a video each of train and test
         "no frame": 1,
         "label out of range": 2,
-        "label is no number": 1,
+        "label is not a number": 1,
         "no label": 2,
         "unreadable video": 8,
         "no video": 8,

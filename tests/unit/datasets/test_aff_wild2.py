@@ -268,7 +268,7 @@ def test_a_trial_that_is_annotated_twice_is_listed(tmp_path: Path, first: str, s
     _crops(tmp_path / CROPS / "102")
     for file in (first, second):
         _labels(tmp_path / file)
-    with pytest.raises(LayoutError, match="1 trials are there more than once") as caught:
+    with pytest.raises(LayoutError, match="found 1 trial more than once") as caught:
         _read(tmp_path)
     assert f"102 is {tmp_path / first}, {tmp_path / second}" in caught.value.message
 
@@ -276,7 +276,7 @@ def test_a_trial_that_is_annotated_twice_is_listed(tmp_path: Path, first: str, s
 def test_a_trial_with_two_folders_of_crops_is_listed(tmp_path: Path) -> None:
     _trial(tmp_path, "102")
     _crops(tmp_path / "batch1" / CROPS / "102")
-    with pytest.raises(LayoutError, match="1 trials are there more than once"):
+    with pytest.raises(LayoutError, match="found 1 trial more than once"):
         _read(tmp_path)
 
 
@@ -324,14 +324,16 @@ def test_a_missing_crop_drops_its_line_and_moves_no_other(tmp_path: Path) -> Non
 
 def test_crops_without_a_line_are_dropped(tmp_path: Path) -> None:
     _trial(tmp_path, "102", 2, ["00000.jpg", "00001.jpg", "00002.jpg", "00003.jpg", "00009.jpg"])
-    reason = "no annotation: there are 2 lines"
+    reason = "no annotation: the labels have 2 lines"
     found = _reasons(_read(tmp_path, align="truncate"))
     assert found == [(0, reason), (1, None), (2, None), (3, reason), (9, reason)]
 
 
 def test_crops_numbered_beyond_the_lines_by_more_than_two_are_refused(tmp_path: Path) -> None:
     _trial(tmp_path, "102", 2, ["00001.jpg", "00004.jpg"])
-    assert [row.reason for row in _read(tmp_path)] == [*(None, "no crop", "no annotation: there are 2 lines")]
+    assert [row.reason for row in _read(tmp_path)] == [
+        *(None, "no crop", "no annotation: the labels have 2 lines")
+    ]
     _trial(tmp_path, "103", 2, ["00001.jpg", "00005.jpg"])
     with pytest.raises(LayoutError, match=r"labels and crops of 1 trial under .* do not fit: ") as caught:
         _read(tmp_path)
@@ -342,7 +344,7 @@ def test_crops_numbered_beyond_the_lines_by_more_than_two_are_refused(tmp_path: 
 def test_crops_that_are_counted_from_0_are_refused(tmp_path: Path) -> None:
     """By their numbers each would have the label of the frame before it."""
     _trial(tmp_path, "102", 4, ["00000.jpg", "00001.jpg", "00002.jpg", "00003.jpg"])
-    with pytest.raises(LayoutError, match="102 has 4 lines, and crops that are counted from 0"):
+    with pytest.raises(LayoutError, match="102 has 4 lines, but its crops are numbered from 0"):
         _read(tmp_path)
 
 
@@ -404,14 +406,14 @@ def test_of_several_crops_of_a_number_one_counts(tmp_path: Path) -> None:
         ("-5,0.2", "no label: valence is -5"),
         ("0.2,-5", "no label: arousal is -5"),
         ("1.5,-5", "no label: arousal is -5"),
-        ("1.01,0", "label out of range: valence is 1.01, wanted -1 to 1"),
-        ("0,-1.5", "label out of range: arousal is -1.5, wanted -1 to 1"),
-        ("nan,0", "label out of range: valence is nan, wanted -1 to 1"),
-        ("0,inf", "label out of range: arousal is inf, wanted -1 to 1"),
+        ("1.01,0", "label out of range: valence is 1.01, expected -1 to 1"),
+        ("0,-1.5", "label out of range: arousal is -1.5, expected -1 to 1"),
+        ("nan,0", "label out of range: valence is nan, expected -1 to 1"),
+        ("0,inf", "label out of range: arousal is inf, expected -1 to 1"),
         ("", "no label: blank line"),
-        ("high,low", "label is no number: 'high,low'"),
-        ("0.5", "broken label: '0.5', wanted valence,arousal"),
-        ("0.5,0.5,0.5", "broken label: '0.5,0.5,0.5', wanted valence,arousal"),
+        ("high,low", "label is not a number: 'high,low'"),
+        ("0.5", "broken label: '0.5', expected valence,arousal"),
+        ("0.5,0.5,0.5", "broken label: '0.5,0.5,0.5', expected valence,arousal"),
     ],
 )
 def test_a_line_without_two_labels_is_dropped_and_moves_no_other(
@@ -450,7 +452,7 @@ def test_line_ends_spaces_blank_lines_at_the_end_and_a_byte_order_mark_do_no_har
     ("content", "reason"),
     [
         (b"", "broken annotation file: 102.txt starts with ''"),
-        (b"0.1,0.1\n0.2,0.2\n", "broken annotation file: 102.txt starts with '0.1,0.1', wanted 'valence,"),
+        (b"0.1,0.1\n0.2,0.2\n", "broken annotation file: 102.txt starts with '0.1,0.1', expected 'valence,"),
         (b"Neutral,Anger\n1\n2\n", "broken annotation file: 102.txt starts with 'Neutral,Anger'"),
         (b"\xff\xfev\x00a\x00", "broken annotation file: 102.txt starts with"),
         (None, "unreadable annotation file: 102.txt: "),
@@ -554,7 +556,7 @@ def test_frames_of_videos_are_matched_to_lines_by_number(tmp_path: Path) -> None
         ("103", None): 4,
         ("103", "no frame: the video has 4"): 1,
         ("104", None): 3,
-        ("104", "no annotation: there are 3 lines"): 1,
+        ("104", "no annotation: the labels have 3 lines"): 1,
     }
 
 
@@ -593,7 +595,7 @@ def test_the_first_kind_of_video_counts_and_videos_of_other_tasks_last(tmp_path:
 def test_two_videos_of_one_name_that_differ_are_listed(tmp_path: Path) -> None:
     _labels(tmp_path / TRAIN / "102.txt")
     first, second = _video(tmp_path / "a/102.mp4", 1), _video(tmp_path / "b/102.mp4", 9)
-    with pytest.raises(LayoutError, match="1 trials are there more than once") as caught:
+    with pytest.raises(LayoutError, match="found 1 trial more than once") as caught:
         _read(tmp_path)
     assert f"{first}, {second}" in caught.value.message
 
@@ -729,7 +731,7 @@ def test_crops_of_an_imitation_with_defects_are_read_and_every_defect_counted(sp
         ("video6_right", "no annotation"): 1,
         ("video8", "no label"): 1,
         ("video8", "label out of range"): 2,
-        ("video8", "label is no number"): 1,
+        ("video8", "label is not a number"): 1,
         ("video8", "broken label"): 1,
         ("video8_right", "broken annotation file"): 6,
         ("500", "no label"): 3,

@@ -84,12 +84,12 @@ def test_the_eight_classes_are_those_of_the_challenge(tmp_path: Path) -> None:
         ("102/00001.jpg,-5,-5,4", "happiness", "no label: valence is -5"),
         ("102/00001.jpg,-5.0,0.5,-1", None, "no label: valence is -5"),
         ("102/00001.jpg,0.5,-5,2", "disgust", "no label: arousal is -5"),
-        ("102/00001.jpg,0.5,1.5,2", "disgust", "label out of range: arousal is 1.5, wanted -1 to 1"),
-        ("102/00001.jpg,x,0,2", "disgust", "label is no number: valence is 'x'"),
+        ("102/00001.jpg,0.5,1.5,2", "disgust", "label out of range: arousal is 1.5, expected -1 to 1"),
+        ("102/00001.jpg,x,0,2", "disgust", "label is not a number: valence is 'x'"),
         ("102/00001.jpg,,0,2", "disgust", "no label: valence"),
-        ("102/00001.jpg,0,0,8", None, "unknown class of expression: '8', wanted 0 to 7"),
-        ("102/00001.jpg,0,0,-5", None, "unknown class of expression: '-5', wanted 0 to 7"),
-        ("102/00001.jpg,0,0,1.5", None, "unknown class of expression: '1.5', wanted 0 to 7"),
+        ("102/00001.jpg,0,0,8", None, "unknown class of expression: '8', expected 0 to 7"),
+        ("102/00001.jpg,0,0,-5", None, "unknown class of expression: '-5', expected 0 to 7"),
+        ("102/00001.jpg,0,0,1.5", None, "unknown class of expression: '1.5', expected 0 to 7"),
         ("102/00001.jpg,0,0,3.0", "fear", None),
         ("102/00002.jpg,0,0,3", "fear", "no crop"),
         ("999/00001.jpg,0,0,3", "fear", "no crop: the trial has no folder of crops"),
@@ -123,7 +123,7 @@ def test_lists_as_on_windows_and_with_another_case_are_read(tmp_path: Path) -> N
 
 def test_without_other_lists_those_of_the_challenge_are_read_with_a_notice(root: Path) -> None:
     with pytest.warns(
-        Notice, match=r"^no lists of the VA task; .*multi-task.*train_set.txt, .*validation_set"
+        Notice, match=r"^found no lists of the VA task; .*multi-task.*train_set.txt, .*validation_set"
     ):
         assert len(_read(root, "auto")) == 4
     with pytest.raises(LayoutError, match="VA_"):
@@ -149,7 +149,7 @@ def test_a_list_that_is_asked_for_and_not_there_is_named(tmp_path: Path) -> None
 
 def test_a_list_that_is_there_twice_is_refused(root: Path) -> None:
     _list(root / "copy/MTL_Challenge/train_set.txt", "102/00001.jpg,0,0,0")
-    with pytest.raises(LayoutError, match=r"1 lists are there more than once .* train is .*copy"):
+    with pytest.raises(LayoutError, match=r"found 1 list more than once .* train is .*copy"):
         _read(root)
 
 

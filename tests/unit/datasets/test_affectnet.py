@@ -126,7 +126,7 @@ def test_a_tenth_column_without_a_header_is_the_age(tmp_path: Path) -> None:
     [
         (
             "subDirectory_filePath,face_x",
-            "has no column valence, arousal; it has subdirectory_filepath, face_x",
+            "has no column valence, arousal; its columns are subdirectory_filepath, face_x",
         ),
         ("expression,valence,arousal", "has no column subdirectory_filepath"),
         ("picture,v,a", "no header with any of"),
@@ -209,7 +209,7 @@ def test_the_same_name_in_both_annotations_is_looked_for_in_its_own(tmp_path: Pa
 def test_a_list_that_is_there_twice_is_listed(tmp_path: Path) -> None:
     _images(tmp_path, "1/a.jpg")
     files = [_list(tmp_path / name / "training.csv", _record("1/a.jpg")) for name in "xy"]
-    with pytest.raises(LayoutError, match=r"training.csv is there 2 times") as caught:
+    with pytest.raises(LayoutError, match=r"found training.csv 2 times") as caught:
         _read(tmp_path)
     assert f"{files[0]}, {files[1]}" in caught.value.message
     files[0].unlink()
@@ -220,7 +220,7 @@ def test_images_that_are_there_twice_are_listed(tmp_path: Path) -> None:
     for name in ("Manually_Annotated", "Manually_Annotated_compressed"):
         _images(tmp_path / name, "1/a.jpg")
     _list(tmp_path / "training.csv", _record("1/a.jpg"))
-    with pytest.raises(LayoutError, match="an image is there 2 times") as caught:
+    with pytest.raises(LayoutError, match="found the same image 2 times") as caught:
         _read(tmp_path)
     assert str(tmp_path / "Manually_Annotated_compressed" / "1" / "a.jpg") in caught.value.message
 
@@ -285,9 +285,9 @@ def test_defects_in_the_list_give_each_its_reason(tmp_path: Path) -> None:
         "no label: expression is uncertain",
         "no label: valence is -2",
         "no label: valence",
-        "label out of range: arousal is 1.5, wanted -1 to 1",
-        "label is no number: valence is 'high'",
-        "unknown class of expression: '42', wanted 0 to 10",
+        "label out of range: arousal is 1.5, expected -1 to 1",
+        "label is not a number: valence is 'high'",
+        "unknown class of expression: '42', expected 0 to 10",
         "path leaves the root: /etc/hostname",
         "path leaves the root: ../../../outside.jpg",
         "no path",
@@ -395,7 +395,7 @@ def test_ages_of_another_list_do_not_fit(tmp_path: Path) -> None:
     root = _made(tmp_path)
     file = root / "age_script" / "training_age.csv"
     file.write_text(file.read_text() + "31\n")
-    with pytest.raises(ConfigError, match=r"training_age.csv has 10 ages, training.csv has 9 rows"):
+    with pytest.raises(ConfigError, match=r"training_age.csv has 10 ages, but training.csv has 9 rows"):
         _read(root)
 
 
@@ -409,7 +409,7 @@ def test_age_groups_are_identities_with_bins_of_ones_own(tmp_path: Path) -> None
 def test_age_groups_without_ages_are_refused(tmp_path: Path) -> None:
     root = _made(tmp_path, ages="none")
     assert len(_read(root)) == 12
-    with pytest.raises(ConfigError, match="no ages under") as caught:
+    with pytest.raises(ConfigError, match="but there are none under") as caught:
         _read(root, identity="age-group")
     assert "CSV" in caught.value.hint
 

@@ -161,14 +161,13 @@ def test_defects_give_each_its_reason(tmp_path: Path) -> None:
         "no image": "no image",
         "no annotation": "no annotation",
         "no arousal": "no annotation file: 100_aro.npy",
-        "Python object": f"{broken}103_val.npy: it holds Python objects, which are not loaded; "
-        "wanted numbers or text",
-        "empty file": f"{broken}104_val.npy: it is empty",
-        "two values": f"{broken}106_aro.npy: it has the shape (2,), wanted 1 value",
+        "Python object": f"{broken}103_val.npy: it holds Python objects; expected numbers or text",
+        "empty file": f"{broken}104_val.npy: the file is empty",
+        "two values": f"{broken}106_aro.npy: it has the shape (2,), expected 1 value",
         "sentinel": "no label: valence is -2",
-        "out of range": "label out of range: arousal is 1.5, wanted -1 to 1",
-        "word": "label is no number: valence is 'high'",
-        "no such class": "unknown class of expression: '11', wanted 0 to 10",
+        "out of range": "label out of range: arousal is 1.5, expected -1 to 1",
+        "word": "label is not a number: valence is 'high'",
+        "no such class": "unknown class of expression: '11', expected 0 to 10",
     }
     assert rows["no image"].path == "train_set/images/1.jpg"
     assert rows["one value in a row"].arousal == 0.25
@@ -212,7 +211,7 @@ def test_the_name_of_the_folder_says_which_set_it_is(tmp_path: Path, name: str, 
 
 def test_a_set_without_a_name_is_refused(tmp_path: Path) -> None:
     _sample(tmp_path / "trained", 3)
-    with pytest.raises(LayoutError, match="no name says which set it is") as caught:
+    with pytest.raises(LayoutError, match="no folder in its path is named after a set") as caught:
         _read(tmp_path)
     assert "train_set" in caught.value.hint
 
@@ -221,7 +220,7 @@ def test_a_set_that_is_there_twice_is_listed(tmp_path: Path) -> None:
     for name in ("val_set", "valid_set"):
         _sample(tmp_path / name, 3)
     with pytest.raises(
-        LayoutError, match=f"the set val is there twice: {tmp_path}/val_set, {tmp_path}/valid_set"
+        LayoutError, match=f"found the set val twice: {tmp_path}/val_set, {tmp_path}/valid_set"
     ):
         _read(tmp_path)
 
@@ -290,12 +289,12 @@ def test_ages_in_the_order_of_the_release_of_2017_are_refused(tmp_path: Path) ->
     root = _made(tmp_path / "raw")
     file = tmp_path / "validation_age.csv"
     file.write_text("age\n" + "31\n" * 5500)
-    with pytest.raises(ConfigError, match="has ages but no names of images"):
+    with pytest.raises(ConfigError, match="has no column of image names"):
         _read(root, ages=file)
 
 
 def test_age_groups_without_ages_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no ages are given") as caught:
+    with pytest.raises(ConfigError, match="--ages is not given") as caught:
         _read(_made(tmp_path), identity="age-group")
     assert "CSV" in caught.value.hint
 

@@ -79,7 +79,7 @@ def test_a_list_that_says_no_set_is_of_the_only_one_or_refused(tmp_path: Path) -
     _write(tmp_path / "exp_val_aro.csv", TRAIN)  # `val` is valence
     assert _said(_read(tmp_path)) == ROWS[:2]
     _images(tmp_path / "val_set/images", 0)
-    with pytest.raises(LayoutError, match=r"exp_val_aro.csv does not say which set number 0 is of"):
+    with pytest.raises(LayoutError, match=r"exp_val_aro.csv does not name the set .* of number 0"):
         _read(tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_a_folder_above_the_root_says_nothing(tmp_path: Path) -> None:
     _images(root / "train_set/images", 0)
     _images(root / "val_set/images", 0)
     _write(root / "labels.csv", VAL)
-    with pytest.raises(LayoutError, match="does not say which set"):
+    with pytest.raises(LayoutError, match="does not name the set"):
         _read(root)
 
 
@@ -107,8 +107,8 @@ def test_what_is_on_one_side_only_is_dropped(tmp_path: Path) -> None:
     [
         ("0,1,-2,-2", "no label: valence is -2"),
         ("0,1,,0.5", "no label: valence"),
-        ("0,1,0.5,1.5", "label out of range: arousal is 1.5, wanted -1 to 1"),
-        ("0,11,0.5,0.5", "unknown class of expression: '11', wanted 0 to 10"),
+        ("0,1,0.5,1.5", "label out of range: arousal is 1.5, expected -1 to 1"),
+        ("0,11,0.5,0.5", "unknown class of expression: '11', expected 0 to 10"),
         ("0,1,0.5,0.5\n0,1,0.5,0.5", None),
         ("0,1,0.5,0.5\n0,2,0.5,0.5", "labels disagree: listed twice"),
         ("0,1,0.5,0.5\n0,1,0.5,0.25", "labels disagree: listed twice"),
@@ -132,7 +132,7 @@ def test_classes_counted_from_1_are_refused(tmp_path: Path) -> None:
     lines = "".join(f"{number},{number + 1},0,0\n" for number in range(8))
     _write(tmp_path / "train_set.csv", f"number,exp,val,aro\n{lines}")
     _write(tmp_path / "a/val_set.csv", "number,exp,val,aro\n0,0,0,0\n")
-    with pytest.raises(LayoutError, match=r"train_set.csv has the classes 1 to 8; wanted 0 to 7"):
+    with pytest.raises(LayoutError, match=r"train_set.csv has the classes 1 to 8; expected 0 to 7"):
         _read(tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_classes_counted_from_1_are_refused(tmp_path: Path) -> None:
 def test_what_is_no_number_of_an_image_is_refused(tmp_path: Path, number: str) -> None:
     _images(tmp_path / "train_set/images", 0)
     _write(tmp_path / "train.csv", f"number,exp,val,aro\n{number},1,0,0\n")
-    with pytest.raises(LayoutError, match=rf"train.csv has the number '{number}'"):
+    with pytest.raises(LayoutError, match=rf"train.csv has an invalid image number '{number}'"):
         _read(tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_files_of_labels_go_before_lists_with_a_notice(tmp_path: Path) -> None:
     _write(tmp_path / "ages.csv", "name,age\ntrain/0,30\n")
     assert _said(_read(tmp_path)) == [("train/0", "surprise", 0.5, 0.25, None)]
     _write(tmp_path / "train_set.csv", TRAIN)
-    with pytest.warns(Notice, match=r"those of the folders annotations; .*train_set.csv is not read"):
+    with pytest.warns(Notice, match=r"labels come from the folders annotations; not read: .*train_set.csv"):
         assert _said(_read(tmp_path)) == [("train/0", "surprise", 0.5, 0.25, None)]
 
 

@@ -32,8 +32,8 @@ def test_minus_two_is_no_label_however_it_is_written(text: str) -> None:
     [
         ("", "no label: valence"),
         ("NULL", "no label: valence"),
-        ("x" * 90, "label is no number: valence is '" + "x" * 39),
-        ("-1.5", "label out of range: valence is -1.5, wanted -1 to 1"),
+        ("x" * 90, "label is not a number: valence is '" + "x" * 39),
+        ("-1.5", "label out of range: valence is -1.5, expected -1 to 1"),
     ],
 )
 def test_what_is_no_label_says_why(text: str, reason: str) -> None:
@@ -50,7 +50,7 @@ def test_classes_are_numbered_as_in_the_paper() -> None:
 
 @pytest.mark.parametrize("text", ["11", "-1", "1.5", "happy", "nan", "inf", "1e400"])
 def test_what_is_no_class_says_so(text: str) -> None:
-    assert expression(text) == (None, f"unknown class of expression: {text!r}, wanted 0 to 10")
+    assert expression(text) == (None, f"unknown class of expression: {text!r}, expected 0 to 10")
 
 
 @pytest.mark.parametrize("text", ["", "NULL"])

@@ -124,7 +124,7 @@ def test_names_are_joined_in_another_spelling_and_exact_ones_first(tmp_path: Pat
 def test_names_that_fit_no_image_are_an_error(tmp_path: Path) -> None:
     with Ages([_write(tmp_path / "x.csv", "path,age", "a.jpg,31")]) as ages:
         ages.of("b.jpg")
-        with pytest.raises(ConfigError, match=r"no image has a name and an age in .*x\.csv"):
+        with pytest.raises(ConfigError, match=r"none of the images has an age in .*x\.csv"):
             ages.check()
 
 
@@ -146,7 +146,7 @@ def test_another_number_of_ages_than_of_rows_is_an_error_that_tells_both(
     file = _write(tmp_path / "training_age.csv", "age", *["31"] * given_ages)
     with (
         Ages([file], lists=("training",)) as ages,
-        pytest.raises(ConfigError, match=f"has {given_ages} ages, training.csv has {listed} rows"),
+        pytest.raises(ConfigError, match=f"has {given_ages} ages, but training.csv has {listed} rows"),
     ):
         list(ages.beside("training", range(listed)))
 
@@ -154,10 +154,11 @@ def test_another_number_of_ages_than_of_rows_is_an_error_that_tells_both(
 def test_ages_without_names_or_a_lists_name_are_refused(tmp_path: Path) -> None:
     file = _write(tmp_path / "ages.csv", "age", "31")
     with pytest.raises(
-        ConfigError, match=r"no names of images .* called training_age.csv or validation_age.csv"
+        ConfigError,
+        match=r"no column of image names .* its name is not training_age.csv or validation_age.csv",
     ):
         Ages([file], lists=("training", "validation"))
-    with pytest.raises(ConfigError, match="no names of images") as caught:
+    with pytest.raises(ConfigError, match="no column of image names") as caught:
         Ages([file])
     assert "called" not in caught.value.message
 
@@ -175,7 +176,7 @@ def test_files_that_are_missing_or_no_ages_are_named(tmp_path: Path) -> None:
         Ages([tmp_path / "x.csv"])
     with pytest.raises(MissingError, match="no CSV file in"):
         Ages([tmp_path])
-    with pytest.raises(LayoutError, match="no header with any of age"):
+    with pytest.raises(LayoutError, match="no header with any of the columns age"):
         Ages([_write(tmp_path / "x.csv", "path,years", "a.jpg,31")])
 
 

@@ -39,7 +39,9 @@ def test_a_card_names_the_identities_that_its_reader_knows_the_default_first(nam
 
 
 def test_a_dataset_without_a_card_is_named() -> None:
-    with pytest.raises(MissingError, match=r"no card for dataset 'nobody': found none of .*nobody\.toml"):
+    with pytest.raises(
+        MissingError, match=r"no card for dataset 'nobody'; expected one of the files .*nobody\.toml"
+    ):
         cards.read("nobody")
 
 

@@ -170,12 +170,12 @@ def test_a_name_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
         (",0", "no label: valence"),
         ("0,", "no label: arousal"),
         ("0", "no label: arousal"),
-        ("high,0", "label is no number: valence is 'high'"),
-        ("0,0.1.2", "label is no number: arousal is '0.1.2'"),
-        ("1.01,0", "label out of range: valence is 1.01, wanted -1 to 1 (option label_range)"),
-        ("0,-2", "label out of range: arousal is -2, wanted -1 to 1 (option label_range)"),
-        ("nan,0", "label out of range: valence is nan, wanted -1 to 1 (option label_range)"),
-        ("0,inf", "label out of range: arousal is inf, wanted -1 to 1 (option label_range)"),
+        ("high,0", "label is not a number: valence is 'high'"),
+        ("0,0.1.2", "label is not a number: arousal is '0.1.2'"),
+        ("1.01,0", "label out of range: valence is 1.01, expected -1 to 1 (option label_range)"),
+        ("0,-2", "label out of range: arousal is -2, expected -1 to 1 (option label_range)"),
+        ("nan,0", "label out of range: valence is nan, expected -1 to 1 (option label_range)"),
+        ("0,inf", "label out of range: arousal is inf, expected -1 to 1 (option label_range)"),
         ("0,5,0,5", "too many fields: 5, the header has 3"),
         ("0.5,0.5,,", None),
     ],
@@ -212,7 +212,7 @@ def test_rescaling_keeps_range_and_order(low: float, width: float, parts: tuple[
 
 @pytest.mark.parametrize("bad", [[1, -1], [0, 0], [0, float("nan")], [0, float("inf")]])
 def test_a_range_that_does_not_rise_is_refused(bad: list[float]) -> None:
-    with pytest.raises(ConfigError, match=r"dataset.label_range: .*the lowest value and the highest"):
+    with pytest.raises(ConfigError, match=r"dataset.label_range: .*expected .lowest, highest"):
         validate(Options, {"label_range": bad}, where="dataset")
 
 
@@ -318,7 +318,11 @@ def test_a_frame_that_is_no_number_is_dropped_and_takes_nobodys_place(tmp_path: 
     lines = (f"a.jpg,0,0,c,{frame}", "b.jpg,0,0,c,0", "c.jpg,0,0,c,1")
     _table(tmp_path, "path,valence,arousal,clip,frame", *lines)
     rows = _read(tmp_path)
-    assert [row.reason for row in rows] == [f"frame is no whole number from 0: {frame!r}", None, None]
+    assert [row.reason for row in rows] == [
+        f"invalid frame number: {frame!r}, expected a whole number from 0",
+        None,
+        None,
+    ]
     assert len({(row.clip, row.frame) for row in rows}) == 3
 
 
@@ -355,7 +359,8 @@ def test_other_words_for_classes_are_known_and_those_of_ones_own_are_kept(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("word", "reason"), [("holdout", "unknown split: 'holdout', wanted train, val or test"), ("", "no split")]
+    ("word", "reason"),
+    [("holdout", "unknown split: 'holdout', expected train, val or test"), ("", "no split")],
 )
 def test_other_words_for_splits_are_dropped(tmp_path: Path, word: str, reason: str) -> None:
     assert _one(tmp_path, "split", word).reason == reason
@@ -426,7 +431,10 @@ def test_boxes_are_read_and_those_without_an_area_are_none(
 
 
 def test_a_box_that_is_no_numbers_is_dropped(tmp_path: Path) -> None:
-    assert _one(tmp_path, "x,y,w,h", "10,left,30,40").reason == "box is no four numbers: '10, left, 30, 40'"
+    assert (
+        _one(tmp_path, "x,y,w,h", "10,left,30,40").reason
+        == "invalid box: '10, left, 30, 40', expected four numbers"
+    )
 
 
 LINES = ("id01/a/1.jpg,0,0", "id01/b/1.jpg,0,0", "id02/a/1.jpg,0,0", "x.jpg,0,0")
@@ -592,7 +600,7 @@ def test_a_csv_without_the_columns_says_which_it_lacks(tmp_path: Path, header: s
     ("content", "error", "message"),
     [
         (b"", LayoutError, "is empty"),
-        ("path,valence,arousal\n".encode("utf-16")[:-1], DataError, "is broken UTF-16"),
+        ("path,valence,arousal\n".encode("utf-16")[:-1], DataError, "is not valid UTF-16"),
         (b'path,valence,arousal\n"a.jpg,0,0\n' + b"x\n" * (1 << 23), DataError, "line"),
     ],
 )
@@ -651,10 +659,10 @@ def test_every_defect_of_an_imitation_is_counted(tmp_path: Path, layout: str) ->
     rows = _read(tmp_path)
     kinds = Counter(row.reason.partition(":")[0] for row in rows if row.reason)
     once = (
-        *("no label", "label is no number", "no image", "no path", "unknown split", "no split"),
-        *("no identity", "box is no four numbers", "too many fields"),
+        *("no label", "label is not a number", "no image", "no path", "unknown split", "no split"),
+        *("no identity", "invalid box", "too many fields"),
     )
-    twice = ("label out of range", "path leaves the root", "frame is no whole number from 0")
+    twice = ("label out of range", "path leaves the root", "invalid frame number")
     broken = (
         {"unreadable video": 1} if layout == "videos" else {}
     )  # an empty image is found when it is decoded
@@ -694,7 +702,7 @@ def test_too_few_records_for_all_defects_is_a_mistake(tmp_path: Path) -> None:
 )
 def test_a_misspelt_column_is_refused_lest_it_be_lost(tmp_path: Path, name: str, meant: str) -> None:
     _table(tmp_path, f"path,valence,arousal,{name}", "a.jpg,0.5,-0.25,x")
-    with pytest.raises(LayoutError, match=f"has a column '{name.lower()}'") as caught:
+    with pytest.raises(LayoutError, match=f"has an unknown column '{name.lower()}'") as caught:
         _read(tmp_path)
     assert f"rename it to {meant}" in caught.value.hint
 

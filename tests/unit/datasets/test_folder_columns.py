@@ -118,7 +118,7 @@ def test_of_several_files_the_one_with_the_named_columns_is_read(tmp_path: Path)
         ),
         (
             "columns.x=left",
-            "dataset.columns: .*of a box x are named, wanted x0, y0, x1, y1 or x, y, w, h",
+            "dataset.columns: .*incomplete box columns x; expected x0, y0, x1, y1 or x, y, w, h",
             "",
         ),
         ("columns.path=[1]", "dataset.columns.path: ", ""),
@@ -127,8 +127,8 @@ def test_of_several_files_the_one_with_the_named_columns_is_read(tmp_path: Path)
             "unknown key dataset.label_range.valense",
             "dataset.label_range.valence",
         ),
-        ("label_range.valence=[9, 1]", "dataset.label_range.valence: .*the lowest value and the highest", ""),
-        ("label_range=[1, 2, 3]", "dataset.label_range: .*the lowest value and the highest", ""),
+        ("label_range.valence=[9, 1]", "dataset.label_range.valence: .*expected .lowest, highest", ""),
+        ("label_range=[1, 2, 3]", "dataset.label_range: .*expected .lowest, highest", ""),
         ("label_range=9", "dataset.label_range: ", ""),
     ],
 )
@@ -143,7 +143,7 @@ def test_a_range_may_be_given_by_axis(tmp_path: Path) -> None:
     row = _read(tmp_path, "path,valence,arousal", "a.jpg,7,0.25", *sets)
     assert (row.valence, row.arousal) == (0.5, -0.5)
     row = _read(tmp_path, "path,valence,arousal", "a.jpg,7,1.5", *sets)
-    assert row.reason == "label out of range: arousal is 1.5, wanted 0 to 1 (option label_range)"
+    assert row.reason == "label out of range: arousal is 1.5, expected 0 to 1 (option label_range)"
 
 
 def test_an_axis_without_a_range_is_in_minus_one_to_one(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def test_a_column_that_differs_in_every_line_gives_way_to_folders(tmp_path: Path
     assert identities == [*BY_PERSON, "p0"]
     assert source == {"folder 1 of the path"}
     assert told == (
-        f"column {name} differs in every line, so it names nobody; identities come from folder 1 of the path"
+        f"column {name} differs in every line, so it does not name people; "
+        "identities come from folder 1 of the path"
     )
 
 
@@ -49,11 +50,12 @@ def test_whoever_insists_gets_the_column(tmp_path: Path) -> None:
 
 def test_a_column_that_nearly_counts_lines_is_an_error_that_names_it(tmp_path: Path) -> None:
     lines = [f"{path},0,0,{max(number, 1)}" for number, path in enumerate(PEOPLE)]
-    message = "18 of 19 values of column id occur once, although there are 5 folders"
+    message = "18 of 19 values of column id occur only once, but there are 5 folders"
     with pytest.raises(LayoutError, match=message) as caught:
         _read(tmp_path, "path,valence,arousal,id", lines)
     assert (
-        caught.value.hint == "if it names people use --identity column, if the folders do --identity folder"
+        caught.value.hint
+        == "use --identity column if the column names people, --identity folder if the folders do"
     )
     assert _read(tmp_path, "path,valence,arousal,id", lines, identity="folder")[0] == BY_PERSON
 
@@ -62,7 +64,10 @@ def test_another_column_of_people_goes_before_folders(tmp_path: Path) -> None:
     lines = [f"{path},0,0,{number},s{number % 2}" for number, path in enumerate(PEOPLE)]
     identities, source, told = _read(tmp_path, "path,valence,arousal,subject,id", lines)
     assert (set(identities), source) == ({"s0", "s1"}, {"column id"})
-    assert "column subject differs in every line, so it names nobody; identities come from column id" in told
+    assert (
+        "column subject differs in every line, so it does not name people; identities come from column id"
+        in told
+    )
 
 
 def test_people_with_one_image_each_keep_their_names(tmp_path: Path) -> None:
@@ -91,7 +96,7 @@ def test_frames_that_are_numbered_are_those_of_their_video(tmp_path: Path) -> No
     lines = [f"v{number // 5}.mp4,0,0,{number},{number % 5}" for number in range(10)]
     identities, source, told = _read(tmp_path, "path,valence,arousal,id,frame", lines)
     assert (identities, source) == (["v0.mp4"] * 5 + ["v1.mp4"] * 5, {"file"})
-    assert "column id differs in every line, so it names nobody; each file is an identity." in told
+    assert "column id differs in every line, so it does not name people; each file is an identity." in told
 
 
 @pytest.mark.parametrize(("name", "source"), [("subject", "column subject"), ("id", "folder 1 of the path")])
@@ -189,10 +194,10 @@ def test_a_pattern_may_match_anywhere_in_the_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"identity_pattern": "("}, "is no regular expression"),
-        ({"identity_pattern": r"\d+"}, "has 0 groups; wanted one"),
-        ({"identity_pattern": "(a)(b)"}, "has 2 groups; wanted one"),
-        ({"identity_pattern": "(a)", "identity": "folder"}, "exclude each other"),
+        ({"identity_pattern": "("}, "invalid regular expression"),
+        ({"identity_pattern": r"\d+"}, "has 0 groups; expected one"),
+        ({"identity_pattern": "(a)(b)"}, "has 2 groups; expected one"),
+        ({"identity_pattern": "(a)", "identity": "folder"}, "cannot be combined"),
     ],
 )
 def test_a_pattern_that_cannot_be_used_is_named(options: dict[str, str], message: str) -> None:
@@ -202,7 +207,7 @@ def test_a_pattern_that_cannot_be_used_is_named(options: dict[str, str], message
 
 def test_a_pattern_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_identity, "SEARCH_LIMIT_S", 0.2)
-    with pytest.raises(ConfigError, match=r"takes over 0.2 s for a path"):
+    with pytest.raises(ConfigError, match=r"needs more than 0.2 s for one path"):
         _read(tmp_path, "path,valence,arousal", ["a" * 60 + ".jpg,0,0"], identity_pattern="^(a+)+$")
 
 

@@ -110,14 +110,14 @@ def test_times_are_seconds_or_clock_times(text: str, segment: tuple[float, float
     [
         ("1 1", "segment is empty: 1 to 1 s"),
         ("2 1", "segment is empty: 2 to 1 s"),
-        ("-1 1", "segment out of range: start is -1, wanted 0 or more"),
-        ("0 -1", "segment out of range: end is -1, wanted 0 or more"),
-        ("nan 1", "segment is no time: start is 'nan'"),
-        ("0 inf", "segment is no time: end is 'inf'"),
-        ("0 late", "segment is no time: end is 'late'"),
-        ("0 0:75", "segment is no time: end is '0:75'"),
-        ("0 0:75:00", "segment is no time: end is '0:75:00'"),
-        ("0 1:2:3:4", "segment is no time: end is '1:2:3:4'"),
+        ("-1 1", "segment out of range: start is -1, expected 0 or more"),
+        ("0 -1", "segment out of range: end is -1, expected 0 or more"),
+        ("nan 1", "invalid segment: start is 'nan', expected seconds or hh:mm:ss"),
+        ("0 inf", "invalid segment: end is 'inf', expected seconds or hh:mm:ss"),
+        ("0 late", "invalid segment: end is 'late', expected seconds or hh:mm:ss"),
+        ("0 0:75", "invalid segment: end is '0:75', expected seconds or hh:mm:ss"),
+        ("0 0:75:00", "invalid segment: end is '0:75:00', expected seconds or hh:mm:ss"),
+        ("0 1:2:3:4", "invalid segment: end is '1:2:3:4', expected seconds or hh:mm:ss"),
         (" 1", "no segment: start is missing"),
         ("1 ", "no segment: end is missing"),
     ],
@@ -135,7 +135,7 @@ def test_times_that_are_none_give_the_reason(text: str, reason: str) -> None:
         ("0.05,0.15", "no frame: the video shows none from 0.05 to 0.15 s, it ends at 2 s"),
         ("0,1000", "segment out of range: 0 to 1000 s, the video ends at 2 s"),
         ("100,101", "segment out of range: 100 to 101 s, the video ends at 2 s"),
-        ("1,nan", "segment is no time: end is 'nan'"),
+        ("1,nan", "invalid segment: end is 'nan', expected seconds or hh:mm:ss"),
         ("1,", "no segment: end is missing"),
     ],
 )
@@ -182,8 +182,14 @@ def test_a_length_alone_is_no_segment(tmp_path: Path) -> None:
     [
         ("start,note", "no segment: end is missing"),
         ("end,note", "no segment: start is missing"),
-        ("start_frame,end_frame", "no segment: column start_frame is not in seconds, wanted start and end"),
-        ("start_ms,end_ms", "no segment: column start_ms is not in seconds, wanted start and end"),
+        (
+            "start_frame,end_frame",
+            "no segment: column start_frame is not in seconds, expected columns start and end in seconds",
+        ),
+        (
+            "start_ms,end_ms",
+            "no segment: column start_ms is not in seconds, expected columns start and end in seconds",
+        ),
     ],
 )
 def test_half_a_segment_and_other_units_are_not_passed_over(tmp_path: Path, header: str, reason: str) -> None:

@@ -79,10 +79,10 @@ def test_label_lines_may_end_in_crlf_and_have_a_third_column(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("train_00002.jpg 0", "label out of range: 0, wanted 1 to 7"),
-        ("train_00002.jpg 12", "label out of range: 12, wanted 1 to 7"),
-        ("train_00002.jpg -1", "label is no number: '-1'"),
-        ("train_00002.jpg happy", "label is no number: 'happy'"),
+        ("train_00002.jpg 0", "label out of range: 0, expected 1 to 7"),
+        ("train_00002.jpg 12", "label out of range: 12, expected 1 to 7"),
+        ("train_00002.jpg -1", "label is not a number: '-1'"),
+        ("train_00002.jpg happy", "label is not a number: 'happy'"),
         ("train_00002.jpg", "no label"),
         ("", "no label"),
         ("train_00002.jpg 1\ntrain_00002.jpg 2", "labels disagree: 1, 2"),
@@ -262,7 +262,7 @@ def test_two_label_files_are_listed(tmp_path: Path, other: str) -> None:
 def test_images_without_labels_are_no_dataset(tmp_path: Path) -> None:
     _tree(tmp_path)
     (tmp_path / LABELS).unlink()
-    with pytest.raises(LayoutError, match=r"no list_patition_label\.txt under"):
+    with pytest.raises(LayoutError, match=r"no labels under"):
         _read(tmp_path)
 
 
@@ -333,7 +333,7 @@ def test_every_defect_of_an_imitation_is_counted(tmp_path: Path, layout: str) ->
     if layout == "kaggle":  # an image that is not in the table has its folder
         assert kinds == {"labels disagree": 1, "no image": 1}
     else:
-        wanted = ("no label", "label out of range", "label is no number", "labels disagree", "no image")
+        wanted = ("no label", "label out of range", "label is not a number", "labels disagree", "no image")
         assert kinds == dict.fromkeys(wanted, 1) | {"no label": 2}
         rows = _read(tmp_path, images="original")
         assert [row.clip for row in rows if row.points is None] == [

@@ -57,7 +57,7 @@ def test_a_list_with_a_compound_class_is_refused_whatever_it_is_called(
 def test_images_in_folders_of_compound_classes_are_refused(tmp_path: Path) -> None:
     for number, code in enumerate((1, 3, 11), start=1):
         _write(tmp_path / f"DATASET/train/{code}/train_{number:05d}_aligned.jpg")
-    with pytest.raises(LayoutError, match=r"train/11 is of RAF-DB's compound part"):
+    with pytest.raises(LayoutError, match=r"train/11 belongs to RAF-DB's compound part"):
         _read(tmp_path)
 
 
@@ -97,7 +97,9 @@ def test_numbers_of_other_widths_are_those_of_the_basic_part(tmp_path: Path) -> 
 )
 def test_a_folder_of_another_part_alone_is_refused(tmp_path: Path, folder: str, part: str) -> None:
     _tree(tmp_path / folder, "train_00001.jpg 5\ntest_0001.jpg 2\n")
-    with pytest.raises(LayoutError, match=rf"is of RAF-DB's {part} part; elimctl reads the basic part"):
+    with pytest.raises(
+        LayoutError, match=rf"belongs to RAF-DB's {part} part; elimctl reads only the basic part"
+    ):
         _read(tmp_path)
 
 
@@ -143,7 +145,7 @@ def test_the_compound_part_beside_the_basic_one_is_passed_over_with_a_notice(tmp
 def test_distributions_and_action_units_are_refused(tmp_path: Path, line: str, found: str) -> None:
     _tree(tmp_path, "train_00002.jpg 5\n")
     _write(tmp_path / LIST, f"{line}\ntrain_00002.jpg 5\n")
-    with pytest.raises(LayoutError, match=rf"gives an image {found}; wanted one class") as caught:
+    with pytest.raises(LayoutError, match=rf"gives {found} for an image; expected one class") as caught:
         _read(tmp_path)
     assert str(tmp_path / LIST) in caught.value.message
 

@@ -175,8 +175,8 @@ def test_classes_as_numbers_are_refused(tmp_path: Path, number: str) -> None:
     [
         ("-2,-2", "no label: valence is -2"),
         ("0.5,", "no label: arousal"),
-        ("0.5,-5", "label out of range: arousal is -5, wanted -1 to 1"),
-        ("nan,0", "label out of range: valence is nan, wanted -1 to 1"),
+        ("0.5,-5", "label out of range: arousal is -5, expected -1 to 1"),
+        ("nan,0", "label out of range: valence is nan, expected -1 to 1"),
     ],
 )
 def test_an_image_without_a_usable_label_in_the_files_is_dropped(

@@ -153,7 +153,7 @@ def test_every_frame_of_an_unreadable_video_is_dropped(tmp_path: Path, content: 
     (tmp_path / "v.mp4").write_bytes(content)
     found = _read([_row("v.mp4", number) for number in (0, 1, 0)], tmp_path)
     assert len(found) == 3
-    assert all(reason.startswith("unreadable video: v.mp4: is no readable video") for reason in found)
+    assert all(reason.startswith("unreadable video: v.mp4: Invalid data") for reason in found)
 
 
 def test_an_image_that_changed_since_it_was_hashed_is_noticed(tmp_path: Path) -> None:

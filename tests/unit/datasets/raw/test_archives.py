@@ -301,12 +301,12 @@ class TestCache:
         assert archives.mirror(raw, cache) == first
 
     @pytest.mark.parametrize("name", ["x.zip", "x.tar"])
-    def test_anew_replaces_what_was_unpacked(self, raw: Path, cache: Path, name: str) -> None:
+    def test_force_replaces_what_was_unpacked(self, raw: Path, cache: Path, name: str) -> None:
         (_zip if name == "x.zip" else _tar)(raw / name, {"1": b"one"})
         first = archives.mirror(raw, cache)
         (first / name / "1").write_bytes(b"changed in the cache")
         assert _content(archives.mirror(raw, cache)) == {f"{name}/1": b"changed in the cache"}
-        assert archives.mirror(raw, cache, anew=True) == first
+        assert archives.mirror(raw, cache, force=True) == first
         assert _content(first) == {f"{name}/1": b"one"}
         assert not list(cache.glob(".*.tmp"))
 
@@ -406,7 +406,7 @@ class TestCache:
             raise OSError(95, "Operation not supported")
 
         monkeypatch.setattr(Path, "symlink_to", refuse)
-        with pytest.raises(ArchiveError, match="cannot make a link to"):
+        with pytest.raises(ArchiveError, match="cannot create a link to"):
             archives.mirror(raw, cache)
 
 
@@ -434,14 +434,14 @@ class TestSplitDownload:
             assert archives.mirror(raw, cache) == raw
         [only] = told
         zips = f"{DRIVE}-001.zip and 2 more in {raw}"
-        assert str(only.message) == f"{zips} passed over: read {raw / 'Name'} instead"
+        assert str(only.message) == f"{zips} ignored, because it is already unpacked in {raw / 'Name'}"
 
     def test_within_its_folder_it_is_no_second_copy(self, raw: Path, cache: Path) -> None:
         self._unpack(raw)
         self._parts(raw / "Name")
-        with pytest.warns(Notice, match="passed over"):
+        with pytest.warns(Notice, match="ignored"):
             assert archives.mirror(raw, cache) == raw
-        with pytest.warns(Notice, match="passed over"):
+        with pytest.warns(Notice, match="ignored"):
             assert archives.mirror(raw / "Name", cache) == raw / "Name"
 
     @pytest.mark.parametrize("name", ["x.zip", f"{DRIVE}-001.zip"])
@@ -451,7 +451,7 @@ class TestSplitDownload:
         _zip(raw / name, {**self.FILES, "__MACOSX/._1": b"junk", "Name/": None})
         self._unpack(raw)
         _zip(raw / "other.zip", {"3": b"three"})
-        with pytest.warns(Notice, match=rf"{name} in .* passed over"):
+        with pytest.warns(Notice, match=rf"{name} in .* ignored"):
             found = _content(archives.mirror(raw, cache))
         assert found == {**self.FILES, "other.zip/3": b"three"}
 
@@ -574,7 +574,7 @@ class TestAttacks:
             info = zipfile.ZipInfo("link")
             info.external_attr = (stat.S_IFLNK | 0o777) << 16
             file.writestr(info, target)
-        assert "leads out of it" in _refusal(raw, cache).message
+        assert "points outside the archive" in _refusal(raw, cache).message
 
     def test_nothing_is_written_through_a_link(self, raw: Path, cache: Path) -> None:
         _tar(raw / "x.tar", {"d": _header("d", tarfile.SYMTYPE, "."), "d/1": b"one"})
@@ -583,14 +583,14 @@ class TestAttacks:
     @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE])
     def test_devices_and_pipes_are_refused(self, raw: Path, cache: Path, kind: bytes) -> None:
         _tar(raw / "x.tar", {"odd": _header("odd", kind)})
-        assert "'odd', which is no file, folder or link" in _refusal(raw, cache).message
+        assert "'odd', which is neither a file, a folder nor a link" in _refusal(raw, cache).message
 
     def test_a_pipe_in_a_zip_is_refused(self, raw: Path, cache: Path) -> None:
         with zipfile.ZipFile(raw / "x.zip", "w") as file:
             info = zipfile.ZipInfo("odd")
             info.external_attr = (stat.S_IFIFO | 0o666) << 16
             file.writestr(info, b"")
-        assert "'odd', which is no file, folder or link" in _refusal(raw, cache).message
+        assert "'odd', which is neither a file, a folder nor a link" in _refusal(raw, cache).message
 
     @pytest.mark.filterwarnings("ignore:Duplicate name")
     def test_a_member_that_is_there_twice_is_refused(self, raw: Path, cache: Path) -> None:
@@ -611,14 +611,14 @@ class TestAttacks:
     ) -> None:
         monkeypatch.setattr(archive_unpack, "RATIO_FREE_BYTES", 1 << 16)
         _zip(raw / "x.zip", {"1": bytes(1 << 20)})
-        assert "over 100 times as much" in _refusal(raw, cache).message
+        assert "over 100 times its size" in _refusal(raw, cache).message
 
     def test_a_bomb_is_refused_by_what_it_gives(
         self, raw: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(archive_unpack, "RATIO_FREE_BYTES", 1 << 16)
         _tar(raw / "x.tar.xz", {"1": bytes(1 << 20)}, mode="w:xz")
-        assert "over 100 times as much" in _refusal(raw, cache).message
+        assert "over 100 times its size" in _refusal(raw, cache).message
 
     def test_a_bomb_within_an_archive_counts_against_the_whole(
         self, raw: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -628,7 +628,7 @@ class TestAttacks:
         _zip(level, {"1": bytes(64 << 10)})
         bomb = _zip(tmp_path / "1.zip", {f"{number}.zip": level.read_bytes() for number in range(64)})
         _zip(raw / "x.zip", {"bomb.zip": bomb.read_bytes()})
-        assert "over 100 times as much" in _refusal(raw, cache).message
+        assert "over 100 times its size" in _refusal(raw, cache).message
 
     def test_an_archive_that_the_disk_cannot_hold_is_refused(
         self, raw: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
@@ -638,7 +638,7 @@ class TestAttacks:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=60_000_000))
         error = _refusal(raw, cache)
         assert (
-            f"x.zip unpacks to 1.05 MB or more; 60 MB are free in {cache}, of which elimctl leaves 64 MB"
+            f"x.zip unpacks to 1.05 MB or more; 60 MB are free in {cache}, of which elimctl keeps 64 MB free"
             in error.message
         )
         assert error.hint == "free 5.05 MB or more, or choose another folder with --workspace"
@@ -646,7 +646,7 @@ class TestAttacks:
     @pytest.mark.parametrize("name", ["a/" * 2000 + "b", "a" * 300 + ".jpg", "\u00e4" * 130])
     def test_a_path_that_no_disk_takes_is_refused(self, raw: Path, cache: Path, name: str) -> None:
         _zip(raw / "x.zip", {name: b""})
-        assert "a path that no disk takes" in _refusal(raw, cache).message
+        assert "a path that is too long" in _refusal(raw, cache).message
 
     def test_a_nest_without_end_is_refused(self, raw: Path, cache: Path, tmp_path: Path) -> None:
         inner = _zip(tmp_path / "0.zip", {"1": b"one"})
@@ -673,15 +673,15 @@ class TestDamage:
         for signature, method in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
             content[content.index(signature) + method] = 9  # Deflate64, as Windows packs what is large
         file.write_bytes(content)
-        assert "packed in a way that elimctl does not read" in _refusal(raw, cache).message
+        assert "uses a format that elimctl cannot read" in _refusal(raw, cache).message
 
     @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz"])
     @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>" * 100])
     def test_what_is_no_archive_is_named(self, raw: Path, cache: Path, name: str, content: bytes) -> None:
         (raw / name).write_bytes(content)
         error = _refusal(raw, cache)
-        assert f"{name} is damaged or no archive" in error.message
-        assert "get" in str(error.hint)
+        assert f"{name} is damaged or not an archive" in error.message
+        assert "download" in str(error.hint)
 
     def test_damage_within_an_archive_names_both(self, raw: Path, cache: Path) -> None:
         _zip(raw / "x.zip", {"a/y.tar": b"no tar"})
@@ -779,7 +779,7 @@ class TestNames:
     ) -> None:
         links = {name: _header(name, tarfile.SYMTYPE, target) for name, target in targets.items()}
         _tar(raw / "x.tar", {"a/1": b"one", **links})
-        assert "leads to no file" in _refusal(raw, cache).message
+        assert "to a missing file" in _refusal(raw, cache).message
 
 
 class TestPacked:

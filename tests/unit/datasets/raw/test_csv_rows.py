@@ -80,7 +80,7 @@ def test_a_header_without_any_known_name_is_refused(tmp_path: Path) -> None:
     file = _write(tmp_path, "picture,v\na.jpg,0.5\n")
     for headless in (None, ("path", "valence")):
         with pytest.raises(
-            LayoutError, match="no header with any of path, valence; its first line is"
+            LayoutError, match="no header with any of the columns path, valence; its first line is"
         ) as caught:
             open_table(file, {"valence", "path"}, headless=headless)
         assert "picture" in caught.value.message

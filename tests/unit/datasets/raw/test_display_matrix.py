@@ -169,11 +169,11 @@ def test_a_turn_that_is_rounded_is_a_turn() -> None:
 @pytest.mark.parametrize(
     ("matrix", "said"),
     [
-        ((ONE, ONE, 0, -ONE, ONE, 0, 0, 0, W), "turns by 45 degrees"),
+        ((ONE, ONE, 0, -ONE, ONE, 0, 0, 0, W), "rotates by 45 degrees"),
         ((ONE, 0, 0, ONE // 4, ONE, 0, 0, 0, W), "shears"),
-        ((2 * ONE, 0, 0, 0, ONE, 0, 0, 0, W), "stretches by 2.00 to 1"),
-        ((ONE, 0, 0, 0, 0, 0, 0, 0, W), "turns by 0 degrees or shears"),  # to a line
-        ((ONE, ONE, 0, ONE, ONE, 0, 0, 0, W), "turns by 45 degrees or shears"),
+        ((2 * ONE, 0, 0, 0, ONE, 0, 0, 0, W), "stretches the picture 2.00 to 1"),
+        ((ONE, 0, 0, 0, 0, 0, 0, 0, W), "rotates by 0 degrees or shears"),  # to a line
+        ((ONE, ONE, 0, ONE, ONE, 0, 0, 0, W), "rotates by 45 degrees or shears"),
         ((ONE, 0, 5 << 14, 0, ONE, 0, 0, 0, W), "perspective"),
     ],
 )

@@ -58,7 +58,7 @@ def test_one_image_in_two_places_is_an_error_that_lists_both(tmp_path: Path) -> 
     _touch(tmp_path, "x/1/a.jpg", "y/1/a.jpg", "x/1/b.jpg")
     images = ListedImages(tmp_path, [tmp_path / "x", tmp_path / "y"])
     assert images.find("1/b.jpg") == "x/1/b.jpg"
-    with pytest.raises(LayoutError, match=f"there 2 times: {tmp_path}/x/1/a.jpg, {tmp_path}/y/1/a.jpg"):
+    with pytest.raises(LayoutError, match=f"same image 2 times: {tmp_path}/x/1/a.jpg, {tmp_path}/y/1/a.jpg"):
         images.find("1/a.jpg")
 
 

@@ -49,15 +49,15 @@ def test_damage_anywhere_is_a_value_error_or_another_value(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it is empty"),
-        (b"<html>", "it is no .npy file, it starts with b'<html>'"),
-        (b"PK\3\4" + b"0" * 100, "it is no .npy file"),
-        (_content(np.array(0.5, dtype=object)), "it holds Python objects, which are not loaded"),
-        (_content(np.zeros(2)), r"it has the shape \(2,\), wanted 1 value$"),
-        (_content(0.5)[:-1], "it ends early"),
+        (b"", "the file is empty"),
+        (b"<html>", "not a .npy file: it starts with b'<html>'"),
+        (b"PK\3\4" + b"0" * 100, "not a .npy file"),
+        (_content(np.array(0.5, dtype=object)), "it holds Python objects"),
+        (_content(np.zeros(2)), r"it has the shape \(2,\), expected 1 value$"),
+        (_content(0.5)[:-1], "the file ends early"),
         (_content(0.5)[:40], "its header cannot be read"),
-        (_content(0.5, version=(2, 0)), r"it has version \(2, 0\) of the format, wanted \(1, 0\)"),
-        (_content(np.zeros(0)).replace(b"(0,)", b"(1,)"), "it ends early"),
+        (_content(0.5, version=(2, 0)), r"it has version \(2, 0\) of the format, expected \(1, 0\)"),
+        (_content(np.zeros(0)).replace(b"(0,)", b"(1,)"), "the file ends early"),
     ],
 )
 def test_what_cannot_be_read_says_why(tmp_path: Path, content: bytes, message: str) -> None:
