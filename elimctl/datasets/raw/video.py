@@ -1,9 +1,9 @@
-"""Frames of videos by number: every native frame, never a re-timed one.
+"""Read native frames of videos by number, without resampling in time.
 
-Frame k is the k-th frame a player shows, counted from 0. Containers that store when each frame is shown
-give its number from that time, so a damaged frame moves no other and decoding may begin at a key frame.
-In other containers frames are counted as they are decoded, from the start of the file. Where a file ends
-early, its last few frames may be numbered too low: what should come between them is missing.
+Frame k is the k-th frame that a player shows, counted from 0. Some containers store when each frame is shown:
+the number then comes from that time, so a damaged frame does not shift others, and decoding may start at a
+key frame. In other containers frames are counted while the file is decoded from its start. In a truncated
+file the last few frames may get numbers that are too low.
 """
 
 from bisect import bisect_right
@@ -27,55 +27,39 @@ from elimctl.datasets.raw.video_stream import is_cover, is_hidden, moving, packe
 from elimctl.errors import DataError
 
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".wmv", ".flv", ".mpg", ".mpeg", ".ts")
-# What a file may be, whatever its name: else FFmpeg reads a playlist, a subtitle or a text as a video.
+# Containers that are accepted, whatever the file's name: FFmpeg also reads playlists, subtitles and texts.
 FORMATS = "mov,avi,matroska,asf,flv,mpeg,mpegts,ogg,mp3"
 TIMED = ("mov", "matroska")  # store when each frame is shown, and where the key frames are
-# Of what AVI holds: frames that depend on no later one, or, in MPEG-4 part 2, a header that says so.
+# Codecs in AVI whose frames depend on no later frame (MPEG-4 part 2 marks the exceptions in its header).
 ORDERED_CODECS = ("mjpeg", "mpeg4", "rawvideo")
 NO_STREAM = "no video stream"
-MAX_PIXELS = 100_000_000  # of a frame; as for images
+MAX_PIXELS = 100_000_000  # per frame; the limit for images is the same
 
 
 class VideoError(DataError):
-    """A file that is not a readable video.
-
-    Args:
-        message: what is wrong with which file.
-        detail: what is wrong with it, without its path.
-    """
+    """A video cannot be read; `detail` is the cause without the path."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message, hint="copy the file again from its source")
         self.detail = detail
 
     def reason(self, where: str = "") -> str:
-        """Why a row of the video is dropped.
-
-        Args:
-            where: path of the video, where the row's own does not tell.
-        """
+        """Drop reason for rows of the video; `where` is its path if the row's own path differs."""
         kind, detail = (NO_STREAM, "") if self.detail == NO_STREAM else ("unreadable video", self.detail)
         return ": ".join(part for part in (kind, where, detail) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    """What the packets of a video tell.
-
-    Args:
-        count: number of frames.
-        times: when each frame is shown, ascending, in the stream's unit; empty where that is not known.
-        keys: numbers of the key frames, ascending; empty where `times` is.
-        seconds: when each frame is shown, s from the first; empty where neither times nor a rate are known.
-    """
+    """Frames of a video according to its packets, in the order of display."""
 
     count: int
-    times: np.ndarray
-    keys: list[int]
-    seconds: np.ndarray
+    times: np.ndarray  # when each frame is shown, ascending, in the stream's unit; empty if unknown
+    keys: list[int]  # numbers of the key frames, ascending; empty if `times` is
+    seconds: np.ndarray  # when each frame is shown, s from the first; empty without times and rate
 
     def number(self, time: int | None) -> int | None:
-        """Number of the frame shown at a time, None where no frame is."""
+        """Number of the frame shown at a time, None if there is none."""
         if time is None:
             return None
         at = int(np.searchsorted(self.times, time))
@@ -86,29 +70,30 @@ _Numbered = tuple[int, VideoFrame | None]
 
 
 def count_frames(path: Path) -> int:
-    """Number of native frames, as the container's packets tell; nothing is decoded.
+    """Count the native frames from the container's packets, without decoding.
 
     Args:
         path: a video.
 
     Raises:
-        VideoError: the file cannot be opened, is no video, or holds no frame.
+        VideoError: the file cannot be opened, is not a video, or holds no frame.
     """
     return _count(path, *_state(path))
 
 
 def frame_times(path: Path) -> np.ndarray:
-    """When each native frame is shown.
+    """Return the display time of each native frame.
 
     Args:
         path: a video.
 
     Returns:
-        (N,) float64, seconds from the first frame, ascending: as the container's packets tell; where they
-        do not, by the mean rate.
+        (N,) float64, seconds from the first frame, ascending: the times in the container's packets, else
+        computed from the mean frame rate.
 
     Raises:
-        VideoError: the file cannot be opened, is no video, holds no frame, or tells no times.
+        VideoError: the file cannot be opened, is not a video, holds no frame, or stores neither times
+            nor a rate.
     """
     seconds = _timeline(path).seconds
     if not len(seconds):
@@ -116,34 +101,20 @@ def frame_times(path: Path) -> np.ndarray:
     return seconds
 
 
-def fps(path: Path) -> float | None:
-    """Mean number of frames a second, None where the container does not tell.
-
-    Args:
-        path: a video.
-
-    Raises:
-        VideoError: the file cannot be opened or is no video.
-    """
-    with _open(path) as (_, stream):
-        return None if stream.average_rate is None else float(stream.average_rate)
-
-
 def frames(path: Path, numbers: Sequence[int]) -> Iterator[tuple[int, np.ndarray | None]]:
-    """Frames of a video by number.
+    """Decode frames of a video by number; one frame is held in memory at a time.
 
     Args:
         path: a video.
-        numbers: which frames, ascending, from 0, in the order of display.
+        numbers: ascending frame numbers from 0, in the order of display.
 
     Yields:
-        Each number with its frame, (H, W, 3) uint8 RGB, turned and mirrored as players show it; None for a
-        frame that cannot be decoded, or that lies beyond the end. The same number gives the same pixels
-        whatever the other numbers are. One frame is held at a time.
+        Each number with its frame, (H, W, 3) uint8 RGB, rotated and mirrored as players show it. The frame is
+        None if it cannot be decoded or lies beyond the end. The pixels do not depend on the other numbers.
 
     Raises:
-        VideoError: the file cannot be opened, is no video, holds no frame, or is shown turned by less than a
-            quarter, stretched or distorted.
+        VideoError: the file cannot be opened, is not a video, or holds no frame; or its display matrix
+            stretches or distorts frames, or rotates them by other than multiples of 90 degrees.
     """
     timeline = _timeline(path)
     for run in _runs(numbers, timeline.keys):
@@ -161,12 +132,12 @@ def _error(path: Path, detail: str) -> VideoError:
 
 
 def _timeline(path: Path) -> _Timeline:
-    """The timeline of a video; that of the files asked for last is kept."""
+    """The timeline of a video, cached for the last few files."""
     return _scan(path, *_state(path))
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What differs when a file has changed."""
+    """Size, times and inode, which change when the file does."""
     try:
         status = path.stat()
     except OSError as error:
@@ -174,7 +145,7 @@ def _state(path: Path) -> tuple[int, ...]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-@lru_cache(maxsize=4096)  # a reader asks, and then what holds labels against videos
+@lru_cache(maxsize=4096)  # readers and the check of labels against videos both need it
 def _count(path: Path, *state: int) -> int:
     return _scan(path, *state).count
 
@@ -207,12 +178,12 @@ def _scan(path: Path, *state: int) -> _Timeline:  # noqa: ARG001  (it is part of
 
 
 def _seconds(ticks: np.ndarray, unit: Fraction | None) -> np.ndarray:
-    """Times in units as seconds, each the nearest number there is to the true one; none without a unit."""
+    """Ticks of a time unit as seconds, correctly rounded; empty without a unit."""
     return ticks * unit.numerator / unit.denominator if unit else np.empty(0)
 
 
 def _runs(numbers: Iterable[int], keys: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers in runs; where one ends, decoding can leap over frames to a key frame."""
+    """Group numbers into runs; between two runs, decoding can skip ahead to a key frame."""
     run: list[int] = []
     for number in numbers:
         if run and _key_before(keys, number) > run[-1] + 1:
@@ -224,13 +195,13 @@ def _runs(numbers: Iterable[int], keys: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _key_before(keys: Sequence[int], number: int) -> int:
-    """The last key frame up to a frame, 0 where there is none."""
+    """The last key frame up to a frame, 0 if there is none."""
     at = bisect_right(keys, number)
     return keys[at - 1] if at else 0
 
 
 def _shown(path: Path, timeline: _Timeline, *, first: int) -> Iterator[_Numbered]:
-    """Frames as they are shown, with their numbers, from `first` or an earlier one on."""
+    """Frames in the order of display with their numbers, starting at `first` or earlier."""
     key = _key_before(timeline.keys, first)
     decoded = _from_key(path, timeline, key) if key > 0 else iter(())
     head = next(decoded, None)
@@ -243,10 +214,10 @@ def _shown(path: Path, timeline: _Timeline, *, first: int) -> Iterator[_Numbered
 
 
 def _from_key(path: Path, timeline: _Timeline, key: int) -> Iterator[_Numbered]:
-    """Frames from a key frame or an earlier one on; none where decoding cannot begin there.
+    """Frames starting at a key frame or earlier; nothing if decoding cannot start there.
 
-    It cannot where the container is off the mark, and in videos that are refreshed bit by bit: the decoder
-    begins at what is marked as a key frame, but what it shows is right only some frames later.
+    Some containers seek to the wrong place. With intra refresh, frames are correct only some time after the
+    marked key frame.
     """
     with _open(path) as (container, stream):
         packets = packets_of(container, stream)
@@ -266,7 +237,7 @@ def _from_key(path: Path, timeline: _Timeline, key: int) -> Iterator[_Numbered]:
 
 
 def _number(decoded: Iterable[VideoFrame | None], timeline: _Timeline) -> Iterator[_Numbered]:
-    """Give frames their numbers; where times do not tell, they are decoded from the start."""
+    """Number decoded frames by their times, or by counting if times are unknown."""
     for count, frame in enumerate(decoded):
         if not len(timeline.times):
             yield count, frame
@@ -275,12 +246,12 @@ def _number(decoded: Iterable[VideoFrame | None], timeline: _Timeline) -> Iterat
 
 
 def _frames(packets: Iterable[Packet], stream: VideoStream) -> Iterator[VideoFrame | None]:
-    """Decode packets; None for one that cannot be decoded as a whole, and for what follows up to a key frame.
+    """Decode packets; None for a damaged one and for all that follow up to the next key frame.
 
-    What follows is told by its difference from what is lost; decoders go on and show something.
+    Frames after a lost one encode their difference from it; decoders would show wrong pixels.
     """
     lost = False
-    for packet in chain(packets, [None]):  # at last, what the decoder has held back
+    for packet in chain(packets, [None]):  # None flushes frames that the decoder holds back
         try:
             decoded = None if packet is not None and packet.is_corrupt else stream.decode(packet)
         except av.FFmpegError:
@@ -297,9 +268,9 @@ def _frames(packets: Iterable[Packet], stream: VideoStream) -> Iterator[VideoFra
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a video and the one of its streams that players show."""
+    """Open a video and select the stream that players show."""
     try:
-        # Without `ignore`, a title that is not UTF-8 is an error.
+        # Without `ignore`, a title that is not UTF-8 raises an error.
         container = av.open(str(path), options={"format_whitelist": FORMATS}, metadata_errors="ignore")
     except av.FFmpegError as error:
         raise _error(path, error.strerror) from None
@@ -315,7 +286,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _pixels(path: Path, frame: VideoFrame, matrix: np.ndarray | None) -> np.ndarray:
-    """A frame as players show it: some cameras store it lying, or mirrored."""
+    """Pixels as players show them: some cameras store frames rotated or mirrored."""
     image = frame.to_ndarray(format="rgb24")
     try:
         return image if matrix is None else shown(image, matrix)

@@ -13,7 +13,7 @@ import pytest
 from elimctl.datasets.aff_wild import Options, read
 from elimctl.datasets.raw import video
 from elimctl.datasets.raw.pts import write_points
-from elimctl.datasets.raw.video import count_frames, fps
+from elimctl.datasets.raw.video import count_frames, frame_times
 from elimctl.errors import ConfigError, LayoutError, MissingError
 from elimctl.manifest.row import Row
 from elimctl.synthetic.aff_wild import ARCHIVE, clip_name, write
@@ -491,8 +491,8 @@ def test_an_imitation_has_the_numbers_asked_for(tmp_path: Path) -> None:
     }
     assert all(row.reason is None and row.landmarks is not None and row.box for row in rows)
     assert len({(row.valence, row.arousal) for row in rows}) == 20
-    assert fps(tmp_path / "videos/train/102.avi") == 30
-    assert fps(tmp_path / "videos/train/201.mp4") == 25
+    assert frame_times(tmp_path / "videos/train/102.avi")[3] == 3 / 30
+    assert frame_times(tmp_path / "videos/train/201.mp4")[3] == 3 / 25
     [(_, image)] = video.frames(tmp_path / "videos/train/201.mp4", [3])
     assert image.shape == (72, 90, 3)
 

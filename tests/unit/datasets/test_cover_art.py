@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from elimctl.datasets.raw.video import VideoError, count_frames, fps, frames
+from elimctl.datasets.raw.video import VideoError, count_frames, frame_times, frames
 
 RED = np.full((96, 96, 3), (200, 0, 0), np.uint8)
 BLUE = np.full((48, 64, 3), (0, 0, 200), np.uint8)
@@ -53,7 +53,7 @@ def _moving(container):
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".m4v", ".mkv"])
 def test_a_sound_file_with_a_cover_has_no_video_stream(suffix: str, tmp_path: Path) -> None:
     path = write(tmp_path / f"interview{suffix}", moving=0)
-    for read in (count_frames, fps, lambda path: list(frames(path, [0]))):
+    for read in (count_frames, frame_times, lambda path: list(frames(path, [0]))):
         with pytest.raises(VideoError) as caught:
             read(path)
         assert caught.value.detail == "no video stream"

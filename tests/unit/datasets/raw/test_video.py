@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from elimctl.datasets.raw import video
-from elimctl.datasets.raw.video import VideoError, count_frames, fps, frames
+from elimctl.datasets.raw.video import VideoError, count_frames, frame_times, frames
 from elimctl.synthetic.video_writing import write_video
 
 COUNT = 40
@@ -255,7 +255,7 @@ def test_an_mp4_that_ends_before_its_index_is_no_video(tmp_path: Path) -> None:
 def test_what_is_no_video_is_told(tmp_path: Path, content: bytes, detail: str) -> None:
     path = tmp_path / "x.mp4"
     path.write_bytes(content)
-    for use in (count_frames, fps, lambda path: list(frames(path, [0]))):
+    for use in (count_frames, frame_times, lambda path: list(frames(path, [0]))):
         with pytest.raises(VideoError) as caught:
             use(path)
         assert caught.value.message.startswith(f"unreadable video {path}: {detail}")
@@ -336,9 +336,9 @@ def test_names_and_titles_that_are_not_utf8_do_no_harm(tmp_path: Path) -> None:
     assert _numbers(path, [0]) == [(0, 9)]
 
 
-def test_the_rate_is_the_containers(tmp_path: Path) -> None:
-    assert fps(_make(tmp_path / "x.avi", codec="mjpeg", rate=30)) == 30
-    assert fps(_make(tmp_path / "x.mp4", rate=24)) == 24
+def test_times_follow_the_rate_of_the_container(tmp_path: Path) -> None:
+    assert frame_times(_make(tmp_path / "x.avi", codec="mjpeg", rate=30))[1] == 1 / 30
+    assert frame_times(_make(tmp_path / "x.mp4", rate=24))[1] == 1 / 24
 
 
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path) -> None:
