@@ -17,7 +17,7 @@ from elimctl.commands import identities
 from elimctl.commands.features import Track
 from elimctl.config import Values, validate
 from elimctl.datasets.ages import GROUPS
-from elimctl.datasets.raw import archives
+from elimctl.datasets.raw import archive_sets, archives
 from elimctl.errors import ConfigError, LayoutError
 from elimctl.faces.age import AGE
 from elimctl.faces.embed import ARCFACE
@@ -101,7 +101,7 @@ def open_raw(
     try:
         root = archives.mirror(raw, cache, force=force, on_member=on_member)
     except LayoutError as error:
-        raise archives.explain(error, raw) from None
+        raise archive_sets.explain(error, raw) from None
     return root, _explained(plugin.read(root, options), raw, root)
 
 
@@ -110,7 +110,7 @@ def _explained(rows: Iterable[Row], raw: Path, root: Path) -> Iterator[Row]:
     try:
         yield from rows
     except LayoutError as error:
-        raise archives.explain(error, raw, read=root) from None
+        raise archive_sets.explain(error, raw, read=root) from None
 
 
 @contextmanager

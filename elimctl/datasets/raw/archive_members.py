@@ -1,7 +1,7 @@
-"""Members of zip and tar archives, one at a time, with names that cannot lead out of a folder.
+"""Read the members of zip and tar archives one at a time, and refuse unsafe ones.
 
-Archives are only read here. What a member becomes on disk is decided by `archive_unpack`, which writes plain
-files and folders and nothing else; so no mode, owner, device or link of an archive ever reaches the disk.
+`archive_unpack` writes them as plain files and folders: no mode, owner, device or link of an archive reaches
+the disk. `tarfile`'s extraction filters do not refuse duplicates or damage, and zip has none.
 """
 
 import lzma
@@ -25,11 +25,11 @@ from elimctl.errors import DataError, ElimctlError
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz")
 DRIVE = re.compile(r"[A-Za-z]:")
-ENCRYPTED = 0x1  # bit 0 of the flags of a zip's member; APPNOTE 4.4.4
+ENCRYPTED = 0x1  # bit 0 of the flags of a zip member; APPNOTE 4.4.4
 UTF8_NAME = 0x800  # bit 11
-PATH_LIMIT_BYTES = 4096  # PATH_MAX of Linux: a longer target of a link is none
+PATH_LIMIT_BYTES = 4096  # PATH_MAX of Linux: no link has a longer target
 NAME_LIMIT_BYTES = 255  # NAME_MAX of Linux
-FOLDER_LIMIT = 100  # folders within each other; Python cannot make a thousand at once
+FOLDER_LIMIT = 100  # depth of a path; Python cannot make a thousand nested folders at once
 CHUNK_BYTES = 1 << 20
 DAMAGE = (
     zipfile.BadZipFile,
@@ -44,39 +44,33 @@ DAMAGE = (
 
 
 class ArchiveError(DataError):
-    """An archive that cannot be unpacked, or must not be."""
+    """An archive is damaged, unsafe, or in a format that elimctl does not unpack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An archive to unpack, and how to speak of it.
+    """An archive to unpack, and its name in messages."""
 
-    Args:
-        file: where its bytes are.
-        shipped: the archive of the user's that it is, or is within.
-        inner: its path in that archive, empty if it is that archive.
-    """
-
-    file: Path
-    shipped: Path
-    inner: str = ""
+    file: Path  # the archive itself
+    shipped: Path  # the user's archive: the same, or the one that contains it
+    inner: str = ""  # its path in the user's archive, empty if it is the same
 
     @property
     def title(self) -> str:
-        """How messages name it."""
+        """Name in messages."""
         return f"{self.inner} in {self.shipped}" if self.inner else str(self.shipped)
 
     @property
     def way_out(self) -> str:
-        """The hint for what elimctl will not unpack: an archive beside its unpacked folder is left alone."""
+        """Hint for an archive that elimctl does not unpack; one beside its unpacked folder is ignored."""
         return f"unpack {self.shipped.name} yourself into a folder {stem(self.shipped.name)} beside it"
 
     def refusal(self, reason: str, *, hint: str | None = None) -> ArchiveError:
-        """The error for an archive that is not to be unpacked."""
+        """Build the error for an archive that elimctl does not unpack."""
         return ArchiveError(f"{self.title} {reason}", hint=hint or self.way_out)
 
     def damage(self, reason: object) -> ArchiveError:
-        """The error for an archive whose bytes are not those of an archive."""
+        """Build the error for a damaged archive."""
         detail = str(reason).strip().splitlines()
         return ArchiveError(
             f"{self.title} is damaged or not an archive" + (f": {detail[0].lower()}" if detail else ""),
@@ -86,43 +80,24 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file, folder or link in an archive.
+    """A file, folder or link in an archive."""
 
-    Args:
-        name: its path, `/` separated, that stays within the archive.
-        open: opens the content of a file, to be read before the next member is asked for; None for others.
-        target: the path in the archive that a link leads to, None for others.
-    """
-
-    name: str
-    open: Callable[[], IO[bytes]] | None = None
-    target: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What an archive holds.
-
-    Args:
-        members: its members in the order of the archive, once.
-        declared_bytes: size of all files, as the archive tells; None where it does not tell at the outset.
-    """
-
-    members: Iterator[Member]
-    declared_bytes: int | None
+    name: str  # path in the archive, `/` separated, without `..`
+    open: Callable[[], IO[bytes]] | None = None  # opens a file; read it before the next member is requested
+    target: str | None = None  # path in the archive that a link points to
 
 
 class Listed(NamedTuple):
-    """A file of a zip as its directory lists it."""
+    """A file in the directory of a zip."""
 
-    name: str  # its path, `/` separated
+    name: str  # path, `/` separated
     size: int  # bytes
-    checksum: int  # CRC-32 of its content, which unpacking compares
-    attributes: int  # what else decides what it becomes on disk
+    checksum: int  # CRC-32 of its content, checked while unpacking
+    attributes: int  # Unix mode: file, folder or link
 
 
 def stem(name: str) -> str:
-    """Name of an archive without what makes it an archive: `train` for `train.tar.gz`."""
+    """Name of an archive without its suffix: `train` for `train.tar.gz`."""
     lower = name.lower()
     suffix = max((suffix for suffix in (*ZIP, *TAR) if lower.endswith(suffix)), key=len, default="")
     return name[: len(name) - len(suffix)]
@@ -134,22 +109,32 @@ def is_known(name: str) -> bool:
 
 
 @contextmanager
-def opened(archive: Archive) -> Iterator[Content]:
+def opened(archive: Archive) -> Iterator[tuple[Iterator[Member], int]]:
     """Open an archive for one pass over its members.
 
+    Yields:
+        The members in order, and the total size that the archive declares, bytes (0 for a tar).
+
     Raises:
-        ArchiveError: the archive is damaged, is encrypted, is packed in a way that Python does not read, or
-            has a member that would lie outside the folder it is unpacked to. Damage is often found only
-            while members are read, in the block; it raises the same.
+        ArchiveError: the archive is damaged, encrypted, in an unsupported format, or has an unsafe member;
+            also while members are read in the block.
     """
-    reader = _zip if archive.file.name.lower().endswith(ZIP) else _tar
-    with _named_damage(archive), reader(archive) as content:
-        yield content
+    with _named_damage(archive):
+        if archive.file.name.lower().endswith(ZIP):
+            with zipfile.ZipFile(archive.file) as packed:
+                infos = packed.infolist()
+                members = (_zip_member(archive, packed, info) for info in infos)
+                yield members, sum(info.file_size for info in infos)
+        else:
+            with tarfile.open(
+                archive.file, tarinfo=_Header, encoding="utf-8", errors="surrogateescape"
+            ) as file:
+                yield _tar_members(archive, file), 0
 
 
 @contextmanager
 def _named_damage(archive: Archive) -> Iterator[None]:
-    """Let whatever tells of damage be an error that names the archive."""
+    """Turn errors of the standard library about damage into errors that name the archive."""
     try:
         yield
     except ElimctlError:
@@ -161,11 +146,11 @@ def _named_damage(archive: Archive) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise
-        raise archive.damage(error) from None  # how gzip and bz2 tell of bytes that are not theirs
+        raise archive.damage(error) from None  # from gzip and bz2, for a wrong format
 
 
 def listed(archive: Archive) -> list[Listed] | None:
-    """The files of a zip, in its order, from the directory at its end; None for a tar, which has none.
+    """List the files of a zip from its directory; None for a tar, which has no directory.
 
     Raises:
         ArchiveError: the zip is damaged.
@@ -179,14 +164,6 @@ def listed(archive: Archive) -> list[Listed] | None:
             for info, name in infos
             if not name.endswith(("/", "\\"))
         ]
-
-
-@contextmanager
-def _zip(archive: Archive) -> Iterator[Content]:
-    with zipfile.ZipFile(archive.file) as file:
-        infos = file.infolist()
-        declared = sum(info.file_size for info in infos)
-        yield Content((_zip_member(archive, file, info) for info in infos), declared)
 
 
 def _zip_member(archive: Archive, file: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
@@ -205,35 +182,26 @@ def _zip_member(archive: Archive, file: zipfile.ZipFile, info: zipfile.ZipInfo) 
 
 
 def _shown(info: zipfile.ZipInfo) -> str:
-    """A name in a zip as text.
-
-    Without the flag many tools write UTF-8 all the same; what is not UTF-8 keeps zip's own CP437.
-    """
+    """A name in a zip as text: many tools write UTF-8 without setting the flag; else it is CP437."""
     return info.filename if info.flag_bits & UTF8_NAME else _text(info.filename.encode("cp437"))
 
 
 class _Header(tarfile.TarInfo):
-    """A header of a tar; a damaged or missing one is an error, where tarfile would see the archive's end."""
+    """A tar header; raises an error if damaged or missing, where tarfile would assume the archive's end."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            if buf == bytes(tarfile.BLOCKSIZE):  # zeros: this is how a tar ends
+            if buf == bytes(tarfile.BLOCKSIZE):  # zeros end a tar
                 raise
             raise tarfile.ReadError(str(error)) from None
 
 
-@contextmanager
-def _tar(archive: Archive) -> Iterator[Content]:
-    with tarfile.open(archive.file, tarinfo=_Header, encoding="utf-8", errors="surrogateescape") as file:
-        yield Content(_tar_members(archive, file), None)
-
-
 def _tar_members(archive: Archive, file: tarfile.TarFile) -> Iterator[Member]:
     while (info := file.next()) is not None:
-        file.members.clear()  # type: ignore[attr-defined]  # else it keeps every header
+        file.members.clear()  # type: ignore[attr-defined]  # keeps memory flat
         name = _inside(archive, _unescaped(info.name))
         if info.isdir():
             yield Member(name)
@@ -246,7 +214,7 @@ def _tar_members(archive: Archive, file: tarfile.TarFile) -> Iterator[Member]:
         else:
             raise _special(archive, name)
     while file.fileobj and file.fileobj.read(CHUNK_BYTES):
-        pass  # to the end of what is compressed, where its checksum is compared
+        pass  # read to the end, where the checksum of the compressed data is compared
 
 
 def _extracted(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
@@ -256,11 +224,7 @@ def _extracted(file: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _inside(archive: Archive, name: str) -> str:
-    """A member's path without `.` and doubled slashes, if it stays within the archive.
-
-    Raises:
-        ArchiveError: the path is absolute, names a drive, climbs with `..`, or is too long.
-    """
+    """A member's path without `.` and `//`; refused if absolute, with `..` or a drive, or too long."""
     parts = name.replace("\\", "/").split("/")
     if parts[0] == "" or ".." in parts or DRIVE.match(name):
         raise archive.refusal(f"holds {name!r}, which would lie outside the folder it is unpacked to")
@@ -270,11 +234,7 @@ def _inside(archive: Archive, name: str) -> str:
 
 
 def _beside(archive: Archive, name: str, target: str) -> str:
-    """The path in the archive that a symbolic link leads to.
-
-    Raises:
-        ArchiveError: it leads out of the archive.
-    """
+    """The path in the archive that a symbolic link points to; refused if outside."""
     reached = posixpath.normpath(posixpath.join(posixpath.dirname(name), target.replace("\\", "/")))
     if reached.startswith(("/", "../")) or reached == ".." or DRIVE.match(target):
         raise archive.refusal(f"holds a link, {name!r}, that points outside the archive: {target!r}")
@@ -286,12 +246,12 @@ def _special(archive: Archive, name: str) -> ArchiveError:
 
 
 def _unescaped(name: str) -> str:
-    """A name of a tar, read as UTF-8 with the bytes that are none escaped, as proper text."""
+    """A name of a tar as text; bytes that are not UTF-8 were escaped when it was read."""
     return _text(name.encode("utf-8", "surrogateescape"))
 
 
 def _text(name: bytes) -> str:
-    """A name as text: UTF-8 if it is that, else CP437, which gives every byte a character."""
+    """Decode a name as UTF-8, else as CP437, which has a character for every byte."""
     try:
         return name.decode("utf-8")
     except UnicodeDecodeError:

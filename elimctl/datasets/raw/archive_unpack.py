@@ -1,4 +1,4 @@
-"""Unpacking one archive, and those within it, to plain files and folders."""
+"""Unpack an archive, and the archives in it, to plain files and folders."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,23 +16,17 @@ from elimctl.datasets.raw.archive_members import (
     stem,
 )
 
-DEPTH_LIMIT = 4  # archives within archives; Aff-Wild has two
-# An honest archive of pictures packs 1:1, one of label files up to 1:50; deflate alone can reach 1:1032.
+# Archives of images compress 1:1 and archives of label files up to 1:50; deflate alone can reach 1:1032.
 RATIO_LIMIT = 100
-RATIO_FREE_BYTES = 1 << 30  # however small the archive is, this much does no harm
-ENTRY_BYTES = 512  # what a file or folder costs a disk beside its content, at least
-RESERVE_BYTES = 64 << 20  # of the disk, left to others
+RATIO_FREE_BYTES = 1 << 30  # always allowed, however small the archive is
+ENTRY_BYTES = 512  # minimum cost of a file or folder on disk, besides its content
+RESERVE_BYTES = 64 << 20  # disk space that stays free
 
 OnMember = Callable[[str], None]
 
 
 class Budget:
-    """What an archive may write, those within it included.
-
-    Args:
-        archive: the archive.
-        folder: where it is unpacked.
-    """
+    """Limit on what an archive and the archives in it may write to a folder."""
 
     def __init__(self, archive: Archive, folder: Path) -> None:
         self.archive = archive
@@ -41,98 +35,101 @@ class Budget:
         self.packed_bytes = archive.file.stat().st_size
         self.free_bytes = shutil.disk_usage(folder).free
 
-    def foresee(self, size_bytes: int) -> None:
-        """Refuse an archive that tells at the outset that it holds too much.
-
-        Raises:
-            ArchiveError: with this much more the budget would be exceeded.
-        """
-        self._check(self.spent_bytes + size_bytes)
-
     def spend(self, size_bytes: int) -> None:
-        """Note what is about to be written.
+        """Count bytes that are about to be written.
 
         Raises:
             ArchiveError: the budget is exceeded.
         """
         self.spent_bytes += size_bytes
-        self._check(self.spent_bytes)
+        self.require(0)
 
-    def _check(self, size_bytes: int) -> None:
-        if size_bytes > max(RATIO_FREE_BYTES, RATIO_LIMIT * self.packed_bytes):
+    def require(self, size_bytes: int) -> None:
+        """Check that this much more fits the budget.
+
+        Raises:
+            ArchiveError: it does not.
+        """
+        total = self.spent_bytes + size_bytes
+        if total > max(RATIO_FREE_BYTES, RATIO_LIMIT * self.packed_bytes):
             raise self.archive.refusal(
-                f"has {_size(self.packed_bytes)} and unpacks to {_size(size_bytes)} or more, "
+                f"has {_size(self.packed_bytes)} and unpacks to {_size(total)} or more, "
                 f"over {RATIO_LIMIT} times its size; it may be made to fill the disk"
             )
-        lacking = size_bytes + RESERVE_BYTES - self.free_bytes
+        lacking = total + RESERVE_BYTES - self.free_bytes
         if lacking > 0:
             free, reserve = _size(self.free_bytes), _size(RESERVE_BYTES)
             raise ArchiveError(
-                f"{self.archive.title} unpacks to {_size(size_bytes)} or more; {free} are free in "
+                f"{self.archive.title} unpacks to {_size(total)} or more; {free} are free in "
                 f"{self.folder.parent}, of which elimctl keeps {reserve} free",
                 hint=f"free {_size(lacking)} or more, or choose another folder with --workspace",
             )
 
 
 def unpack(archive: Archive, folder: Path, *, on_member: OnMember) -> None:
-    """Unpack an archive; one within it becomes a folder of its name.
+    """Unpack an archive; an archive in it becomes a folder of the same name.
 
     Args:
-        archive: what to unpack.
-        folder: where to; it exists and is empty. After an error it holds a part.
+        archive: the archive.
+        folder: an empty folder to write to. After an error it holds a part of the content.
         on_member: called with the path of each member before it is written.
 
     Raises:
-        ArchiveError: the archive is damaged or encrypted, holds too much or too deep a nest, or has a member
-            that would lie outside or is there twice.
+        ArchiveError: the archive is damaged or encrypted, exceeds the budget, is nested more than once, or
+            has a member that is unsafe or occurs twice.
         OSError: the disk is full.
     """
-    _unpack(archive, folder, Budget(archive, folder), on_member, depth=0)
+    budget = Budget(archive, folder)
+    _extract(archive, folder, budget, on_member)
+    for nested in _archives_in(folder):
+        inner = Archive(nested, archive.shipped, nested.relative_to(folder).as_posix())
+        beside = nested.with_name(f".{nested.name}.tmp")  # no member has a hidden name
+        beside.mkdir()
+        _extract(inner, beside, budget, on_member)
+        if deeper := _archives_in(beside):
+            raise inner.refusal(
+                f"is nested too deep: it holds another archive, {deeper[0].relative_to(beside)}"
+            )
+        nested.unlink()
+        beside.rename(nested)
 
 
 def is_to_unpack(folder: Path, name: str) -> bool:
-    """Whether a file is an archive that elimctl unpacks: not unpacked before, and no part of a split zip."""
+    """Whether elimctl unpacks a file: an archive that is neither unpacked already nor part of a split zip."""
     beside = folder / stem(name)
     return is_known(name) and not is_unpacked(beside) and not beside.with_name(f"{beside.name}.z01").exists()
 
 
 def is_unpacked(folder: Path) -> bool:
-    """Whether the folder that an archive would be unpacked to by hand holds something."""
+    """Whether a folder named after an archive exists and is not empty."""
     return folder.is_dir() and any(not files.is_junk(entry.name) for entry in folder.iterdir())
 
 
-def _unpack(archive: Archive, folder: Path, budget: Budget, on_member: OnMember, *, depth: int) -> None:
-    if depth > DEPTH_LIMIT:
-        raise archive.refusal(f"is nested too deep: {depth} archives around it, {DEPTH_LIMIT} at most")
+def _archives_in(folder: Path) -> list[Path]:
+    walked = files.walk(folder)
+    return [below / name for below, names in walked for name in names if is_to_unpack(below, name)]
+
+
+def _extract(archive: Archive, folder: Path, budget: Budget, on_member: OnMember) -> None:
+    """Write the members of one archive."""
     links: dict[str, str] = {}
-    with opened(archive) as content:
-        budget.foresee(content.declared_bytes or 0)
-        for member in content.members:
-            if not member.name or any(map(files.is_junk, member.name.split("/"))):
+    with opened(archive) as (members, declared_bytes):
+        budget.require(declared_bytes)
+        for member in members:
+            if not member.name or files.is_junk_path(member.name):
                 continue
             on_member(member.name)
+            if member.target is not None:
+                links[member.name] = member.target
+                continue
             with _once(archive, member.name):
-                if member.target is None:
-                    _write(member, folder / member.name, budget)
-                else:
-                    links[member.name] = member.target
+                _write(member, folder / member.name, budget)
     _copy_linked(archive, links, folder, budget)
-    for nested in _nested(folder):
-        inner = "/".join(filter(None, (archive.inner, nested.relative_to(folder).as_posix())))
-        beside = nested.with_name(f".{nested.name}.tmp")  # a hidden name: no member has it
-        beside.mkdir()
-        _unpack(Archive(nested, archive.shipped, inner), beside, budget, on_member, depth=depth + 1)
-        nested.unlink()
-        beside.rename(nested)
 
 
 @contextmanager
 def _once(archive: Archive, name: str) -> Iterator[None]:
-    """Say which member is in the way of another.
-
-    Raises:
-        ArchiveError: the block finds a file where it wants to write.
-    """
+    """Refuse the archive if the block finds another file in the way."""
     try:
         yield
     except (FileExistsError, NotADirectoryError):
@@ -140,7 +137,7 @@ def _once(archive: Archive, name: str) -> Iterator[None]:
 
 
 def _write(member: Member, file: Path, budget: Budget) -> None:
-    """Write a file or folder; whatever is in the archive, the disk gets nothing else."""
+    """Write a plain file or a folder, never anything else."""
     budget.spend(ENTRY_BYTES)
     if member.open is None:
         file.mkdir(parents=True, exist_ok=True)
@@ -153,15 +150,11 @@ def _write(member: Member, file: Path, budget: Budget) -> None:
 
 
 def _copy_linked(archive: Archive, links: dict[str, str], folder: Path, budget: Budget) -> None:
-    """Write what links lead to in their place: a tar holds the second name of a file as a link to the first.
-
-    Raises:
-        ArchiveError: a link leads to no file.
-    """
+    """Write copies in place of links: a tar stores the second name of a file as a link to the first."""
     for name, target in links.items():
-        seen: set[str] = set()
-        while target in links and target not in seen:  # links to links
-            seen.add(target)
+        visited: set[str] = set()
+        while target in links and target not in visited:  # links to links
+            visited.add(target)
             target = links[target]
         source, file = folder / target, folder / name
         if not source.is_file():
@@ -172,14 +165,8 @@ def _copy_linked(archive: Archive, links: dict[str, str], folder: Path, budget: 
             shutil.copyfileobj(content, copy, CHUNK_BYTES)
 
 
-def _nested(folder: Path) -> list[Path]:
-    """Archives among what was unpacked."""
-    walked = files.walk(folder)
-    return [below / name for below, names in walked for name in names if is_to_unpack(below, name)]
-
-
 def _size(size_bytes: int) -> str:
-    """A size in the unit that suits it."""
+    """A size in bytes, kB, MB, GB or TB."""
     units = ("bytes", "kB", "MB", "GB", "TB")
     power = min(max(len(str(size_bytes)) - 1, 0) // 3, len(units) - 1)
     return f"{size_bytes / 1000**power:.3g} {units[power]}"

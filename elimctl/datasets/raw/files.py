@@ -15,6 +15,11 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name in JUNK
 
 
+def is_junk_path(path: str) -> bool:
+    """Whether any part of a `/` separated path is junk."""
+    return any(map(is_junk, path.split("/")))
+
+
 def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple[Path, list[str]]]:
     """Folders under a root, each once, in the order of their names.
 

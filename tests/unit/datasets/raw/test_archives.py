@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from elimctl import plugins
 from elimctl.datasets import afew_va
-from elimctl.datasets.raw import archive_unpack, archives, files
+from elimctl.datasets.raw import archive_sets, archive_unpack, archives, files
 from elimctl.datasets.raw.archive_members import ArchiveError
 from elimctl.errors import LayoutError, MissingError, Notice
 from elimctl.manifest.row import Row
@@ -126,13 +126,19 @@ class TestMirror:
         )
         assert _content(archives.mirror(raw, cache)) == {f"{name}/a/1": b"one", f"{name}/2": b"x" * 1024}
 
-    def test_archives_within_archives_are_unpacked(self, raw: Path, cache: Path, tmp_path: Path) -> None:
+    def test_archives_within_an_archive_are_unpacked(self, raw: Path, cache: Path, tmp_path: Path) -> None:
         inner = _tar(tmp_path / "train.tar.gz", {"valence/102.txt": b"0.1\n"}, mode="w:gz")
-        middle = _zip(tmp_path / "annotations.zip", {"annotations/train.tar.gz": inner.read_bytes()})
-        _tar(raw / "aff_wild.tar.gz", {"annotations.zip": middle.read_bytes(), "read me": b""}, mode="w:gz")
+        other = _zip(tmp_path / "videos.zip", {"102.avi": b"video"})
+        members = {
+            "annotations/train.tar.gz": inner.read_bytes(),
+            "videos.zip": other.read_bytes(),
+            "read me": b"",
+        }
+        _tar(raw / "aff_wild.tar.gz", members, mode="w:gz")
         found = archives.mirror(raw, cache)
         assert _content(found) == {
-            "aff_wild.tar.gz/annotations.zip/annotations/train.tar.gz/valence/102.txt": b"0.1\n",
+            "aff_wild.tar.gz/annotations/train.tar.gz/valence/102.txt": b"0.1\n",
+            "aff_wild.tar.gz/videos.zip/102.avi": b"video",
             "aff_wild.tar.gz/read me": b"",
         }
 
@@ -503,8 +509,8 @@ class TestSplitDownload:
         with pytest.raises(ArchiveError) as caught:
             archives.mirror(raw, cache)
         assert caught.value.message == (
-            f"{DRIVE}-001.zip and 2 more in {raw} are unpacked in part: "
-            "1 of 3 files is missing or has another size, the first is Name/deep/2.png"
+            f"{DRIVE}-001.zip and 2 more in {raw}: unpacked beside it only in part; 1 of 3 files "
+            "missing or of another size, such as Name/deep/2.png"
         )
         assert str(raw / "Name") in str(caught.value.hint)
 
@@ -626,8 +632,7 @@ class TestAttacks:
         monkeypatch.setattr(archive_unpack, "RATIO_FREE_BYTES", 1 << 16)
         level = tmp_path / "0.zip"
         _zip(level, {"1": bytes(64 << 10)})
-        bomb = _zip(tmp_path / "1.zip", {f"{number}.zip": level.read_bytes() for number in range(64)})
-        _zip(raw / "x.zip", {"bomb.zip": bomb.read_bytes()})
+        _zip(raw / "x.zip", {f"{number}.zip": level.read_bytes() for number in range(64)})
         assert "over 100 times its size" in _refusal(raw, cache).message
 
     def test_an_archive_that_the_disk_cannot_hold_is_refused(
@@ -648,12 +653,15 @@ class TestAttacks:
         _zip(raw / "x.zip", {name: b""})
         assert "a path that is too long" in _refusal(raw, cache).message
 
-    def test_a_nest_without_end_is_refused(self, raw: Path, cache: Path, tmp_path: Path) -> None:
+    def test_an_archive_nested_twice_is_refused(self, raw: Path, cache: Path, tmp_path: Path) -> None:
         inner = _zip(tmp_path / "0.zip", {"1": b"one"})
-        for level in range(1, 6):
-            inner = _zip(tmp_path / f"{level}.zip", {"in.zip": inner.read_bytes()})
-        inner.rename(raw / "x.zip")
-        assert "nested too deep" in _refusal(raw, cache).message
+        middle = _zip(tmp_path / "1.zip", {"in.zip": inner.read_bytes()})
+        _zip(raw / "x.zip", {"a/y.zip": middle.read_bytes()})
+        error = _refusal(raw, cache)
+        assert (
+            f"a/y.zip in {raw / 'x.zip'} is nested too deep: it holds another archive, in.zip"
+            in error.message
+        )
 
 
 class TestDamage:
@@ -788,7 +796,7 @@ class TestPacked:
     def _explained(self, raw: Path, *names: str) -> LayoutError:
         for name in names:
             (raw / name).touch()
-        return archives.explain(self.ERROR, raw)
+        return archive_sets.explain(self.ERROR, raw)
 
     def test_where_nothing_is_packed_the_error_stays(self, raw: Path) -> None:
         assert self._explained(raw, "x.zip", "x.csv") is self.ERROR
@@ -829,15 +837,15 @@ class TestPacked:
 
     def test_a_rar_as_root_is_named(self, raw: Path) -> None:
         (raw / "x.rar").touch()
-        assert "run unrar x x.rar" in str(archives.explain(self.ERROR, raw / "x.rar").hint)
+        assert "run unrar x x.rar" in str(archive_sets.explain(self.ERROR, raw / "x.rar").hint)
 
     def test_the_readers_own_count_of_archives_is_not_told_too(self, raw: Path) -> None:
         (raw / "x.rar").touch()
-        error = archives.explain(LayoutError("no list, but 1 archives", hint="unpack the archives"), raw)
+        error = archive_sets.explain(LayoutError("no list, but 1 archives", hint="unpack the archives"), raw)
         assert error.message == f"no list, but {raw / 'x.rar'} is still packed"
 
     def test_the_users_own_folder_is_named_and_not_that_of_the_cache(self, raw: Path, cache: Path) -> None:
-        error = archives.explain(LayoutError(f"two: {cache}/m/a, {cache}/m/b"), raw, read=cache / "m")
+        error = archive_sets.explain(LayoutError(f"two: {cache}/m/a, {cache}/m/b"), raw, read=cache / "m")
         assert error.message == f"two: {raw}/a, {raw}/b"
 
     def test_a_split_zip_is_not_unpacked(self, raw: Path, cache: Path) -> None:
