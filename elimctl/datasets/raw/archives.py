@@ -31,8 +31,8 @@ def mirror(root: Path, cache: Path, *, force: bool = False, on_member: OnMember 
     """Unpack the archives of a raw dataset and return a folder to read instead of it.
 
     An archive `x.zip` appears as a folder `x.zip`, at any depth, also inside another archive. It is ignored
-    if a non-empty folder `x` or all its files lie beside it. The parts of a split download are one archive. RAR
-    and 7z archives stay files.
+    if a non-empty folder `x` or all its files lie beside it. The parts of a split download are one archive.
+    RAR and 7z archives stay files.
 
     Args:
         root: folder of the raw dataset, or an archive of it.

@@ -273,7 +273,7 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         # Without `ignore`, a title that is not UTF-8 raises an error.
         container = av.open(str(path), options={"format_whitelist": FORMATS}, metadata_errors="ignore")
     except av.FFmpegError as error:
-        raise _error(path, error.strerror) from None
+        raise _error(path, str(error.strerror)) from None
     with container:
         stream = moving(container)
         if stream is None:
