@@ -45,32 +45,20 @@ class Options(Config):
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """A clip as found.
+    """A clip on disk."""
 
-    Args:
-        name: its number, three digits.
-        folder: where it is.
-        images: names of the frames by number.
-    """
-
-    name: str
-    folder: Path
-    images: Mapping[int, str]
+    name: str  # its number, three digits
+    folder: Path  # where it is
+    images: Mapping[int, str]  # names of the frames by number
 
 
 @dataclass(frozen=True, slots=True)
 class _Annotation:
-    """What the JSON file of a clip says.
+    """Content of the JSON file of a clip."""
 
-    Args:
-        actor: name as shipped, None where there is none.
-        frames: entries by number of the frame.
-        reason: why no frame of the clip can be used, None while they can.
-    """
-
-    actor: str | None = None
-    frames: Mapping[int, Any] = field(default_factory=dict)
-    reason: str | None = None
+    actor: str | None = None  # name as shipped, None where there is none
+    frames: Mapping[int, Any] = field(default_factory=dict)  # entries by number of the frame
+    reason: str | None = None  # why no frame of the clip can be used, None while they can
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -92,7 +80,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
 
 def _find_clips(root: Path) -> list[_Clip]:
-    """The clips, sorted by name, each once."""
+    """Find the clips, sorted by name, and refuse duplicates."""
     annotated: dict[str, list[_Clip]] = defaultdict(list)
     bare: dict[str, list[_Clip]] = defaultdict(list)  # frames without a JSON file: found, but of no use
     archives = 0
@@ -123,7 +111,7 @@ def _find_clips(root: Path) -> list[_Clip]:
 
 
 def _skip(name: str) -> bool:
-    """Whether to pass over a name: junk, or the crops that a repack puts beside the frames."""
+    """Whether to skip a name: junk, or crops that a repack puts beside the frames."""
     return files.is_junk(name) or name.endswith("_cropped")
 
 
@@ -173,7 +161,7 @@ def _read_clip(clip: _Clip, root: Path, options: Options) -> Iterator[Row]:
 
 
 def _read_annotation(file: Path) -> _Annotation:
-    """What a JSON file says; one that cannot be read gives the reason."""
+    """Read a JSON file; `reason` is set if it cannot be read."""
     try:
         content = json_once.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -192,7 +180,7 @@ def _read_annotation(file: Path) -> _Annotation:
 
 
 def _by_number(frames: Mapping[str, Any]) -> dict[int, Any]:
-    """Entries by the number of their key; two keys of one number (`1`, `00001`) must say the same."""
+    """Entries by frame number; two keys of one number (`1`, `00001`) must agree."""
     numbered: dict[int, Any] = {}
     for key, entry in frames.items():
         if match := FRAME.fullmatch(key):
@@ -202,7 +190,7 @@ def _by_number(frames: Mapping[str, Any]) -> dict[int, Any]:
 
 
 def _labels(entry: Mapping[str, Any]) -> tuple[tuple[float | None, float | None], str | None]:
-    """Valence and arousal in [-1, 1], or the reason why there are none."""
+    """Valence and arousal in [-1, 1], or the drop reason."""
     scaled = []
     for name in ("valence", "arousal"):
         value = entry.get(name)
@@ -219,7 +207,7 @@ def _labels(entry: Mapping[str, Any]) -> tuple[tuple[float | None, float | None]
 
 
 def _landmarks(entry: Mapping[str, Any]) -> np.ndarray | None:
-    """68 points of a frame, None where they are missing or malformed."""
+    """68 points of a frame, None if missing or malformed."""
     try:
         points = np.array(entry.get("landmarks"), dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -233,7 +221,7 @@ SHOWN_WIDTH_PX = 960  # width of such a frame with square pixels; EMOCA (Danecek
 
 
 def pixel_aspect(file: Path) -> float:
-    """Width of a pixel over its height, told by the size in an image's header.
+    """Pixel width divided by pixel height, from the size in an image's header.
 
     Args:
         file: an image.

@@ -43,19 +43,13 @@ class Options(Config):
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """How the labels of a clip fit its video.
+    """How the labels of a clip fit its video."""
 
-    Args:
-        n_frames: number of frames, 0 where there is no readable video.
-        boxed: numbers of the frames that the lines belong to, in order; None: line i belongs to frame i.
-        reason: why no frame of the clip can be used, None while they can.
-        misfit: both lengths, where they do not fit.
-    """
-
-    n_frames: int = 0
+    n_frames: int = 0  # number of frames, 0 where there is no readable video
+    # numbers of the frames that the lines belong to, in order; None: line i belongs to frame i
     boxed: tuple[int, ...] | None = None
-    reason: str | None = None
-    misfit: str | None = None
+    reason: str | None = None  # why no frame of the clip can be used, None while they can
+    misfit: str | None = None  # both lengths, where they do not fit
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -83,7 +77,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
 
 def _fit(clip: Clip, align: Align) -> _Fit:
-    """Find out which frames the labels of a clip belong to."""
+    """Determine which frames the labels of a clip belong to."""
     labels, reason = _read_labels(clip)
     if not labels:
         return _Fit(reason=reason)
@@ -115,7 +109,7 @@ def _fit(clip: Clip, align: Align) -> _Fit:
 
 
 def _unpaired(labels: list[Label]) -> int:
-    """Number of lines at the end that one of the two labels has and the other has not."""
+    """Number of lines at the end that have only one of the two labels."""
     reasons = [reason for *_, reason in labels]
     return len(labels) - max(
         (place + 1 for place, reason in enumerate(reasons) if reason not in MISSING), default=0
@@ -166,7 +160,7 @@ def _points_files(folder: Path | None) -> dict[int, Path]:
 
 
 def _read_labels(clip: Clip) -> tuple[list[Label], str | None]:
-    """Labels of a clip by line, and the reason where there are none."""
+    """Labels of a clip by line, or the drop reason."""
     columns: list[list[str]] = []
     for file in (clip.valence, clip.arousal):
         try:
@@ -180,13 +174,13 @@ def _read_labels(clip: Clip) -> tuple[list[Label], str | None]:
 
 
 def _lines(file: Path) -> list[str]:
-    """Lines of a text file, without the blank ones at its end, and without a header: it is no frame's."""
+    """Lines of a text file without a header and without blank lines at the end."""
     lines = file.read_text(encoding="utf-8-sig", errors="replace").rstrip().splitlines()
     return lines[1:] if lines and lines[0].strip().lower() in ("valence", "arousal") else lines
 
 
 def _label(valence: str, arousal: str) -> Label:
-    """Labels of a frame, or the reason why there are none."""
+    """Labels of a frame, or the drop reason."""
     values = []
     for name, text in (("valence", valence.strip()), ("arousal", arousal.strip())):
         if not text:

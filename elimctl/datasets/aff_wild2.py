@@ -58,24 +58,16 @@ class Options(Config):
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """The pictures of a trial.
+    """The pictures of a trial."""
 
-    Args:
-        place: folder of the crops, or the video, below the root.
-        numbers: which there are, from 1.
-        missing: reason to drop a frame that is not among them.
-        crops: names of the crops by number, None for a video.
-        side: which of two people in the video.
-    """
-
-    place: str
-    numbers: Collection[int]
-    missing: str
-    crops: Mapping[int, str] | None = None
-    side: Side | None = None
+    place: str  # folder of the crops, or the video, below the root
+    numbers: Collection[int]  # which there are, from 1
+    missing: str  # reason to drop a frame that is not among them
+    crops: Mapping[int, str] | None = None  # names of the crops by number, None for a video
+    side: Side | None = None  # which of two people in the video
 
     def path(self, number: int) -> str:
-        """File that holds a picture, or should."""
+        """Expected file of a picture."""
         if self.crops is None:
             return self.place
         return f"{self.place}/{self.crops.get(number) or f'{number:05d}.jpg'}"
@@ -120,7 +112,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
 
 def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
-    """Both lengths, where the labels of a trial cannot be those of its pictures."""
+    """Describe both lengths if the labels of a trial cannot match its pictures."""
     last = max(pictures.numbers, default=0)
     if not (n_lines and last):  # each frame is dropped, and the reason says why
         return None
@@ -133,7 +125,7 @@ def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
 
 
 def _source(layout: Layout, root: Path, wanted: Literal["auto", "crops", "videos"]) -> Source:
-    """Where the pictures come from."""
+    """Choose between crops and videos."""
     if wanted == "auto":
         source: Source = "crops" if layout.aligned or not layout.videos else "videos"
     else:
@@ -168,7 +160,7 @@ def _crops(trial: str, layout: Layout, root: Path) -> _Pictures:
 
 
 def _by_number(names: list[str]) -> dict[int, str]:
-    """Names of the crops by number; of two of one number and kind (`1`, `00001`) the longer counts."""
+    """Names of the crops by number; of `1` and `00001` of one kind the longer name is used."""
     matches = [match for match in map(CROP.fullmatch, names) if match]
     matches.sort(key=lambda match: (-IMAGES.index(match[2].lower()), len(match[1]), match[0]))
     return {int(match[1]): match[0] for match in matches}
@@ -195,7 +187,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _labels(trial: str, layout: Layout) -> tuple[list[Label], str | None]:
-    """Labels of a trial by line, and the reason why none of its frames can be used."""
+    """Labels of a trial by line, and the drop reason of all its frames, if any."""
     labels, reason = _read_labels(layout.annotations.get(trial))
     if layout.splits.get(trial) == "test":
         return [(None, None, HIDDEN)] * len(labels), HIDDEN
@@ -238,7 +230,7 @@ def _label_of(number: int, labels: Sequence[Label]) -> Label:
 
 
 def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
-    """Labels of a trial by line, and the reason why none of its frames can be used."""
+    """Labels of a trial by line, and the drop reason of all its frames, if any."""
     if file is None:
         return [], "no annotation"
     try:
@@ -258,12 +250,12 @@ def _read_labels(file: Path | None) -> tuple[list[Label], str | None]:
 
 
 def _undoubled(lines: list[str]) -> list[str]:
-    """Lines without the blank one after each that a conversion of line ends leaves: it is no frame's."""
+    """Remove the blank line after each line that a conversion of line ends adds."""
     return lines if any(lines[1::2]) or len(lines) < 4 else lines[::2]
 
 
 def _parse(line: str) -> Label:
-    """Label of a line; one without either of the two is none."""
+    """Parse a line; both labels are required."""
     fields = line.split(",")
     if len(fields) != 2:
         return (

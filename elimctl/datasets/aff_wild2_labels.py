@@ -1,4 +1,4 @@
-"""What a pair of numbers in a list of Aff-Wild2 says."""
+"""Check a pair of labels in a list of Aff-Wild2."""
 
 UNLABELLED = -5  # in place of a label
 
@@ -6,7 +6,7 @@ Label = tuple[float | None, float | None, str | None]  # valence, arousal, or th
 
 
 def checked(valence: float, arousal: float) -> Label:
-    """The label that two numbers are, in [-1, 1]; where one of them is none, so is the pair."""
+    """The label in [-1, 1] that two numbers form, or the drop reason if one is unlabelled or out of range."""
     pair = (("valence", valence), ("arousal", arousal))
     for name, value in pair:
         if value == UNLABELLED:

@@ -1,4 +1,4 @@
-"""Where the annotations, crops and videos of Aff-Wild2 are, whatever the edition."""
+"""Find the annotations, crops and videos of any edition of Aff-Wild2."""
 
 import os
 import re
@@ -34,22 +34,15 @@ LISTED = re.compile(r"[\s\"']*([\w-]+)", re.ASCII)  # the name that a line of a 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A copy of Aff-Wild2 as found.
+    """Files of a copy of Aff-Wild2."""
 
-    Args:
-        annotations: files of labels by trial.
-        splits: split of each trial that is annotated or in a test list.
-        crops: folder of each trial's crops: aligned ones if there are any at all, else those that are not.
-        aligned: whether the crops are aligned.
-        videos: videos by stem.
-        lists: lists of the multi-task challenge by split, in the place of annotations.
-    """
-
-    annotations: Mapping[str, Path]
-    splits: Mapping[str, Split]
+    annotations: Mapping[str, Path]  # files of labels by trial
+    splits: Mapping[str, Split]  # split of each trial that is annotated or in a test list
+    # folder of each trial's crops: aligned ones if there are any at all, else those that are not
     crops: Mapping[str, Path]
-    aligned: bool
-    videos: Mapping[str, Path]
+    aligned: bool  # whether the crops are aligned
+    videos: Mapping[str, Path]  # videos by stem
+    # lists of the multi-task challenge by split, in the place of annotations
     lists: Mapping[Split, Path] = field(default_factory=dict)
 
     @property
@@ -60,17 +53,11 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder outside those of crops.
+    """A folder that is not a folder of crops."""
 
-    Args:
-        path: where it is.
-        parts: its name and those above it, the root's included, the outermost first.
-        names: its files that may be of use.
-    """
-
-    path: Path
-    parts: tuple[str, ...]
-    names: tuple[str, ...]
+    path: Path  # where it is
+    parts: tuple[str, ...]  # its name and those above it, the root's included, the outermost first
+    names: tuple[str, ...]  # its files that may be of use
 
 
 def find(root: Path, labels: Labels = "auto") -> Layout:
@@ -116,7 +103,7 @@ def find(root: Path, labels: Labels = "auto") -> Layout:
 
 
 def _nothing(labels: Labels, archives: int, root: Path) -> LayoutError:
-    """The error where there are no labels."""
+    """Build the error for a copy without labels."""
     task = "VA task"
     wanted = f"VA_*/{{Train,Validation}}_Set/*.txt that starts with `{HEADER}`"
     if labels == "mtl":
@@ -130,7 +117,7 @@ def _nothing(labels: Labels, archives: int, root: Path) -> LayoutError:
 
 
 def _lists(folders: Iterable[_Folder], root: Path) -> dict[Split, Path]:
-    """Lists of the multi-task challenge by split; what says no split holds predictions."""
+    """Lists of the multi-task challenge by split; files without a split hold predictions and are skipped."""
     found: list[tuple[str, Path]] = []
     for folder in folders:
         for file in map(folder.path.joinpath, folder.names):
@@ -142,7 +129,7 @@ def _lists(folders: Iterable[_Folder], root: Path) -> dict[Split, Path]:
 
 
 def _of_lists(folders: Sequence[_Folder], lists: Mapping[Split, Path], root: Path) -> Layout:
-    """The layout of a copy whose labels are those of lists."""
+    """The layout of a copy whose labels come from lists."""
     splits = {trial: split for split, file in lists.items() for trial in multi_task.trials(file)}
     crops, aligned = _crops(folders, set(splits), root)
     videos = _videos(folders, set(map(video_of, splits)), root)
@@ -159,7 +146,7 @@ def _parts(folder: Path, root: Path) -> tuple[str, ...]:
 
 
 def _annotations(folders: Iterable[_Folder]) -> Iterator[tuple[str, Path]]:
-    """Trials of the VA task with their files; the same names in folders of other tasks are other labels."""
+    """Trials of the VA task with their files; other tasks use the same names for other labels."""
     for folder in folders:
         if task_of(folder.parts) != "va" or not split_of(folder.parts):
             continue
@@ -186,7 +173,7 @@ def is_header(line: str) -> bool:
 
 
 def _listed(folders: Iterable[_Folder]) -> set[str]:
-    """Trials that the lists of test sets name, at the start of their lines."""
+    """Trials named at the start of the lines in lists of test sets."""
     found: set[str] = set()
     for folder in folders:
         for name in filter(TEST_LIST.fullmatch, folder.names):
@@ -196,7 +183,7 @@ def _listed(folders: Iterable[_Folder]) -> set[str]:
 
 
 def _crops(folders: Iterable[_Folder], annotated: set[str], root: Path) -> tuple[dict[str, Path], bool]:
-    """Folders of crops by trial, and whether they are of aligned crops; those go first."""
+    """Folders of crops by trial, and whether they hold aligned crops, which are preferred."""
     found: dict[bool, list[tuple[str, Path]]] = {True: [], False: []}
     for folder in folders:
         for top in _folders_in(folder.path):
@@ -209,7 +196,7 @@ def _crops(folders: Iterable[_Folder], annotated: set[str], root: Path) -> tuple
 
 
 def _trial_folders(top: Path, annotated: set[str]) -> Iterator[Path]:
-    """Folders of trials below a folder of crops; none of them is entered, for they hold millions of files."""
+    """Folders of trials below a folder of crops; they hold millions of files and are not entered."""
 
     def is_trial(name: str) -> bool:
         return name in annotated or TRIAL.fullmatch(name) is not None
@@ -246,11 +233,7 @@ def _videos(folders: Iterable[_Folder], needed: set[str], root: Path) -> dict[st
 
 
 def _once(found: Iterable[tuple[str, Path]], root: Path, *, what: str = "trial") -> dict[str, Path]:
-    """Paths by name.
-
-    Raises:
-        LayoutError: a name is there more than once.
-    """
+    """Paths by name."""
     paths: dict[str, list[Path]] = defaultdict(list)
     for name, path in found:
         paths[name].append(path)

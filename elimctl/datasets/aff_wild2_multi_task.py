@@ -1,4 +1,4 @@
-"""Lists of the multi-task challenge of ABAW: a line per image, with valence, arousal, expression and units.
+"""Read lists of the ABAW multi-task challenge: a line per image with valence, arousal, expression and units.
 
     MTL_Challenge/{train_set,validation_set}.txt
     image,valence,arousal,expression,AU1,AU2,...
@@ -41,7 +41,7 @@ class Pictures(Protocol):
 
     @property
     def missing(self) -> str:
-        """Reason to drop one that is not among them."""
+        """Drop reason of a picture that is not among them."""
 
     @property
     def crops(self) -> Mapping[int, str] | None:
@@ -52,11 +52,11 @@ class Pictures(Protocol):
         """Which of two people in the video."""
 
     def path(self, number: int) -> str:
-        """File that holds a picture, or should."""
+        """Expected file of a picture."""
 
 
 def is_list(file: Path) -> bool:
-    """Whether a file is such a list, by its header."""
+    """Whether the header of a file is that of such a list."""
     try:
         with file.open(encoding="utf-8-sig", errors="replace") as lines:
             header = lines.readline(HEADER_CHARACTERS)
@@ -79,7 +79,7 @@ def read(
     by_base: bool,
     hidden: str,
 ) -> Iterator[Row]:
-    """One row per line of the lists.
+    """Yield one row per line of the lists.
 
     Args:
         lists: by split.
@@ -133,12 +133,7 @@ def _missing(number: int, pictures: Pictures) -> str | None:
 
 
 def _records(file: Path) -> Iterator[tuple[str, ...]]:
-    """Image, valence, arousal and expression of each line, as written.
-
-    Raises:
-        LayoutError: the file lacks a column.
-        MissingError: it cannot be read.
-    """
+    """Image, valence, arousal and expression of each line, as written."""
     table = open_table(file, COLUMNS)
     lacking = [name for name in COLUMNS if name not in table.columns]
     if lacking:
@@ -150,7 +145,7 @@ def _records(file: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _place(shipped: str) -> tuple[str, int] | None:
-    """The trial and the number of an image, None where its name does not tell them."""
+    """The trial and the number in the name of an image, None if it has none."""
     folder, name = posixpath.split(inside(shipped) or "")
     match = IMAGE.fullmatch(name)
     trial = posixpath.basename(folder)
@@ -158,7 +153,7 @@ def _place(shipped: str) -> tuple[str, int] | None:
 
 
 def _valence_arousal(valence: str, arousal: str) -> Label:
-    """Labels in [-1, 1], or the reason why there are none."""
+    """Labels in [-1, 1], or the drop reason."""
     values = []
     for name, text in (("valence", valence), ("arousal", arousal)):
         try:
@@ -170,7 +165,7 @@ def _valence_arousal(valence: str, arousal: str) -> Label:
 
 
 def _expression(text: str) -> tuple[str | None, str | None]:
-    """Name of a class, None where there is none, and the reason why it cannot be one, if any."""
+    """Name of a class, None if there is none, and the drop reason, if any."""
     if not text:
         return None, None
     try:

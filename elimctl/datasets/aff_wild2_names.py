@@ -1,4 +1,4 @@
-"""Names of Aff-Wild2: of trials and videos, and of the folders of its editions."""
+"""Names of trials, videos and folders in the editions of Aff-Wild2."""
 
 import re
 from typing import Literal
@@ -30,12 +30,12 @@ TEST_LIST = re.compile(
 
 
 def video_of(trial: str) -> str:
-    """Stem of the video that a trial is seen in; only a side is no part of it."""
+    """Stem of a trial's video: the trial's name without its side."""
     return SIDE.sub("", trial)
 
 
 def base_of(trial: str) -> str:
-    """Name that the parts of one recording share; left and right stay apart."""
+    """Common name of the parts of one recording; left and right stay separate."""
     return PART.sub(r"\1\2", trial) if PART.fullmatch(trial) else trial
 
 
@@ -58,7 +58,7 @@ def side_of(trial: str, trials: set[str]) -> Side | None:
 
 
 def task_of(parts: tuple[str, ...]) -> str | None:
-    """The task whose folder a path lies in: `va`, `other`, None where no folder names one.
+    """The task named by the folders of a path: `va`, `other`, or None.
 
     Args:
         parts: names of the folders, the outermost first; the innermost that names a task decides.
@@ -70,7 +70,7 @@ def task_of(parts: tuple[str, ...]) -> str | None:
 
 
 def split_of(parts: tuple[str, ...]) -> Split | None:
-    """The split whose folder a path lies in; the innermost folder that names one decides."""
+    """The split named by the folders of a path; the innermost one counts."""
     for name in reversed(parts):
         for split, pattern in SPLITS.items():
             if pattern.fullmatch(_plain(name)):
@@ -89,7 +89,7 @@ def is_aligned(name: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """A folder's name without case, what was added to it, and the suffix of the archive it came in."""
+    """A folder's name in lower case, without additions and archive suffix."""
     name = name.lower()
     while files.is_archive(name):
         name = name.rpartition(".")[0]

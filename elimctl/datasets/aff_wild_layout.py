@@ -1,4 +1,4 @@
-"""Where the files of Aff-Wild are, by the names of their folders."""
+"""Find the files of Aff-Wild by the names of their folders."""
 
 import re
 from collections import defaultdict
@@ -31,29 +31,19 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """The files of a video, None for what is not there.
+    """The files of a video; None for missing ones."""
 
-    Args:
-        name: three digits.
-        video: the video.
-        valence: its valence, a line per frame; `arousal` likewise.
-        arousal: its arousal.
-        boxes: folder of a `.pts` file per frame with the corners of the face box.
-        landmarks: folder of a `.pts` file per frame with 68 points.
-        test: whether the video is in the test set, whose labels were not released.
-    """
-
-    name: str
-    video: Path | None = None
-    valence: Path | None = None
-    arousal: Path | None = None
-    boxes: Path | None = None
-    landmarks: Path | None = None
-    test: bool = False
+    name: str  # three digits
+    video: Path | None = None  # the video
+    valence: Path | None = None  # its valence, a line per frame; `arousal` likewise
+    arousal: Path | None = None  # its arousal
+    boxes: Path | None = None  # folder of a `.pts` file per frame with the corners of the face box
+    landmarks: Path | None = None  # folder of a `.pts` file per frame with 68 points
+    test: bool = False  # whether the video is in the test set, whose labels were not released
 
 
 def find(root: Path) -> list[Clip]:
-    """The clips of Aff-Wild, sorted by name, each once.
+    """Find the clips of Aff-Wild, sorted by name.
 
     Args:
         root: a folder that holds annotations and videos, at any depth.
@@ -87,7 +77,7 @@ def find(root: Path) -> list[Clip]:
 
 
 def _parts_of(kind: str, folder: Path, names: Iterable[str]) -> list[tuple[str, Path]]:
-    """What of clips is in a folder, with the names of the clips."""
+    """Files or folders of clips in a folder, with the names of the clips."""
     if kind in ("boxes", "landmarks"):
         return [(folder.name, folder)] if NAME.fullmatch(folder.name) else []
     suffixes = video.SUFFIXES if kind == "video" else (".txt",)
@@ -98,7 +88,7 @@ def _parts_of(kind: str, folder: Path, names: Iterable[str]) -> list[tuple[str, 
 
 
 def _require(found: dict[str, dict[str, list[Path]]], root: Path, archives: int) -> None:
-    """See that there are annotations and videos, and nothing twice."""
+    """Require annotations and videos, and refuse duplicates."""
     annotated = found["valence"].keys() | found["arousal"].keys()
     if not annotated or not found["video"]:
         lacking = (

@@ -108,7 +108,7 @@ def _read_list(name: str, table: Table, images: ListedImages, ages: Ages, option
 
 
 def _find(images: ListedImages, path: str | None) -> tuple[str | None, str | None]:
-    """The image of a path, None where there is none, and the reason if several are."""
+    """The image of a path, or None, and the drop reason if several match."""
     try:
         return images.find(path) if path else None, None
     except AmbiguousNameError as error:
@@ -116,7 +116,7 @@ def _find(images: ListedImages, path: str | None) -> tuple[str | None, str | Non
 
 
 def _path_reason(shipped: str, path: str | None, found: str | None) -> str | None:
-    """Why the path of a record leads to no image."""
+    """Drop reason for a record without an image."""
     if found:
         return None
     if path:
@@ -125,7 +125,7 @@ def _path_reason(shipped: str, path: str | None, found: str | None) -> str | Non
 
 
 def _box(x: str, y: str, width: str, height: str) -> tuple[float, float, float, float] | None:
-    """The face box, None where it is missing or has no area; it may leave the image."""
+    """The face box, None if missing or without area; it may exceed the image."""
     try:
         x0, y0, w, h = float(x), float(y), float(width), float(height)
     except ValueError:  # NULL, or empty
@@ -135,7 +135,7 @@ def _box(x: str, y: str, width: str, height: str) -> tuple[float, float, float, 
 
 
 def _landmarks(text: str) -> np.ndarray | None:
-    """68 points from `x;y;x;y...`, None where they are missing or malformed."""
+    """68 points from `x;y;x;y...`, None if missing or malformed."""
     try:
         return points(map(float, text.split(";")))
     except ValueError:

@@ -117,7 +117,7 @@ def _read_set(numbered: NumberedSet, root: Path, ages: Ages, lists: Lists, optio
 
 
 def _labels(stem: str) -> Parsed:
-    """Valence and arousal, the class, and the reason why the sample cannot be used, if any."""
+    """Valence and arousal, the class, and the drop reason, if any."""
     try:
         valence, arousal = (_value(f"{stem}_{kind}.npy") for kind in ("val", "aro"))
         shipped_class = _value(f"{stem}_exp.npy", missing="")
@@ -127,7 +127,7 @@ def _labels(stem: str) -> Parsed:
 
 
 def _listed(lists: Lists, split: str, number: int, *, annotated: bool) -> Parsed:
-    """The labels of a list, as `_labels` gives those of files."""
+    """Labels from a list, in the form of `_labels`."""
     shipped = lists.find(split, number) if annotated else None
     if shipped is None:
         return (None, None), None, "labels disagree: listed twice" if annotated else None
@@ -141,19 +141,11 @@ def _parsed(shipped_class: str, valence: str, arousal: str) -> Parsed:
 
 
 class _UnusableError(Exception):
-    """A file of labels that cannot be used; the text is the reason."""
+    """A file of labels cannot be used; the text is the drop reason."""
 
 
 def _value(file: str, *, missing: str | None = None) -> str:
-    """The single value of a file, as text.
-
-    Args:
-        file: a .npy file.
-        missing: what to give where there is no file; None: that cannot be used.
-
-    Raises:
-        _UnusableError: there is no such file, or it has no single value.
-    """
+    """The single value of a .npy file as text; `missing` if there is no file (an error if it is None)."""
     name = os.path.basename(file)  # noqa: PTH119
     try:
         value = read_npy(file, size=1)[0].item()
@@ -169,7 +161,7 @@ def _value(file: str, *, missing: str | None = None) -> str:
 
 
 def _landmarks(file: str) -> np.ndarray | None:
-    """68 points of a crop, None where they are missing or malformed."""
+    """68 points of a crop, None if missing or malformed."""
     try:
         return points(read_npy(file, size=136).astype(np.float64))
     except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""CSV lists of the 8-class release of AffectNet, which people make of its files of labels.
+"""Read CSV lists that users make of the label files of AffectNet's 8-class release.
 
     number,exp,val,aro
     0,1,0.78,-0.12
@@ -36,7 +36,7 @@ Labels = tuple[str, str, str]  # expression, valence, arousal, as written
 
 
 def is_list(file: Path) -> bool:
-    """Whether a CSV file is such a list, by its columns."""
+    """Whether a CSV file has the columns of such a list."""
     try:
         return all(name for key, name in _columns(file).items() if key != "exp")
     except LayoutError:  # it is empty, or has another header
@@ -78,13 +78,13 @@ class Lists:
         return np.fromiter((number for [number] in self._database.execute(query, (split,))), np.int64)
 
     def find(self, split: str, number: int) -> Labels | None:
-        """Expression, valence and arousal as written; None where two lines contradict each other."""
+        """Expression, valence and arousal as written; None if two lines disagree."""
         query = "SELECT exp, val, aro, again FROM labels WHERE split = ? AND number = ?"
         *labels, again = self._database.execute(query, (split, number)).fetchone()
         return None if again else (labels[0], labels[1], labels[2])
 
     def _take(self, file: Path, said: str | None) -> None:
-        """Put the labels of a list into the database; of lines that differ none counts."""
+        """Store the labels of a list; mark numbers whose lines disagree."""
         records = _records(file, said)
         codes: set[str] = set()
         # A second line that says the same changes nothing.
@@ -99,15 +99,7 @@ class Lists:
 
 
 def _records(file: Path, said: str | None) -> Iterator[tuple[str, int, str, str, str]]:
-    """Set, number and labels of each line.
-
-    Args:
-        file: the list.
-        said: the set that counts where it has no column for it.
-
-    Raises:
-        LayoutError: a line says no number or no set.
-    """
+    """Set, number and labels of each line."""
     columns = _columns(file)
     table = open_table(file, _names())
     column = next((name for name in SPLIT if name in table.columns), None)
@@ -130,7 +122,7 @@ def _records(file: Path, said: str | None) -> Iterator[tuple[str, int, str, str,
 
 
 def _said(file: Path, root: Path, sets: Sequence[str]) -> str | None:
-    """The set that the name of a list says, or of the folders above it; the only one where none does."""
+    """The set named by a list's file or folders, else the only set, else None."""
     for text in (file.stem, *reversed(file.parent.relative_to(root).parts)):
         arousal = {"aro", "arousal"} & set(re.split(r"[^a-z]+", text.lower()))
         if said := splits.said_in(text, ignore={"val"} if arousal else ()):  # beside arousal, valence
@@ -139,7 +131,7 @@ def _said(file: Path, root: Path, sets: Sequence[str]) -> str | None:
 
 
 def _columns(file: Path) -> dict[str, str | None]:
-    """Name of each column, None where there is none."""
+    """Name of each column, None if missing."""
     found = open_table(file, _names()).columns
     return {key: next((name for name in names if name in found), None) for key, names in COLUMNS.items()}
 
@@ -149,7 +141,7 @@ def _names() -> set[str]:
 
 
 def _refuse_other_codes(codes: Iterable[str], file: Path) -> None:
-    """Refuse classes that are not counted from 0 to 7."""
+    """Refuse classes that are not numbered from 0 to 7."""
     numbers = {int(float(code)) for code in codes if re.fullmatch(r"[0-9]+(\.0*)?", code)}
     if numbers and min(numbers) > 0 and max(numbers) == len(CLASSES):
         raise LayoutError(

@@ -1,4 +1,4 @@
-"""Where a copy of the 8-class release of AffectNet has its sets, and which numbers are in them."""
+"""Find the sets of AffectNet's 8-class release and the numbers in them."""
 
 import os
 import re
@@ -23,34 +23,23 @@ SET = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:[ _-]?set)?", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class NumberedSet:
-    """One of the sets, as found.
+    """One of the sets."""
 
-    Args:
-        split: `train`, `val` or `test`.
-        images: folder of the images.
-        annotations: folder of the files of labels, None where lists have them.
-    """
-
-    split: str
-    images: Path
-    annotations: Path | None
+    split: str  # `train`, `val` or `test`
+    images: Path  # folder of the images
+    annotations: Path | None  # folder of the files of labels, None where lists have them
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is below a root.
+    """Files below a root."""
 
-    Args:
-        sets: `train`, `val` and `test`, those that there are.
-        lists: CSV lists of labels.
-    """
-
-    sets: list[NumberedSet]
-    lists: list[Path]
+    sets: list[NumberedSet]  # `train`, `val` and `test`, those that there are
+    lists: list[Path]  # CSV lists of labels
 
 
 def find(root: Path) -> Found:
-    """The sets below a root, each there once; the two folders of a set are not walked through.
+    """Find the sets below a root, without walking through their two folders.
 
     Where no set has files of labels, and there are lists or folders of images in sets, these count.
 
@@ -85,18 +74,14 @@ def find(root: Path) -> Found:
 
 
 def _pass_over(csv_files: Iterable[Path]) -> None:
-    """Give a notice of lists beside files of labels."""
+    """Give a notice about ignored lists beside label files."""
     if lists := list(filter(is_list, csv_files)):
         text = f"labels come from the folders {ANNOTATIONS}; not read: {', '.join(map(str, lists))}"
         warnings.warn(text, Notice, stacklevel=2)
 
 
 def _add(found: dict[str, NumberedSet], numbered: NumberedSet, folder: Path) -> None:
-    """Note a set.
-
-    Raises:
-        LayoutError: it is there already.
-    """
+    """Add a set, and refuse a second one of the same split."""
     split = numbered.split
     if split in found:
         raise LayoutError(
@@ -122,7 +107,7 @@ def _has_numbered(annotations: Path) -> bool:
 
 
 def numbers(numbered: NumberedSet, listed: np.ndarray | None) -> Iterator[tuple[int, str | None, bool]]:
-    """The samples of a set, in the order of their numbers.
+    """Yield the samples of a set by number.
 
     Nothing but numbers is held, some 20 bytes for each sample.
 
@@ -149,12 +134,12 @@ def numbers(numbered: NumberedSet, listed: np.ndarray | None) -> Iterator[tuple[
 
 
 def _skip(name: str) -> bool:
-    """Whether to pass over a name on the way to the sets."""
+    """Whether to skip a name while looking for sets."""
     return files.is_junk(name) or name.lower() in (IMAGES, ANNOTATIONS)
 
 
 def _split(folder: Path, root: Path) -> str:
-    """Which set a folder is, by the nearest name that says so: its own, or one above, up to the root's."""
+    """The set of a folder, from its name or the nearest folder above it, up to the root."""
     inner = folder.relative_to(root).parts
     for name in (*reversed(inner), root.resolve().name):
         if match := SET.fullmatch(name.partition(".")[0]):  # an unpacked `train_set.zip` says so too
@@ -177,13 +162,13 @@ def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _collect(folder: Path, code: Callable[[str], int | None]) -> np.ndarray:
-    """Codes of the names in a folder that have one, int64, in any order."""
+    """Codes of the names in a folder, int64, in any order."""
     codes = (code(entry.name) for entry in _scan(folder))
     return np.fromiter((one for one in codes if one is not None), np.int64)
 
 
 def _image_code(name: str) -> int | None:
-    """Number and suffix of an image in one whole number."""
+    """Number and suffix of an image as one integer."""
     match = NUMBERED.fullmatch(name)
     if not match or match[3] not in SUFFIXES:
         return None

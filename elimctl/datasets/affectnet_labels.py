@@ -1,4 +1,4 @@
-"""Labels as both releases of AffectNet ship them."""
+"""Parse labels that both releases of AffectNet share."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ UNLABELLED = ("uncertain", "no face")  # classes without valence and arousal; `n
 
 
 def valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, float | None], str | None]:
-    """Valence and arousal in [-1, 1], or the reason why there are none.
+    """Valence and arousal in [-1, 1], or the drop reason.
 
     Args:
         valence: as shipped, empty where it is missing.
@@ -35,7 +35,7 @@ def valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, flo
 
 
 def expression(text: str) -> tuple[str | None, str | None]:
-    """Name of a class, None where it is missing, and the reason why the image cannot be used, if any.
+    """Name of a class, None if missing, and the drop reason, if any.
 
     Args:
         text: number of the class as shipped, 0 to 10.
@@ -53,7 +53,7 @@ def expression(text: str) -> tuple[str | None, str | None]:
 
 
 def points(values: Iterable[float]) -> np.ndarray | None:
-    """68 points (68, 2) float32 from x, y, x, y ..., None where there are more or fewer, or one is amiss.
+    """68 points (68, 2) float32 from x, y, x, y ..., None for another number of points or an invalid one.
 
     Raises:
         ValueError: one is no number.

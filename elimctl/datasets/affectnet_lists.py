@@ -1,4 +1,4 @@
-"""Where a copy of AffectNet has its lists, its ages and its images."""
+"""Find the lists, ages and images of AffectNet."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,26 +27,19 @@ NEEDED = ("subdirectory_filepath", "valence", "arousal")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is below a root.
+    """Files below a root."""
 
-    Args:
-        root: the raw root.
-        lists: files by their names in `LISTS`.
-        ages: files of ages, named after the lists.
-        places: folders that the paths of a list may start from: those that hold numbered folders with files,
-            and the ones above, as a repack's list may say more of a path than the number and the name.
-        archives: number of archives.
-    """
-
-    root: Path
-    lists: dict[str, list[Path]] = field(default_factory=dict)
-    ages: list[Path] = field(default_factory=list)
+    root: Path  # the raw root
+    lists: dict[str, list[Path]] = field(default_factory=dict)  # files by their names in `LISTS`
+    ages: list[Path] = field(default_factory=list)  # files of ages, named after the lists
+    # folders that the paths of a list may start from: those that hold numbered folders with files, and the
+    # ones above, as a repack's list may say more of a path than the number and the name
     places: list[Path] = field(default_factory=list)
-    archives: int = 0
+    archives: int = 0  # number of archives
 
 
 def find(root: Path) -> Found:
-    """Look through a root.
+    """Find lists, ages and image folders below a root.
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
@@ -72,7 +65,7 @@ def find(root: Path) -> Found:
 
 
 def choose(found: Found, annotated: str) -> dict[str, Path]:
-    """The lists to read, each there once.
+    """Choose the lists to read.
 
     Args:
         found: what is below the root.
@@ -103,7 +96,7 @@ def choose(found: Found, annotated: str) -> dict[str, Path]:
 
 
 def places(found: Found, name: str) -> list[Path]:
-    """Where the images of a list may be: those annotated by hand are not below a folder of the others."""
+    """Folders that may hold a list's images; manually and automatically annotated ones are separate."""
     automatic = name == "automatically_annotated"
 
     def fits(place: Path) -> bool:
@@ -130,7 +123,7 @@ def open_list(file: Path) -> Table:
 
 
 def _nothing(found: Found, what: str) -> LayoutError:
-    """The error for something that is not below the root."""
+    """Build the error for something missing below the root."""
     archives = f", but {counted(found.archives, 'archive')}" if found.archives else ""
     return LayoutError(
         f"no {what} under {found.root}{archives}",

@@ -1,4 +1,4 @@
-"""Apparent ages: groups of them, and CSV files that give the ages of images."""
+"""Apparent ages: age groups, and CSV files with the ages of images."""
 
 import os
 import posixpath
@@ -35,7 +35,7 @@ Bins = Annotated[tuple[int, ...], AfterValidator(_ascending)]
 
 
 def group(age: float | None, bins: Sequence[int] = GROUPS) -> str | None:
-    """Name of the group that an age is in.
+    """Name of the group of an age.
 
     Args:
         age: years; None and 0 mean that it is not known.
@@ -51,7 +51,7 @@ def group(age: float | None, bins: Sequence[int] = GROUPS) -> str | None:
 
 
 def parse(text: str) -> float | None:
-    """An age in years, None where a field of a CSV file holds none: empty, 0, or not in (0, 150]."""
+    """Parse an age in years from a CSV field; None unless it is in (0, 150]."""
     age = number_of(text)
     return age if age is not None and 0 < age <= MAX_AGE else None
 
@@ -104,7 +104,7 @@ class Ages:
         self._database.close()
 
     def of(self, *names: str) -> float | None:
-        """Age of the image with any of some names, None where it is not known.
+        """Age of the image with one of these names, None if unknown.
 
         Args:
             names: what a file may call the image; the first that is known counts. Suffixes do not matter,
@@ -122,7 +122,7 @@ class Ages:
         return None
 
     def beside(self, stem: str, records: Iterable[Record]) -> Iterator[tuple[Record, float | None]]:
-        """The records of a list, each with the age that a file without names gives in the same place.
+        """Yield the records of a list, each with the age from the same row of a file without names.
 
         Args:
             stem: name of the list, without suffix.
@@ -149,7 +149,7 @@ class Ages:
             yield record, parse(age[0])
 
     def check(self) -> None:
-        """Make sure, when all images were asked for, that the names fit.
+        """Check, after all images were looked up, that at least one name matched.
 
         Raises:
             ConfigError: there are files with names, and none of their names was asked for.
@@ -161,7 +161,7 @@ class Ages:
             )
 
     def _open(self, file: Path, lists: Collection[str]) -> None:
-        """Take the ages by name of a file, or remember which list it follows."""
+        """Store the ages of a file by name, or remember which list it follows."""
         table = open_table(file, ("age",))
         name = next((name for name in NAMES if name in table.columns), None)
         if name is not None:
@@ -183,7 +183,7 @@ class Ages:
         self._in_order[stem.lower()] = file
 
     def _take(self, table: Table, name: str) -> None:
-        """Put the ages of a file into the database; a name may be there again with the same age."""
+        """Store the ages of a file; a name may be repeated with the same age."""
         insert = "INSERT INTO ages VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET age = age RETURNING age"
         with self._database:
             for text, written in table.select(name, "age"):
@@ -213,5 +213,5 @@ def _files(where: Sequence[Path]) -> Iterator[Path]:
 
 
 def _key(name: str) -> bytes:
-    """What an image is joined by: its path without the suffix, which repacks change."""
+    """Key to join an image by: its path without the suffix, which repacks change."""
     return os.fsencode(posixpath.splitext(canonical(inside(name) or name))[0])

@@ -1,4 +1,4 @@
-"""Labels against the pictures that they belong to by their place or number."""
+"""Check that labels match pictures that are joined by position or number."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ LISTED = 20  # clips that a message names
 
 
 def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str, files: str) -> None:
-    """Refuse a dataset of which lines of labels and pictures do not fit.
+    """Refuse a dataset whose labels do not match its pictures.
 
     Args:
         misfits: of each clip that does not fit, its name and its numbers of lines and pictures.
@@ -34,7 +34,7 @@ def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str,
 
 
 def shifted(images: Collection[int], annotated: Collection[int]) -> str | None:
-    """Why the numbers of a clip's images and labels cannot be the same ones, None where they may be.
+    """Drop reason if images and labels of a clip are numbered differently, else None.
 
     Where both have numbers that the other lacks, images at one end and labels at the other, they are counted
     from different numbers: by them each label would be another image's.

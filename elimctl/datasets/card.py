@@ -1,4 +1,4 @@
-"""Cards of datasets: what one is, how to get it, and how much a complete copy holds."""
+"""Dataset cards: description, source, terms and totals of a complete copy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Number = int | float  # as the card writes it: -10 is not shown as -10.0
 
 
 class Labels(Config):
-    """What the dataset labels.
+    """Labels of the dataset.
 
     Args:
         names: the labels as shipped: `valence`, `arousal`, `expression`.
@@ -28,7 +28,7 @@ class Labels(Config):
 
 
 class Totals(Config):
-    """How much there is, None where nobody says; each counts what the manifest does, dropped rows too."""
+    """Totals of a complete copy, counted as in the manifest with dropped rows; None if unknown."""
 
     rows: int | None = None
     clips: int | None = None
@@ -51,7 +51,7 @@ class Split(Config):
 
 
 class Citation(Config):
-    """What to cite; `doi` and `arxiv` are None where there is none."""
+    """What to cite; `doi` and `arxiv` may be None."""
 
     text: str = ""
     doi: str | None = None
@@ -65,7 +65,7 @@ class Citation(Config):
 
 
 class Card(Config):
-    """What there is to know about a dataset before one has it.
+    """Description of a dataset.
 
     A card says at least `name`, `title` and `labels`; what it leaves out is empty.
 
@@ -102,19 +102,12 @@ class Card(Config):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A total of the card against what was found.
+    """A total of the card compared with the copy."""
 
-    Args:
-        name: field of `Totals`.
-        found: how many there are.
-        expected: how many a complete copy has.
-        exact: whether it has just as many, not only at least as many.
-    """
-
-    name: str
-    found: int
-    expected: int
-    exact: bool = True
+    name: str  # field of `Totals`
+    found: int  # how many there are
+    expected: int  # how many a complete copy has
+    exact: bool = True  # whether it has just as many, not only at least as many
 
     @property
     def missing(self) -> int:
@@ -134,7 +127,7 @@ class Comparison:
 
 
 def read(name: str) -> Card:
-    """The card of a dataset.
+    """Read the card of a dataset.
 
     Args:
         name: as users write the plug-in (`afew-va`).
@@ -154,7 +147,7 @@ def read(name: str) -> Card:
 
 
 def _places(name: str) -> list[Path]:
-    """Where a card may be: with the cards of this package, or beside the plug-in's own file."""
+    """Possible files of a card: among the cards of this package, or beside the plug-in."""
     beside = plugins.file("datasets", name)
     return [
         package_data.folder("data_manifest") / f"{name}.toml",
@@ -163,7 +156,7 @@ def _places(name: str) -> list[Path]:
 
 
 def compare(card: Card, found: Mapping[str, int]) -> list[Comparison]:
-    """Totals of a card against what was found, those that both have, in the card's order.
+    """Compare the totals of a card with a copy, in the card's order.
 
     Args:
         card: what is expected.

@@ -1,4 +1,4 @@
-"""A user's own images or videos, and one CSV that says what they show.
+"""Read a user's own images or videos, labelled by one CSV.
 
 The CSV has a line per image, per video, or per frame of a video; its columns are found by their names
 (`folder_columns.NAMES`), or as the configuration says: path, valence, arousal, and what else there is of
@@ -107,7 +107,7 @@ def _place(path: str, record: Record, number: int) -> tuple[str, int]:
 
 
 def _frames(row: Row, record: Record, source: Source, options: Options) -> Iterator[Row]:
-    """The rows of a record: itself, or the frames of a video that it is about."""
+    """The rows of a record: one, or one per labelled frame of its video."""
     base = options.frame_base
     if not is_video(row.path):
         yield row

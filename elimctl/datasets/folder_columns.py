@@ -1,4 +1,4 @@
-"""The columns of a user's own CSV, found by their names."""
+"""Find the columns of a user's own CSV by their names."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -74,7 +74,7 @@ BOX_KEYS = (*CORNER_KEYS, *SIZED_KEYS)
 
 
 class ColumnNames(Config):
-    """What the columns of a CSV are called, where that differs from `NAMES`; empty: there is none.
+    """Names of columns that differ from `NAMES`; an empty name means that there is no such column.
 
     Of a box the four corners `x0` to `y1`, or a corner and a size `x` to `h`.
     """
@@ -119,28 +119,21 @@ class ColumnNames(Config):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where a CSV has what.
+    """Positions of the columns of a CSV."""
 
-    Args:
-        places: place of each column that was found, by its key in `NAMES`.
-        box: places of a box's four columns, None where it has none.
-        sized: whether these are the corner and the size of the box, else two corners.
-        count: number of columns.
-        times: places of the columns that say which segment of a video a record is about, by their keys; that
-            of a column in another unit by its name.
-        absent: keys and names of the columns that the configuration names and the file does not have.
-    """
-
-    places: dict[str, int]
-    box: tuple[int, ...] | None
-    sized: bool
-    count: int
+    places: dict[str, int]  # place of each column that was found, by its key in `NAMES`
+    box: tuple[int, ...] | None  # places of a box's four columns, None where it has none
+    sized: bool  # whether these are the corner and the size of the box, else two corners
+    count: int  # number of columns
+    # places of the columns that say which segment of a video a record is about, by their keys; that of a
+    # column in another unit by its name
     times: Mapping[str, int] = field(default_factory=dict)
+    # keys and names of the columns that the configuration names and the file does not have
     absent: tuple[tuple[str, str], ...] = ()
 
     @property
     def lacking(self) -> list[str]:
-        """The columns that the file needs and does not have."""
+        """Required columns that are missing."""
         absent = dict(self.absent)
         required = [name for name in REQUIRED if name not in self.places and name not in absent]
         return [f"{name} (dataset.columns.{key})" for key, name in self.absent] + required
@@ -183,20 +176,14 @@ def find_columns(header: Sequence[str], *, where: str, named: ColumnNames = Colu
 
 
 def _place(name: str, names: Sequence[str], *, where: str) -> int:
-    """The place of a column that must be there once."""
+    """Position of a column; refuse a repeated one."""
     if names.count(name) > 1:
         raise LayoutError(f"{where} has {names.count(name)} columns {name!r}", hint="rename all but one")
     return names.index(name)
 
 
 def _box(names: Sequence[str], places: Mapping[str, int], given: bool) -> tuple[tuple[int, ...] | None, bool]:
-    """Places of a box's columns, None where it has none; and whether they are a corner and a size.
-
-    Args:
-        names: of the columns.
-        places: of the columns that the configuration names.
-        given: whether it names columns of a box, or that there are none.
-    """
+    """Places of a box's columns, None where it has none; and whether they are a corner and a size."""
     if given:
         four = next((four for four in (CORNER_KEYS, SIZED_KEYS) if all(key in places for key in four)), None)
         return (None, False) if four is None else (tuple(places[key] for key in four), four == SIZED_KEYS)
@@ -206,14 +193,14 @@ def _box(names: Sequence[str], places: Mapping[str, int], given: bool) -> tuple[
 
 
 def _times(names: Sequence[str], places: Mapping[str, int], given: Mapping[str, str]) -> dict[str, int]:
-    """Places of the columns of a segment; that of one that is not read where there are none."""
+    """Positions of the columns of a segment, else of a column in a unit that is not supported."""
     if {"start", "end"} & {*places, *given}:
         return {key: places[key] for key in TIMES if key in places}
     return {name: names.index(name) for name in OTHER_TIMES if name in names}
 
 
 def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str) -> None:
-    """Refuse names that nearly are those of missing columns: identities or splits would be lost."""
+    """Refuse names similar to those of missing columns: identities or splits would be lost."""
     missing = [key for key in NAMES if key not in {*there, *TIMES}]  # `state` is no misspelt `start`
     for name in names:
         near = get_close_matches(name, missing, n=1, cutoff=NEAR)
@@ -225,5 +212,5 @@ def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str
 
 
 def written(name: str) -> str:
-    """Name of a column in lower case, with `_` between its words and no unit of seconds in brackets."""
+    """Normalise a column's name: lower case, `_` between words, no `(s)` at the end."""
     return SECONDS.sub("", column_name(name)).replace(" ", "_").replace("-", "_")

@@ -1,4 +1,4 @@
-"""Whom a line of a user's own CSV shows: by a column, a folder or a pattern of its path, or by its file."""
+"""Identities of a user's own CSV: from a column, a folder, a pattern of the path, or the file."""
 
 import re
 import signal
@@ -48,26 +48,18 @@ Pattern = Annotated[str, AfterValidator(_usable)]  # of a path; its group is the
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """How identities are told.
+    """Where identities come from."""
 
-    Args:
-        by: a column, a folder, a pattern, the file, the clip, or the group of ages.
-        title: the same for people (`folder 1 of the path`).
-        depth: of the folder, from 0.
-        optional: whether a file without such a folder is an identity of its own.
-        pattern: searched in the path.
-        actor: whether the column names people.
-    """
-
+    # a column, a folder, a pattern, the file, the clip, or the group of ages
     by: Literal["column", "folder", "pattern", "image", "clip", "age-group"]
-    title: str
-    depth: int = 0
-    optional: bool = False
-    pattern: re.Pattern[str] | None = None
-    actor: bool = True
+    title: str  # the same for people (`folder 1 of the path`)
+    depth: int = 0  # of the folder, from 0
+    optional: bool = False  # whether a file without such a folder is an identity of its own
+    pattern: re.Pattern[str] | None = None  # searched in the path
+    actor: bool = True  # whether the column names people
 
     def of(self, record: Record, path: str, clip: str, *, age_group: str) -> str | None:
-        """Whom a record shows, None where it does not say.
+        """Identity of a record, None if it has none.
 
         Args:
             record: all that it says.
@@ -101,13 +93,13 @@ class Identities:
 
 
 def _below(record: Record, path: str) -> str:
-    """The path of a record from where the CSV's paths begin, as the disk spells it."""
+    """The path of a record as spelled on disk, without folders above the CSV's paths."""
     parts = named_parts(record.path)
     return "/".join(path.split("/")[-len(parts) :]) if parts else ""
 
 
 def choose(source: Source, identity: Mode, pattern: str | None) -> tuple[Source, Identities]:
-    """Choose what tells the identities of a CSV, and say where that is a guess.
+    """Choose the source of identities, with a notice if it is a guess.
 
     Args:
         source: the CSV.
@@ -150,7 +142,7 @@ def _header(source: Source) -> list[str]:
 
 
 def _guess(source: Source) -> tuple[Source, Identities]:
-    """What tells the identities where nobody said it: a column of people, else folders, else files."""
+    """Guess the source of identities: a column of people, else folders, else files."""
     header = _header(source)
     taken = {place for key, place in source.columns.places.items() if key != "identity"}
     named = [name for name in NAMES["identity"] if name in header] if source.named.identity is None else []
@@ -175,18 +167,18 @@ def _guess(source: Source) -> tuple[Source, Identities]:
 
 
 def _counts_lines(name: str, values: Values, found: Survey) -> bool:
-    """Whether a column differs in every line; a column of people may do so where each has one video."""
+    """Whether a column differs in every line, unless each person has exactly one video."""
     one_video_each = found.videos and values.distinct == found.files and name != NUMBER
     return values.distinct > 1 and not values.repeated and not one_video_each
 
 
 def _one_each(name: str, found: Survey) -> bool:
-    """Whether a column that differs in every line parts no file; several people may be in one image."""
+    """Whether a column that differs in every line has one value per file, or people share images."""
     return found.values[0].distinct == found.files or (found.images and name != NUMBER)
 
 
 def _refuse_doubtful(source: Source, name: str, values: Values, level: Level | None) -> None:
-    """Refuse a column of which nearly all values differ where folders hold several of them."""
+    """Refuse a column with nearly only different values if folders group them differently."""
     single = values.distinct - values.repeated
     if (
         values.repeated
@@ -204,7 +196,7 @@ def _refuse_doubtful(source: Source, name: str, values: Values, level: Level | N
 
 
 def _level(found: Survey) -> tuple[Level | None, list[Level]]:
-    """The folders that may be people, None where there are none, and those before that are not."""
+    """The first level of folders that may be people, or None, and the levels before it."""
     refused = []
     for level in found.levels:
         if level_kind(level.names) in ("splits", "classes", "parts"):
@@ -215,7 +207,7 @@ def _level(found: Survey) -> tuple[Level | None, list[Level]]:
 
 
 def _by_path(level: Level | None, refused: list[Level], counting: str) -> Identities:
-    """Identities by folder, or by file where the folders are no people."""
+    """Identities by folder, or by file if no level of folders names people."""
     told = [counting] if counting else []
     told += [
         f"folder {other.depth + 1} of the path ({listed(other.names)}) names {level_kind(other.names)}, "
@@ -243,7 +235,7 @@ def _note(text: str) -> None:
 
 @contextmanager
 def _limited(pattern: re.Pattern[str]) -> Iterator[None]:
-    """Stop a search that does not end, where this is the thread that signals go to."""
+    """Stop a search that takes too long (in the main thread only, which receives signals)."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return

@@ -1,4 +1,4 @@
-"""Whether the folders of a path name people, or the parts, splits or classes of a dataset."""
+"""Guess whether folders name people, parts, splits or classes."""
 
 import re
 from collections.abc import Collection
@@ -24,7 +24,7 @@ LISTED = 4  # names in a message
 
 
 def level_kind(names: Collection[str]) -> str | None:
-    """What the folders of one level of a dataset's paths name.
+    """Classify the names of the folders at one level.
 
     Args:
         names: names of all folders of the level, each once.

@@ -1,4 +1,4 @@
-"""The range of a user's own labels: one for both axes, or one for each."""
+"""Range of a user's own labels, for both axes or for each."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Range = tuple[float, float]
 
 
 class LabelRange(Config):
-    """Lowest and highest value of each axis that the scale of the labels allows.
+    """Lowest and highest possible label of each axis.
 
     `[low, high]` stands for both axes; a table names single ones, and the other keeps [-1, 1].
     """
@@ -36,7 +36,7 @@ class LabelRange(Config):
 
     @model_serializer
     def _short(self) -> Any:
-        """`[low, high]` where both are equal, which is how it was given."""
+        """`[low, high]` if both axes are equal."""
         if self.valence == self.arousal:
             return self.valence
         return {"valence": self.valence, "arousal": self.arousal}

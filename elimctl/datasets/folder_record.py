@@ -1,4 +1,4 @@
-"""One record of a user's own CSV: its fields as values, or the reason why it cannot be used."""
+"""Parse a record of a user's own CSV, or give its drop reason."""
 
 import math
 import re
@@ -34,35 +34,25 @@ Box = tuple[float, float, float, float]
 
 
 class FieldError(ValueError):
-    """A field that cannot be used; the message is the reason why its row is dropped."""
+    """A field is invalid; the message is the drop reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a record says; all that follows the reason is missing where there is one.
+    """A parsed record; if `reason` is set, the fields after it are missing."""
 
-    Args:
-        path: as written, empty where there is none.
-        identity: tidied, None where there is none; `clip` likewise.
-        frame: number of the frame as shipped, None where there is none.
-        reason: why the record cannot be used, None while it can.
-        valence: in [-1, 1]; `arousal` likewise.
-        box: (x0, y0, x1, y1) px.
-        age: years, None where none is given.
-        times: where its segment of a video begins and ends, as written, by column.
-    """
-
-    path: str
-    identity: str | None
+    path: str  # as written, empty where there is none
+    identity: str | None  # tidied, None where there is none; `clip` likewise
     clip: str | None
-    frame: int | None
-    reason: str | None = None
-    valence: float | None = None
+    frame: int | None  # number of the frame as shipped, None where there is none
+    reason: str | None = None  # why the record cannot be used, None while it can
+    valence: float | None = None  # in [-1, 1]; `arousal` likewise
     arousal: float | None = None
     split: str | None = None
     expression: str | None = None
-    age: float | None = None
-    box: Box | None = None
+    age: float | None = None  # years, None where none is given
+    box: Box | None = None  # (x0, y0, x1, y1) px
+    # where its segment of a video begins and ends, as written, by column
     times: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -104,7 +94,7 @@ def parse(fields: Sequence[str], columns: Columns, label_range: LabelRange) -> R
 
 
 def _refuse_malformed(path: str, fields: Sequence[str], columns: Columns) -> None:
-    """Refuse a record that names no file, or is longer than the header: which field is which is not known."""
+    """Refuse a record without a path, or with more fields than the header."""
     if len(fields) > columns.count and any(map(str.strip, fields[columns.count :])):
         raise FieldError(f"too many fields: {len(fields)}, the header has {columns.count}")
     if not path:
@@ -144,12 +134,12 @@ def _split(text: str) -> str:
 
 
 def _expression(text: str) -> str | None:
-    """A name of `EXPRESSIONS` where the word means one, else the word; -1 means that there is none."""
+    """A name of `EXPRESSIONS` if the word means one, else the word; None for -1."""
     return None if number_of(text) == -1 else EXPRESSION_WORDS.get(text.lower()) or known(text)
 
 
 def _box(fields: Sequence[str], columns: Columns) -> Box | None:
-    """The box, None where a number is missing or it has no area."""
+    """The box, None if a number is missing or it has no area."""
     if columns.box is None:
         return None
     texts = [fields[place].strip() if place < len(fields) else "" for place in columns.box]

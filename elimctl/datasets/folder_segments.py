@@ -1,4 +1,4 @@
-"""Lines of a user's own CSV about a video as a whole, or about a segment of it: the frames that they label.
+"""Frames that a line of a user's own CSV labels: a whole video, or a segment.
 
 A segment holds the frames shown at start <= time < end, in seconds from the first frame. The time is the
 one that the file stores for the frame, so a variable rate is read right.
@@ -29,7 +29,7 @@ TOLERATED_S = 1.0
 def labelled_frames(
     row: Row, times: Mapping[str, str], file: Path, *, base: int, own_clip: bool
 ) -> Iterator[Row]:
-    """The rows of a line that names a video and no frame.
+    """Yield the rows of a line that names a video without a frame.
 
     Args:
         row: what the line says.
@@ -60,7 +60,7 @@ def labelled_frames(
 
 
 def parse_segment(times: Mapping[str, str]) -> Segment | None:
-    """The segment that a line is about, None for the whole video.
+    """Parse the segment of a line; None for the whole video.
 
     Args:
         times: fields by column, as written.
@@ -86,7 +86,7 @@ def parse_segment(times: Mapping[str, str]) -> Segment | None:
 
 
 def _seconds(name: str, text: str) -> float:
-    """A time in seconds, from a number of them or `hours:minutes:seconds`."""
+    """Parse a time: seconds, or `hours:minutes:seconds`."""
     if match := CLOCK.fullmatch(text):
         hours, minutes, seconds = int(match[1] or 0), int(match[2]), float(match[3].replace(",", "."))
         value = 3600 * hours + 60 * minutes + seconds
@@ -103,15 +103,7 @@ def _seconds(name: str, text: str) -> float:
 
 
 def _within(segment: Segment, shown: np.ndarray) -> range:
-    """Numbers of the frames in a segment.
-
-    Args:
-        segment: start and end, seconds.
-        shown: (N,) when each frame is shown, seconds from the first, ascending.
-
-    Raises:
-        FieldError: it holds no frame, or ends after the video.
-    """
+    """Numbers of the frames in a segment."""
     start, end = segment
     stop = float(shown[-1]) * len(shown) / max(len(shown) - 1, 1)  # the last frame is shown as long as others
     if end > stop + TOLERATED_S:

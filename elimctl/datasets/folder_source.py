@@ -1,4 +1,4 @@
-"""Where a user's own folder has what: its CSV, and the files that the CSV names."""
+"""Find a user's own CSV, and the files that it names."""
 
 import ntpath
 import os
@@ -24,23 +24,14 @@ id02/0001.jpg,-0.35,0.6,id02"""
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A CSV, and what its paths are below.
+    """A CSV, and the folders that its paths start from."""
 
-    Args:
-        root: the raw root.
-        file: the CSV.
-        columns: where it has what.
-        bases: folders below the root, `/` separated, that its paths are tried from in turn.
-        named: names that the configuration gives to its columns.
-        lookup: finds files below the root.
-    """
-
-    root: Path
-    file: Path
-    columns: Columns
-    bases: tuple[str, ...]
-    named: ColumnNames
-    lookup: Lookup
+    root: Path  # the raw root
+    file: Path  # the CSV
+    columns: Columns  # where it has what
+    bases: tuple[str, ...]  # folders below the root, `/` separated, that its paths are tried from in turn
+    named: ColumnNames  # names that the configuration gives to its columns
+    lookup: Lookup  # finds files below the root
 
     def table(self) -> csv_rows.Table:
         """The CSV, open for one pass."""
@@ -110,14 +101,14 @@ def locate(text: str, source: Source) -> tuple[str, str | None]:
 
 
 def named_parts(text: str) -> list[str]:
-    """The folders and the file that a record's path names, without those that climb (`../images/a.jpg`)."""
+    """The parts of a record's path without `..` and `.`."""
     return [
         part for part in posixpath.normpath(text.replace("\\", "/")).split("/") if part not in ("", ".", "..")
     ]
 
 
 def is_video(path: str) -> bool:
-    """Whether a path names a video, by its suffix."""
+    """Whether a path has the suffix of a video."""
     return posixpath.splitext(path)[1].lower() in video.SUFFIXES
 
 
@@ -127,7 +118,7 @@ def _known(named: ColumnNames) -> frozenset[str]:
 
 
 def _columns(file: Path, named: ColumnNames) -> Columns:
-    """The columns of a CSV; none where its first line names none."""
+    """The columns of a CSV; empty if its first line names none."""
     try:
         header = csv_rows.open_table(file, _known(named), headless=()).columns
     except LayoutError:  # it is empty, or UTF-16
@@ -151,11 +142,7 @@ def _refuse(file: Path, named: ColumnNames) -> NoReturn:
 
 
 def _candidates(root: Path, named: ColumnNames) -> list[Path]:
-    """The CSV files of the root if one of them has the columns, else those of all folders.
-
-    Raises:
-        LayoutError: there are none.
-    """
+    """The CSV files of the root if one of them has the columns, else those of all folders."""
     found: list[Path] = []
     n_images = n_archives = 0
     for folder, names in files.walk(root):

@@ -1,4 +1,4 @@
-"""What a pass over a user's own CSV tells of its columns of identities and of the folders of its paths.
+"""Count the identities in columns and folders in one pass over a user's own CSV.
 
 All that is counted waits in a temporary database, which spills to the disk: memory stays flat.
 """
@@ -26,53 +26,34 @@ CREATE TABLE people (place INTEGER, name TEXT, picture TEXT, again INTEGER DEFAU
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The values of a column, without those that are missing.
+    """Counts of the values of a column, without missing ones."""
 
-    Args:
-        distinct: number of different ones.
-        repeated: number of those that several pictures have.
-    """
-
-    distinct: int
-    repeated: int
+    distinct: int  # number of different ones
+    repeated: int  # number of those that several pictures have
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The folders at one depth of the paths.
+    """The folders at one depth of the paths."""
 
-    Args:
-        depth: from 0.
-        names: of the folders, the first ones of very many.
-        count: number of them.
-    """
-
-    depth: int
-    names: tuple[str, ...]
-    count: int
+    depth: int  # from 0
+    names: tuple[str, ...]  # of the folders, the first ones of very many
+    count: int  # number of them
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was counted.
+    """Result of the pass."""
 
-    Args:
-        files: number of different paths.
-        videos: whether each line is about a whole video.
-        images: whether none is about a video.
-        values: of each column asked for, in that order.
-        levels: of folders, from the first in which the paths differ.
-    """
-
-    files: int
-    videos: bool
-    images: bool
-    values: tuple[Values, ...]
-    levels: tuple[Level, ...]
+    files: int  # number of different paths
+    videos: bool  # whether each line is about a whole video
+    images: bool  # whether none is about a video
+    values: tuple[Values, ...]  # of each column asked for, in that order
+    levels: tuple[Level, ...]  # of folders, from the first in which the paths differ
 
 
 def survey(source: Source, places: Sequence[int]) -> Survey:
-    """Look through a CSV.
+    """Count columns and folders of a CSV.
 
     Args:
         source: the CSV.
@@ -109,7 +90,7 @@ def survey(source: Source, places: Sequence[int]) -> Survey:
 
 
 def _lines(source: Source, places: Sequence[int]) -> Iterator[tuple[str, bool, list[tuple[int, str, str]]]]:
-    """The path of each line, whether it is about a whole video, and whom each column says it shows."""
+    """The path of each line, whether it labels a whole video, and the value of each column."""
     columns = source.columns
     # Where in a file the picture is: a line copied as a whole is about the same picture.
     within = [columns.places[name] for name in ("frame",) if name in columns.places]
@@ -132,7 +113,7 @@ def _values(database: sqlite3.Connection, place: int) -> Values:
 
 
 def _levels(database: sqlite3.Connection, shallowest: int) -> Iterator[Level]:
-    """The levels from the first in which the paths differ."""
+    """The levels, starting at the first in which the paths differ."""
     depths = _count(database, "SELECT coalesce(max(depth) + 1, 0) FROM levels")
     shared = True
     for depth in range(depths):

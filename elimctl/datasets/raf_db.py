@@ -55,12 +55,9 @@ class Options(Config):
 
 @dataclass(frozen=True, slots=True)
 class _Attributes:
-    """What was annotated by hand.
+    """What was annotated by hand."""
 
-    Args:
-        points: (5, 2) float32, px of the original image, in the order of `faces.face.Face`.
-    """
-
+    # (5, 2) float32, px of the original image, in the order of `faces.face.Face`
     points: np.ndarray | None = None
     gender: str | None = None
     race: str | None = None
@@ -69,7 +66,7 @@ class _Attributes:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The files of a copy, by what they are of."""
+    """The files of a copy by content."""
 
     aligned: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
     original: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
@@ -126,7 +123,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
 
 def _find(root: Path) -> _Found:
-    """All files that belong to RAF-DB."""
+    """Find all files of RAF-DB."""
     found = _Found()
     for folder, names in files.walk(root):
         if part := other_part(folder, root):
@@ -148,7 +145,7 @@ def _belongs(name: str) -> bool:
 
 
 def _sort_in(file: Path, match: re.Match[str], found: _Found) -> None:
-    """Note a file that is named after a sample."""
+    """Store a file that is named after a sample."""
     key, part, suffix = _key(match), (match[3] or "").lower(), match[4].lower()
     if suffix in IMAGES and part in ("", "_aligned"):
         (found.aligned if part else found.original)[key].append(file)
@@ -163,7 +160,7 @@ def _key(match: re.Match[str]) -> Key:
 
 
 def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
-    """The images asked for, each once."""
+    """Choose the images, and refuse duplicates."""
     candidates = found.aligned if options.images == "aligned" else found.original
     if not candidates:
         other = "original" if options.images == "aligned" else "aligned"
@@ -196,11 +193,7 @@ def _images(found: _Found, root: Path, options: Options) -> dict[Key, Path]:
 
 
 def _labels(found: _Found, images: Mapping[Key, Path], root: Path) -> dict[Key, list[str]]:
-    """What is said about the class of each image, as written; different words where sources disagree.
-
-    Raises:
-        LayoutError: there are no labels, or two label files for the same images.
-    """
+    """The classes of each image as written; several if sources disagree. Refuses two label files."""
     parts = Counter(LABEL_FILE.fullmatch(file.name)[1] for file in found.labels)  # type: ignore[index]
     if max(parts.values(), default=0) > 1 or (None in parts and len(parts) > 1):
         raise LayoutError(
@@ -230,11 +223,7 @@ def _labels(found: _Found, images: Mapping[Key, Path], root: Path) -> dict[Key, 
 
 
 def _read_labels(file: Path) -> Iterator[tuple[Key, str]]:
-    """Samples and their classes, as written; of further columns nothing is wanted.
-
-    Raises:
-        LayoutError: it is a list of another part.
-    """
+    """Samples and their classes as written; lists of other parts are refused."""
     found = []
     with file.open(encoding="utf-8-sig", errors="replace") as lines:
         for line in lines:
@@ -247,7 +236,7 @@ def _read_labels(file: Path) -> Iterator[tuple[Key, str]]:
 
 
 def _expression(words: Sequence[str]) -> tuple[str | None, str | None]:
-    """The class of expression, or the reason why there is none."""
+    """The class of expression, or the drop reason."""
     if not any(words):
         return None, "no label"
     if len(words) > 1:
@@ -261,7 +250,7 @@ def _expression(words: Sequence[str]) -> tuple[str | None, str | None]:
 
 
 def _read_attributes(file: Path | None) -> _Attributes:
-    """The manual attributes of a sample; nothing where there are none or they are malformed."""
+    """The manual attributes of a sample; empty if missing or malformed."""
     values = _numbers(file)
     if values is None or len(values) != N_ATTRIBUTES:
         return _Attributes()
@@ -274,7 +263,7 @@ def _read_attributes(file: Path | None) -> _Attributes:
 
 
 def _read_box(file: Path | None) -> tuple[float, float, float, float] | None:
-    """The box of a sample, None where there is none or it has no area."""
+    """The box of a sample, None if missing or without area."""
     values = _numbers(file)
     if values is None or len(values) != 4:
         return None
@@ -283,7 +272,7 @@ def _read_box(file: Path | None) -> tuple[float, float, float, float] | None:
 
 
 def _numbers(file: Path | None) -> np.ndarray | None:
-    """The finite numbers of a file, None where there is no file or something else is in it."""
+    """The numbers in a file, None if it is missing or has anything but finite numbers."""
     if file is None:
         return None
     try:

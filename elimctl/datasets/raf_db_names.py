@@ -1,4 +1,4 @@
-"""What the numbers in the files of RAF-DB stand for (its readme, version 1.1)."""
+"""Meaning of the numbers in the files of RAF-DB (readme, version 1.1)."""
 
 EXPRESSIONS = {
     1: "surprise",

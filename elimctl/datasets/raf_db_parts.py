@@ -1,4 +1,4 @@
-"""The parts of RAF-DB, told apart: only the basic one has the seven classes, and files have the same names.
+"""Tell the parts of RAF-DB apart: only the basic one has seven classes, but file names are the same.
 
 The compound part has eleven classes, 1 to 11 (1 happily surprised, ..., 11 disgustedly surprised), in a list
 of the same name; its `train` images are numbered with four digits, those of the basic part with five. Of
@@ -43,7 +43,7 @@ def other_part(folder: Path, root: Path) -> str | None:
 
 
 def pass_over(others: Mapping[str, Sequence[Path]], *, alone: bool) -> None:
-    """Give a notice of the files of other parts.
+    """Give a notice about ignored files of other parts.
 
     Args:
         others: files by part.
@@ -64,7 +64,7 @@ def pass_over(others: Mapping[str, Sequence[Path]], *, alone: bool) -> None:
 
 
 def refuse_compound(samples: Iterable[tuple[str, str, str]], *, where: str) -> None:
-    """Refuse samples that are those of the compound part, by their numbers or classes.
+    """Refuse samples with numbers or classes of the compound part.
 
     Args:
         samples: `train` or `test`, the number as written, and the class as written or empty.
@@ -94,7 +94,7 @@ def _refusal(where: str, sign: str) -> LayoutError:
 
 
 def refuse_distribution(fields: list[str], *, where: str) -> None:
-    """Refuse a line that gives an image no class but a number for each class or action unit.
+    """Refuse a line with a number for each class or action unit instead of one class.
 
     Args:
         fields: of a line, after the name of the image.

@@ -1,1 +1,1 @@
-"""Room raw."""
+"""Read raw files: archives, CSV, JSON, arrays, points and videos."""

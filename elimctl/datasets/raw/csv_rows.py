@@ -21,17 +21,11 @@ SEPARATOR = re.compile(r"\"?sep=(\\t|.)\"?[,;\t|]*", re.IGNORECASE)  # a first l
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV file that is open for reading, once.
+    """A CSV file open for one pass."""
 
-    Args:
-        file: where it is.
-        columns: names of the columns, as `column_name` writes them.
-        records: fields of each record below the header; blank records are left out.
-    """
-
-    file: Path
-    columns: tuple[str, ...]
-    records: Iterator[list[str]]
+    file: Path  # where it is
+    columns: tuple[str, ...]  # names of the columns, as `column_name` writes them
+    records: Iterator[list[str]]  # fields of each record below the header; blank records are left out
 
     def select(self, *names: str) -> Iterator[tuple[str, ...]]:
         """The named columns of each record, without blanks around the values.
@@ -86,12 +80,12 @@ def open_table(file: Path, known: Collection[str], *, headless: Sequence[str] | 
 
 
 def column_name(text: str) -> str:
-    """Name of a column, whatever its case, with or without a `#` before it and blanks around it."""
+    """Normalise a column's name: lower case, without `#` and blanks around it."""
     return text.strip().removeprefix("#").strip().lower()
 
 
 def inside(text: str) -> str | None:
-    """The path below a root that a list of files names.
+    """Normalise a path below a root.
 
     Args:
         text: a relative path; a backslash separates like a slash.
@@ -107,7 +101,7 @@ def inside(text: str) -> str | None:
 
 
 def number_of(text: str) -> float | None:
-    """A number, with a point or a comma before its decimals; None where it is none."""
+    """Parse a number with a decimal point or comma; None if it is not a number."""
     try:
         return float(text)
     except ValueError:
@@ -120,7 +114,7 @@ def number_of(text: str) -> float | None:
 
 @contextmanager
 def open_text(file: Path) -> Iterator[TextIO]:
-    """Open a text file of unknown code, with its line ends as they are.
+    """Open a text file of unknown encoding, keeping its line ends.
 
     Raises:
         MissingError: there is no such file, or it cannot be read.
@@ -138,7 +132,7 @@ def open_text(file: Path) -> Iterator[TextIO]:
 
 
 def _encoding(head: bytes) -> str:
-    """The code of a text that begins with some bytes; of a UTF-16 letter of English one byte is 0."""
+    """Encoding of a text from its first bytes; in UTF-16 one byte of an English letter is 0."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(head) == 4 and head[0] and head[2] and not (head[1] or head[3]):
@@ -149,13 +143,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _records(file: Path, known: Collection[str], most: int) -> Iterator[list[str]]:
-    """All records that are not blank, the header too.
-
-    Args:
-        file: the CSV file.
-        known: names that a header may have.
-        most: number of fields that a record has at most in a file without a header.
-    """
+    """All records that are not blank, including the header; `most` is the field count without a header."""
     csv.field_size_limit(MAX_FIELD_CHARACTERS)  # of the process; Python's own refuses fields of 131,072
     line_number = 0
     try:
@@ -181,12 +169,12 @@ def _records(file: Path, known: Collection[str], most: int) -> Iterator[list[str
 
 
 def _first_filled(lines: Iterator[tuple[int, str]]) -> tuple[int, str]:
-    """The next line that is not blank, with its number from 0; an empty one where there is none."""
+    """The next line that is not blank, with its number from 0; empty at the end."""
     return next(((number, line) for number, line in lines if line.strip()), (0, ""))
 
 
 def _delimiter(line: str, known: Collection[str], most: int) -> str:
-    """What separates the values of a file, by its first line."""
+    """The delimiter of a file, from its first line."""
 
     def fits(mark: str) -> tuple[int, int]:
         fields = next(csv.reader([line], delimiter=mark), [])

@@ -1,4 +1,4 @@
-"""The matrix of a video that tells players how to turn and mirror its frames.
+"""Rotate and mirror frames by the display matrix of a video.
 
 Source: ISO/IEC 14496-12, 8.3.2 (tkhd); FFmpeg, libavutil/display.h.
 """
@@ -14,7 +14,7 @@ SKEW = 0.0175  # about one degree; players take less for none
 
 
 class MatrixError(ValueError):
-    """A matrix that is neither a turn by quarters nor a mirror image."""
+    """A matrix is not a combination of rotation by multiples of 90 degrees and mirroring."""
 
 
 def matrix_of(frame: VideoFrame, before: np.ndarray | None) -> np.ndarray | None:
@@ -36,7 +36,7 @@ def matrix_of(frame: VideoFrame, before: np.ndarray | None) -> np.ndarray | None
 
 
 def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> UInt8[np.ndarray, "h w 3"]:
-    """A frame as players show it.
+    """Rotate and mirror a frame as players show it.
 
     Args:
         image: the frame as stored.

@@ -1,4 +1,4 @@
-"""Walking through the raw folders of a dataset."""
+"""Walk through the raw folders of a dataset."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is no data: hidden (`.DS_Store`, `._x`) or a system's own."""
+    """Whether a name is junk: hidden (`.DS_Store`, `._x`) or left by an operating system."""
     return name.startswith(".") or name in JUNK
 
 
@@ -21,7 +21,7 @@ def is_junk_path(path: str) -> bool:
 
 
 def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple[Path, list[str]]]:
-    """Folders under a root, each once, in the order of their names.
+    """Yield the folders under a root, each once, sorted by name.
 
     Args:
         root: folder to start from.
@@ -56,7 +56,7 @@ def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder, or a link to one; a link that leads nowhere or to itself is none."""
+    """Whether an entry is a folder or a link to one; False for a broken or circular link."""
     try:
         return entry.is_dir()
     except OSError:  # of a link to itself, which `walk` takes for a file
@@ -64,7 +64,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is an archive to unpack."""
+    """Whether a name has the suffix of an archive."""
     return name.lower().endswith(ARCHIVES)
 
 

@@ -1,11 +1,11 @@
-"""JSON files in which a name may be given twice: Python's own reader keeps the last value without a word."""
+"""Read JSON and detect repeated names: Python's reader silently keeps the last value."""
 
 import json
 from typing import Any
 
 
 class Disagreement:
-    """Stands for a value that is given twice, differently."""
+    """Marks a name that has two different values."""
 
     def __repr__(self) -> str:
         return "two values"
@@ -30,7 +30,7 @@ def loads(text: str) -> Any:
 
 
 def agreed(*values: Any) -> Any:
-    """The value that all are equal to, `DISAGREEMENT` where they differ; of NaN each is another."""
+    """The common value, `DISAGREEMENT` if the values differ; NaN differs from NaN."""
     return values[0] if all(value == values[0] for value in values) else DISAGREEMENT
 
 

@@ -1,4 +1,4 @@
-"""Images that a list names by path, found where a copy of the dataset has them."""
+"""Find the images that a list names by path."""
 
 import os
 import posixpath
@@ -13,7 +13,7 @@ PROBES = 100  # images that are looked for in every place
 
 
 class ListedImages:
-    """Finds images by the paths of a list, below any of some folders.
+    """Finds images by the paths of a list, below any of several folders.
 
     An image that is not there under its own name may be there in another spelling, or converted: under the
     same stem with another suffix. See `lookup`.
@@ -31,7 +31,7 @@ class ListedImages:
         self._lookup = Lookup(self._root, [SUFFIXES])
 
     def find(self, path: str) -> str | None:
-        """Path of an image below the root, None if it is in no place.
+        """Path of an image below the root, None if not found.
 
         Args:
             path: as the list has it, `/` separated, without `..`.
@@ -50,11 +50,11 @@ class ListedImages:
         return next(filter(None, (self._lookup.find(place + path) for place in self._places)), None)
 
     def missing(self, path: str) -> str:
-        """Path below the root where an image should be that is in no place."""
+        """Expected path of a missing image."""
         return self._places[0] + path
 
     def _probe(self, path: str) -> None:
-        """Make sure that an image is in one place only."""
+        """Refuse an image that is in two places."""
         copies = [f"{self._root}/{place}{path}" for place in self._places]
         copies = [copy for copy in copies if os.path.isfile(copy)]  # noqa: PTH113
         self._probes += bool(copies)

@@ -1,4 +1,4 @@
-"""Files that a list names, found on a disk that spells their names otherwise.
+"""Find files that a list names, even if their spelling on disk differs.
 
 A name may be there with its accents composed otherwise, in another case, or, where the file was
 converted, with another suffix. The closest spelling counts. Of two files that are equally close none is
@@ -22,7 +22,7 @@ EXACT, COMPOSED, SUFFIX_CASE, CONVERTED, CASE, CASE_CONVERTED = range(6)
 
 
 class AmbiguousNameError(ValueError):
-    """Two files fit a name equally well; the message is the reason why its row is dropped."""
+    """Two files match a name equally well; the message is the drop reason."""
 
 
 class Lookup:
@@ -40,7 +40,7 @@ class Lookup:
         self._names = lru_cache(LISTINGS)(_names)
 
     def find(self, path: str) -> str | None:
-        """Path of a file below the root as the disk spells it, None where there is none.
+        """Path of a file below the root as spelled on disk, None if not found.
 
         Args:
             path: `/` separated, without `..`.
@@ -58,7 +58,7 @@ class Lookup:
         return best[0] if best else None
 
     def _fits(self, folders: Sequence[tuple[str, int]], name: str) -> list[tuple[tuple[int, int], str]]:
-        """Files that fit a name, the closest first, with how closely they fit."""
+        """Files that match a name with their rank, the closest first."""
         found = [
             ((max(closeness, rank), order), posixpath.join(folder, spelled))
             for folder, closeness in folders
@@ -67,7 +67,7 @@ class Lookup:
         return sorted(fit for fit in found if os.path.isfile(f"{self._root}/{fit[1]}"))  # noqa: PTH113
 
     def _folders(self, parts: Sequence[str]) -> list[tuple[str, int]]:
-        """Folders that fit a path, and how closely."""
+        """Folders that match a path, and their rank."""
         found = [("", EXACT)]
         for part in parts:
             found = [
@@ -78,12 +78,12 @@ class Lookup:
         return found
 
     def _alike(self, folder: str, wanted: str) -> Iterator[tuple[str, int]]:
-        """Names in a folder that are the one wanted, and how closely."""
+        """Names in a folder that match a name, and their rank."""
         for name in self._names(posixpath.join(self._root, folder)).get(caseless(wanted), ()):
             yield name, _closeness(name, wanted)
 
     def _spellings(self, folder: str, wanted: str) -> Iterator[tuple[str, int, int]]:
-        """Names in a folder of the file wanted, how closely they fit, and their order among converted."""
+        """Names in a folder that match a file, their rank, and their order among converted files."""
         for name, rank in self._alike(folder, wanted):
             yield name, SUFFIX_CASE if rank == CASE and _same_stem(name, wanted) else rank, 0
         stem, suffix = posixpath.splitext(wanted)
@@ -107,7 +107,7 @@ def _same_stem(name: str, wanted: str) -> bool:
 
 
 def _names(folder: str) -> dict[str, list[str]]:
-    """Names in a folder by what they have in common with other spellings."""
+    """Names in a folder by their spelling without case and accents composed alike."""
     found: dict[str, list[str]] = defaultdict(list)
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208

@@ -1,4 +1,4 @@
-"""Small arrays in .npy files, as datasets ship labels; nothing is unpickled."""
+"""Read small arrays from .npy files without unpickling."""
 
 import io
 import math
@@ -10,7 +10,7 @@ MAX_BYTES = 1 << 20  # of a file; what lies beyond is not read
 
 
 def read_npy(file: str, *, size: int) -> np.ndarray:
-    """Read an array of a given number of values.
+    """Read an array with a given number of values.
 
     Args:
         file: the .npy file.
@@ -43,11 +43,7 @@ def read_npy(file: str, *, size: int) -> np.ndarray:
 
 @lru_cache(256)  # files of one kind have the same header, and reading it takes longer than reading the file
 def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, order and type that a file's first bytes tell.
-
-    Raises:
-        ValueError: they tell nothing, or are of a version for arrays of another kind.
-    """
+    """Shape, order and type that a file's first bytes tell."""
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):

@@ -1,4 +1,4 @@
-"""Points in `.pts` files, as iBUG's datasets ship boxes and landmarks.
+"""Read boxes and landmarks from `.pts` files of iBUG datasets.
 
 version: 1
 n_points: 4
@@ -17,7 +17,7 @@ LIMIT_PX = 1e5  # beyond any frame: not a coordinate
 
 
 def read_points(file: Path, *, count: int) -> np.ndarray | None:
-    """Points of a file.
+    """Read the points of a file.
 
     Args:
         file: a `.pts` file.
@@ -38,7 +38,7 @@ def read_points(file: Path, *, count: int) -> np.ndarray | None:
 
 
 def read_box(file: Path) -> tuple[float, float, float, float] | None:
-    """The box around the four corners in a file, whatever their order.
+    """Read the box around the four corners in a file, in any order.
 
     Args:
         file: a `.pts` file.

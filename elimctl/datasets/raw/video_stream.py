@@ -1,4 +1,4 @@
-"""The stream of moving pictures of a file, and its packets."""
+"""Select the video stream of a file, and read its packets."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ PICTURES = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")  # codecs of cover art
 
 
 def moving(container: InputContainer) -> VideoStream | None:
-    """The stream of moving pictures that players show; cover art of a sound file is none of them.
+    """The video stream that players show; cover art of a sound file does not count.
 
     Args:
         container: an open file.
@@ -25,7 +25,7 @@ def moving(container: InputContainer) -> VideoStream | None:
 
 
 def is_cover(container: InputContainer, stream: VideoStream, *, packets: int) -> bool:
-    """Whether a stream is cover art that the file does not mark as such: AVI and Matroska cannot.
+    """Whether a stream is unmarked cover art: AVI and Matroska cannot mark it.
 
     Args:
         container: an open file.
@@ -40,7 +40,7 @@ def _is_picture(stream: VideoStream) -> bool:
 
 
 def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
-    """Packets of a stream that hold something, up to where the file ends or cannot be read on."""
+    """Packets of a stream that are not empty, up to the end or the first read error."""
     try:
         for packet in container.demux(stream):
             if packet.size:
@@ -50,7 +50,7 @@ def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packe
 
 
 def is_hidden(packet: Packet, stream: VideoStream) -> bool:
-    """Whether a packet's frame is decoded for the sake of others and not shown."""
+    """Whether a packet's frame is decoded only as a reference and not shown."""
     if packet.is_discard:  # an edit list cuts it away
         return True
     # VP8 keeps reference frames in packets of their own; the fifth bit says whether to show (RFC 6386, 9.1).
