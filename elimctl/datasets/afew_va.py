@@ -27,10 +27,10 @@ from elimctl.manifest.row import Row
 from elimctl.text import counted
 
 LABEL_SCALE = 10  # shipped as whole numbers in [-10, 10]
-IMAGES = (".png", ".jpg", ".jpeg")  # as shipped, and as repacked; where a frame has several, the first counts
+IMAGES = (".png", ".jpg", ".jpeg")  # as shipped, and as repacked; the first that exists is used
 CLIP = re.compile(r"[0-9]{3}")
 FRAME = re.compile(r"([0-9]{1,9})(\.\w+)?")
-LANDMARK_LIMIT_PX = 1e5  # beyond any frame: not a coordinate
+LANDMARK_LIMIT_PX = 1e5  # larger than any frame: invalid
 
 
 class Options(Config):
@@ -47,18 +47,18 @@ class Options(Config):
 class _Clip:
     """A clip on disk."""
 
-    name: str  # its number, three digits
-    folder: Path  # where it is
-    images: Mapping[int, str]  # names of the frames by number
+    name: str  # three digits
+    folder: Path
+    images: Mapping[int, str]  # file names by frame number
 
 
 @dataclass(frozen=True, slots=True)
 class _Annotation:
     """Content of the JSON file of a clip."""
 
-    actor: str | None = None  # name as shipped, None where there is none
-    frames: Mapping[int, Any] = field(default_factory=dict)  # entries by number of the frame
-    reason: str | None = None  # why no frame of the clip can be used, None while they can
+    actor: str | None = None  # as shipped, None if missing
+    frames: Mapping[int, Any] = field(default_factory=dict)  # entries by frame number
+    reason: str | None = None  # drop reason of all frames of the clip, or None
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -82,7 +82,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 def _find_clips(root: Path) -> list[_Clip]:
     """Find the clips, sorted by name, and refuse duplicates."""
     annotated: dict[str, list[_Clip]] = defaultdict(list)
-    bare: dict[str, list[_Clip]] = defaultdict(list)  # frames without a JSON file: found, but of no use
+    bare: dict[str, list[_Clip]] = defaultdict(list)  # frames without a JSON file
     archives = 0
     for folder, names in files.walk(root, skip=_skip):
         clip = _Clip(folder.name or folder.resolve().name, folder, _images(names))  # the root may be `.`
@@ -174,7 +174,7 @@ def _read_annotation(file: Path) -> _Annotation:
     if not isinstance(frames, dict):
         return _Annotation(reason=f"broken annotation file: {file.name} has no table `frames`")
     actor = content.get("actor")
-    # JSON can spell half of a character (`\ud800`), which nothing can store.
+    # JSON may contain half of a surrogate pair (`\ud800`), which cannot be stored.
     actor = known(actor.encode("utf-8", "backslashreplace").decode()) if isinstance(actor, str) else None
     return _Annotation(actor=actor, frames=_by_number(frames))
 
@@ -217,7 +217,7 @@ def _landmarks(entry: Mapping[str, Any]) -> np.ndarray | None:
 
 
 STORED_PX = (720, 576)  # width and height of a PAL frame
-SHOWN_WIDTH_PX = 960  # width of such a frame with square pixels; EMOCA (Danecek et al. 2022) does the same
+SHOWN_WIDTH_PX = 960  # width with square pixels; as in EMOCA (Danecek et al. 2022)
 
 
 def pixel_aspect(file: Path) -> float:
@@ -231,8 +231,8 @@ def pixel_aspect(file: Path) -> float:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # too large to be such a frame
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # too large for a PAL frame
             with Image.open(file) as image:
                 return SHOWN_WIDTH_PX / STORED_PX[0] if image.size == STORED_PX else 1.0
     except (OSError, ValueError, Image.DecompressionBombWarning, Image.DecompressionBombError):
-        return 1.0  # of what cannot be read prepare tells the reason, and drops it
+        return 1.0  # prepare drops unreadable images with a reason

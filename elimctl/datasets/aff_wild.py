@@ -26,18 +26,18 @@ LABEL_SCALE = 1  # shipped in [-1, 1]
 MISSING = ("no label: valence", "no label: arousal")
 POINTS_FILE = re.compile(r"0*([0-9]{1,9})\.pts", re.IGNORECASE)
 
-Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
+Label = tuple[float | None, float | None, str | None]  # valence, arousal, drop reason
 Align = Literal["auto", "truncate"]
 
 
 class Options(Config):
     """How Aff-Wild is read."""
 
-    # Each clip is an identity, as in Kim & Song 2022: nobody is named, and a person may be in several clips.
+    # Each clip is an identity, as in Kim & Song 2022: people are not named, and may appear in several clips.
     identity: Literal["clip"] = "clip"
-    # auto: line i belongs to frame i. Where a video and its labels differ in length by more than two, the
-    # lines are those of the frames with a face box, if there are as many and the video has all of these; else
-    # nothing is read. truncate: line i belongs to frame i, as far as both go.
+    # auto: line i belongs to frame i. If a video and its labels differ in length by more than two, the lines
+    # belong to the frames with a face box, if their numbers agree and the video has all these frames; else
+    # the dataset is refused. truncate: line i belongs to frame i, up to the end of the shorter one.
     align: Align = "auto"
 
 
@@ -45,11 +45,11 @@ class Options(Config):
 class _Fit:
     """How the labels of a clip fit its video."""
 
-    n_frames: int = 0  # number of frames, 0 where there is no readable video
-    # numbers of the frames that the lines belong to, in order; None: line i belongs to frame i
+    n_frames: int = 0  # 0 without a readable video
+    # numbers of the frames of the lines, in order; None: line i belongs to frame i
     boxed: tuple[int, ...] | None = None
-    reason: str | None = None  # why no frame of the clip can be used, None while they can
-    misfit: str | None = None  # both lengths, where they do not fit
+    reason: str | None = None  # drop reason of all frames of the clip, or None
+    misfit: str | None = None  # both lengths, if they do not match
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -68,7 +68,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
             labels and frames of clips do not fit, and the message gives their numbers.
     """
     clips = find(root)
-    # All are measured before the first is read, so that one message tells of all that do not fit.
+    # Check all clips before reading the first, so that one message lists all problems.
     fits = [_fit(clip, options.align) for clip in clips]
     misfits = [f"{clip.name} has {fit.misfit}" for clip, fit in zip(clips, fits, strict=True) if fit.misfit]
     require_fit(misfits, root, what="clip", pictures="frames", files="videos")
@@ -94,7 +94,7 @@ def _fit(clip: Clip, align: Align) -> _Fit:
     if TOLERATED < (alone := _unpaired(labels)) < n_lines:
         return _Fit(n_frames, misfit=f"{found}; the last {alone} lines have only one of the two labels")
     files, landmarks = _points_files(clip.boxes), _points_files(clip.landmarks)
-    # A box of a frame that the video has not got: frames are missing, and nobody knows which.
+    # A box beyond the end of the video: frames are missing, and it is unknown which.
     for name, points in (("face boxes", files), ("files of landmarks", landmarks)):
         if -1 in points and n_frames - 1 not in points:
             return _Fit(n_frames, misfit=f"{found} and {len(points)} {name}, which are numbered from 0")
@@ -153,7 +153,7 @@ def _points_files(folder: Path | None) -> dict[int, Path]:
         return {}
     try:
         names = sorted(file.name for file in folder.iterdir())
-    except OSError:  # it was listed a moment ago; boxes and landmarks are no more than a help
+    except OSError:  # boxes and landmarks are optional
         return {}
     matches = [match for match in map(POINTS_FILE.fullmatch, names) if match]
     return {int(match[1]) - 1: folder / match[0] for match in matches}

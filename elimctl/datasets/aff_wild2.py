@@ -31,9 +31,9 @@ NOTE = (
     "the lists of the multi-task challenge are read where there are none of the VA task, or with "
     "--set dataset.labels=mtl"
 )
-IMAGES = ("jpg", "jpeg", "png")  # as shipped, and as repacked; where a crop has several, the first counts
+IMAGES = ("jpg", "jpeg", "png")  # as shipped, and as repacked; the first that exists is used
 CROP = re.compile(r"([0-9]{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
-HIDDEN = "no label: test labels are hidden"  # what a folder of test labels holds are placeholders of users
+HIDDEN = "no label: test labels are hidden"  # files in a folder of test labels are placeholders
 
 Source = Literal["crops", "videos"]
 
@@ -42,17 +42,17 @@ class Options(Config):
     """How Aff-Wild2 is read."""
 
     # trial: each trial is an identity, as in Kim & Song 2022. base: the parts of one recording are one
-    # identity; left and right stay two.
+    # identity; left and right stay separate.
     identity: Literal["trial", "base"] = "trial"
-    # crops: as shipped, taken whole; aligned ones where there are any. videos: faces are sought in the
+    # crops: as shipped, used whole; aligned ones if there are any. videos: faces are detected in the
     # frames. auto: aligned crops, else videos, else other crops.
     source: Literal["auto", "crops", "videos"] = "auto"
-    # auto: line k belongs to frame k and to crop k. Nothing is read where a video differs from its labels in
-    # length by more than two, or where crops are numbered beyond the lines by more than two: which frame a
-    # line belongs to is then not known. truncate: as far as both go.
+    # auto: line k belongs to frame k and to crop k. The dataset is refused if a video differs from its
+    # labels in length by more than two, or if crop numbers exceed the lines by more than two: it is then
+    # unknown which frame a line belongs to. truncate: up to the end of the shorter one.
     align: Literal["auto", "truncate"] = "auto"
     # va: the annotations of the VA task. mtl: the lists of the multi-task challenge, see
-    # aff_wild2_multi_task.py. auto: those of the VA task, else these.
+    # aff_wild2_multi_task.py. auto: the VA task if present, else mtl.
     labels: Labels = "auto"
 
 
@@ -61,8 +61,8 @@ class _Pictures:
     """The pictures of a trial."""
 
     place: str  # folder of the crops, or the video, below the root
-    numbers: Collection[int]  # which there are, from 1
-    missing: str  # reason to drop a frame that is not among them
+    numbers: Collection[int]  # existing numbers, from 1
+    missing: str  # drop reason of a frame that is not among them
     crops: Mapping[int, str] | None = None  # names of the crops by number, None for a video
     side: Side | None = None  # which of two people in the video
 
@@ -114,13 +114,13 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 def _misfit(n_lines: int, pictures: _Pictures) -> str | None:
     """Describe both lengths if the labels of a trial cannot match its pictures."""
     last = max(pictures.numbers, default=0)
-    if not (n_lines and last):  # each frame is dropped, and the reason says why
+    if not (n_lines and last):  # each frame is dropped with a reason
         return None
     if pictures.crops is None:
         return None if abs(n_lines - last) <= TOLERATED else f"{n_lines} lines and {last} frames"
     if 0 in pictures.numbers:
         return f"{n_lines} lines, but its crops are numbered from 0"
-    # Crops that are not there are frames without a face: only a number beyond the lines tells.
+    # Frames without a face have no crop, so only numbers beyond the lines show a mismatch.
     return None if last - n_lines <= TOLERATED else f"{n_lines} lines, and crops up to number {last}"
 
 

@@ -1,8 +1,8 @@
 """Check a pair of labels in a list of Aff-Wild2."""
 
-UNLABELLED = -5  # in place of a label
+UNLABELLED = -5  # marks a missing label
 
-Label = tuple[float | None, float | None, str | None]  # valence, arousal, or the reason why there are none
+Label = tuple[float | None, float | None, str | None]  # valence, arousal, drop reason
 
 
 def checked(valence: float, arousal: float) -> Label:

@@ -28,7 +28,7 @@ from elimctl.text import counted
 Labels = Literal["auto", "va", "mtl"]
 
 HEADER = "valence,arousal"
-VIDEOS = (".mp4", ".avi", ".webm", ".mkv", ".mov")  # of two videos of one name, the first kind counts
+VIDEOS = (".mp4", ".avi", ".webm", ".mkv", ".mov")  # of two videos of one name, the first suffix is used
 LISTED = re.compile(r"[\s\"']*([\w-]+)", re.ASCII)  # the name that a line of a test list starts with
 
 
@@ -38,11 +38,11 @@ class Layout:
 
     annotations: Mapping[str, Path]  # files of labels by trial
     splits: Mapping[str, Split]  # split of each trial that is annotated or in a test list
-    # folder of each trial's crops: aligned ones if there are any at all, else those that are not
+    # folder of each trial's crops; if any folder has aligned crops, only those
     crops: Mapping[str, Path]
     aligned: bool  # whether the crops are aligned
     videos: Mapping[str, Path]  # videos by stem
-    # lists of the multi-task challenge by split, in the place of annotations
+    # lists of the multi-task challenge by split, instead of annotations
     lists: Mapping[Split, Path] = field(default_factory=dict)
 
     @property
@@ -55,9 +55,9 @@ class Layout:
 class _Folder:
     """A folder that is not a folder of crops."""
 
-    path: Path  # where it is
-    parts: tuple[str, ...]  # its name and those above it, the root's included, the outermost first
-    names: tuple[str, ...]  # its files that may be of use
+    path: Path
+    parts: tuple[str, ...]  # names from the root to this folder
+    names: tuple[str, ...]  # label files and videos in it
 
 
 def find(root: Path, labels: Labels = "auto") -> Layout:

@@ -29,7 +29,7 @@ EXPRESSIONS = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "s
 NO_EXPRESSION = -1
 IMAGE = re.compile(r"([0-9]{1,9})\.\w+")
 HEADER_CHARACTERS = 1000
-TRIALS = 64  # whose pictures are remembered; the lines of a trial follow one another
+TRIALS = 64  # trials whose pictures are cached; lines of a trial are adjacent
 
 
 class Pictures(Protocol):

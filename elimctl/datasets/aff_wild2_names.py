@@ -8,13 +8,13 @@ from elimctl.datasets.raw import files
 Split = Literal["train", "val", "test"]
 Side = Literal["left", "right"]
 
-# A video of the first database, one that tells rate and size (a part of it: `-1`), one of a later batch (a
-# part of it: `_1`); of two people in one video, the side is added.
+# A video of the first database, one named after rate and size (a part of it: `-1`), or one of a later batch
+# (a part of it: `_1`). For two people in one video, the side is added.
 TRIAL = re.compile(r"(?:\d+(?:-\d+-\d+x\d+(?:-\d+)?)?|video\d+(?:_\d+)?)(?:_(?:left|right))?", re.ASCII)
 SIDE = re.compile(r"_(left|right)\Z")
 PART = re.compile(r"(\d+-\d+-\d+x\d+|video\d+)[-_]\d+((?:_left|_right)?)", re.ASCII)
 
-# What browsers and Google Drive add to a name: ` (1)`, `-20200917T112933Z-001`, `-20200917T112933Z-1-001`.
+# Suffixes added by browsers and Google Drive: ` (1)`, `-20200917T112933Z-001`, `-20200917T112933Z-1-001`.
 ADDED = re.compile(r"(\s*\(\d+\)|-\d{8}t\d{6}z(-\d+)*)+$", re.ASCII)
 TASK = re.compile(
     r"(?P<va>(va|valence_arousal)(_set|_estimation(_challenge)?)?)|(expr|au|mtl)(_.+)?", re.ASCII

@@ -11,12 +11,12 @@ from elimctl.errors import LayoutError
 from elimctl.text import counted
 
 NAME = re.compile(r"[0-9]{3}")  # of a clip
-# What a folder holds, told by its name; of two names on a path the inner one counts.
+# Content of a folder by its name; the innermost name on a path counts.
 KINDS = {
     "valence": "valence",
     "arousal": "arousal",
     "bboxes": "boxes",
-    "bboxs": "boxes",  # so in one copy
+    "bboxs": "boxes",  # spelling in one copy
     "landmarks": "landmarks",
     "videos": "video",
 }
@@ -34,12 +34,12 @@ class Clip:
     """The files of a video; None for missing ones."""
 
     name: str  # three digits
-    video: Path | None = None  # the video
-    valence: Path | None = None  # its valence, a line per frame; `arousal` likewise
-    arousal: Path | None = None  # its arousal
+    video: Path | None = None
+    valence: Path | None = None  # file with a line per frame
+    arousal: Path | None = None  # file with a line per frame
     boxes: Path | None = None  # folder of a `.pts` file per frame with the corners of the face box
     landmarks: Path | None = None  # folder of a `.pts` file per frame with 68 points
-    test: bool = False  # whether the video is in the test set, whose labels were not released
+    test: bool = False  # in the test set, whose labels were not released
 
 
 def find(root: Path) -> list[Clip]:
@@ -57,7 +57,7 @@ def find(root: Path) -> list[Clip]:
     archives = 0
     for folder, names in files.walk(root):
         archives += sum(map(files.is_archive, names))
-        # An archive that was unpacked is a folder of its name: `train.tar.gz`.
+        # An unpacked archive is a folder of the same name: `train.tar.gz`.
         places = [part.partition(".")[0].lower() for part in folder.relative_to(root).parts]
         kind = next((KINDS[place] for place in reversed(places) if place in KINDS), "video")
         for name, path in _parts_of(kind, folder, names):

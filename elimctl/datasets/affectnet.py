@@ -37,11 +37,11 @@ class Options(Config):
     # image: each image is an identity. age-group: the images of one group of ages are, as in ELIM-Age
     # (Kim & Song 2022, section 4.4).
     identity: Literal["image", "age-group"] = "image"
-    # How the training images were annotated; validation.csv, annotated by hand, is always read.
+    # Annotation of the training images; validation.csv, annotated manually, is always read.
     annotated: Literal["manual", "automatic", "both"] = "manual"
     # A CSV file of ages or a folder of them; None: `training_age.csv` and the like below the root.
     ages: Path | None = None
-    bins: Bins = GROUPS  # years; ends of the groups of ages
+    bins: Bins = GROUPS  # boundaries of the age groups, years
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:
@@ -86,7 +86,7 @@ def _read_list(name: str, table: Table, images: ListedImages, ages: Ages, option
         labels, label_reason = valence_arousal(valence, arousal)
         emotion, class_reason = expression(class_number)
         reason = ambiguous or _path_reason(shipped, path, found) or label_reason or class_reason
-        # What leads nowhere never becomes a path: it is named by its place in the list.
+        # A record without a valid path is named by its position in the list.
         clip = posixpath.splitext(path)[0] if path else f"{name}.csv, row {number}"
         age = given_age or (ages.of(path, path.rpartition("/")[2]) if path else None) or parse(listed_age)
         age_group = group(age, options.bins)

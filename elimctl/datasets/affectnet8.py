@@ -27,7 +27,7 @@ from elimctl.datasets.raw.npy import read_npy
 from elimctl.errors import ConfigError
 from elimctl.manifest.row import NO_GROUP, Row
 
-# Valence and arousal, the class, and the reason why there are none.
+# Valence and arousal, the class, and the drop reason.
 Parsed = tuple[tuple[float | None, float | None], str | None, str | None]
 LABEL_SCALE = 1  # shipped in [-1, 1]
 NOTE = (
@@ -42,10 +42,10 @@ class Options(Config):
     # image: each image is an identity. age-group: the images of one group of ages are, as in ELIM-Age
     # (Kim & Song 2022, section 4.4).
     identity: Literal["image", "age-group"] = "image"
-    # A CSV file of ages with names (`train/12`, or the path of the image), or a folder of them. Those that
-    # Kim & Song published have no names, and follow the lists of the 2017 release: they do not fit this one.
+    # A CSV file of ages with names (`train/12`, or the path of the image), or a folder of them. The
+    # files of Kim & Song have no names and follow the lists of the 2017 release, so they cannot be used here.
     ages: Path | None = None
-    bins: Bins = GROUPS  # years; ends of the groups of ages
+    bins: Bins = GROUPS  # boundaries of the age groups, years
 
 
 def read(root: Path, options: Options) -> Iterator[Row]:

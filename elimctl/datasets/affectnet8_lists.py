@@ -28,8 +28,8 @@ COLUMNS = {
 }
 SPLIT = ("split", "phase", "set", "partition")
 NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})(\.0*|\.(jpe?g|png))?", re.IGNORECASE)
-ABSENT = "\0"  # no column is called so
-BATCH = 1000  # records written together
+ABSENT = "\0"  # not the name of any column
+BATCH = 1000  # records per write
 CLASSES = EXPRESSIONS[:8]
 
 Labels = tuple[str, str, str]  # expression, valence, arousal, as written
@@ -56,7 +56,7 @@ class Lists:
     """
 
     def __init__(self, root: Path, files: Sequence[Path], sets: Sequence[str]) -> None:
-        self._database = sqlite3.connect("")  # private, in a temporary file that goes with the connection
+        self._database = sqlite3.connect("")  # a private temporary file, deleted with the connection
         self._database.execute(
             "CREATE TABLE labels (split TEXT, number INTEGER, exp TEXT, val TEXT, aro TEXT, again INTEGER, "
             "PRIMARY KEY (split, number)) WITHOUT ROWID"
@@ -87,7 +87,7 @@ class Lists:
         """Store the labels of a list; mark numbers whose lines disagree."""
         records = _records(file, said)
         codes: set[str] = set()
-        # A second line that says the same changes nothing.
+        # Repeated lines with equal values are accepted.
         insert = """
             INSERT INTO labels VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET again =
             again OR exp IS NOT excluded.exp OR val IS NOT excluded.val OR aro IS NOT excluded.aro
@@ -125,7 +125,9 @@ def _said(file: Path, root: Path, sets: Sequence[str]) -> str | None:
     """The set named by a list's file or folders, else the only set, else None."""
     for text in (file.stem, *reversed(file.parent.relative_to(root).parts)):
         arousal = {"aro", "arousal"} & set(re.split(r"[^a-z]+", text.lower()))
-        if said := splits.said_in(text, ignore={"val"} if arousal else ()):  # beside arousal, valence
+        if said := splits.said_in(
+            text, ignore={"val"} if arousal else ()
+        ):  # next to `arousal`, `val` means valence
             return said
     return sets[0] if len(sets) == 1 else None
 

@@ -15,7 +15,7 @@ from elimctl.errors import LayoutError, MissingError, Notice
 from elimctl.text import counted
 
 IMAGES, ANNOTATIONS = "images", "annotations"
-# Of images; where a number has several, the first counts.
+# Suffixes of images; for one number the first that exists is used.
 SUFFIXES = (".jpg", ".JPG", ".Jpg", ".JpG", ".jpeg", ".JPEG", ".Jpeg", ".png", ".PNG", ".Png")
 NUMBERED = re.compile(r"(0|[1-9][0-9]{0,8})(?:(_(?:exp|val|aro|lnd)\.npy)|(\.\w+))")
 SET = re.compile(r"(train|val|test)(?:ing|id|idation)?(?:[ _-]?set)?", re.IGNORECASE)
@@ -26,15 +26,15 @@ class NumberedSet:
     """One of the sets."""
 
     split: str  # `train`, `val` or `test`
-    images: Path  # folder of the images
-    annotations: Path | None  # folder of the files of labels, None where lists have them
+    images: Path  # folder
+    annotations: Path | None  # folder of label files, None if lists have the labels
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Files below a root."""
 
-    sets: list[NumberedSet]  # `train`, `val` and `test`, those that there are
+    sets: list[NumberedSet]  # in the order train, val, test
     lists: list[Path]  # CSV lists of labels
 
 
@@ -142,7 +142,7 @@ def _split(folder: Path, root: Path) -> str:
     """The set of a folder, from its name or the nearest folder above it, up to the root."""
     inner = folder.relative_to(root).parts
     for name in (*reversed(inner), root.resolve().name):
-        if match := SET.fullmatch(name.partition(".")[0]):  # an unpacked `train_set.zip` says so too
+        if match := SET.fullmatch(name.partition(".")[0]):  # also an unpacked `train_set.zip`
             return match[1].lower()
     raise LayoutError(
         f"{folder} has images, but no folder in its path is named after a set",

@@ -6,8 +6,8 @@ import numpy as np
 
 from elimctl.manifest.row import EXPRESSIONS
 
-NO_LABEL = -2  # valence and arousal of an image that has none
-LANDMARK_LIMIT_PX = 1e5  # beyond any image: not a coordinate
+NO_LABEL = -2  # valence and arousal of an unlabelled image
+LANDMARK_LIMIT_PX = 1e5  # larger than any image: invalid
 UNLABELLED = ("uncertain", "no face")  # classes without valence and arousal; `none` has both
 
 

@@ -8,8 +8,8 @@ from elimctl.datasets.raw.csv_rows import Table, open_table
 from elimctl.errors import LayoutError
 from elimctl.text import counted
 
-LISTS = {"training": "train", "validation": "val", "automatically_annotated": "train"}  # and their splits
-# Columns of a list without a header, in order; `age` is added by some copies.
+LISTS = {"training": "train", "validation": "val", "automatically_annotated": "train"}  # list: split
+# Columns of a list without a header, in order; some copies add `age`.
 COLUMNS = (
     "subdirectory_filepath",
     "face_x",
@@ -29,13 +29,13 @@ NEEDED = ("subdirectory_filepath", "valence", "arousal")
 class Found:
     """Files below a root."""
 
-    root: Path  # the raw root
-    lists: dict[str, list[Path]] = field(default_factory=dict)  # files by their names in `LISTS`
-    ages: list[Path] = field(default_factory=list)  # files of ages, named after the lists
-    # folders that the paths of a list may start from: those that hold numbered folders with files, and the
-    # ones above, as a repack's list may say more of a path than the number and the name
+    root: Path
+    lists: dict[str, list[Path]] = field(default_factory=dict)  # files by name in `LISTS`
+    ages: list[Path] = field(default_factory=list)  # named after the lists
+    # folders that the paths of a list may start from: those with numbered folders of files, and the folders
+    # above them, because the paths of repacks may be longer
     places: list[Path] = field(default_factory=list)
-    archives: int = 0  # number of archives
+    archives: int = 0
 
 
 def find(root: Path) -> Found:

@@ -16,8 +16,8 @@ from elimctl.datasets.raw.csv_rows import Table, inside, number_of, open_table
 from elimctl.errors import ConfigError, MissingError
 from elimctl.manifest.names import canonical, caseless
 
-# Ends of the groups, years: [18, 30), [30, 40), ... [60, 85). Kim & Song 2022, section 4.4; the ends are
-# those of the published code.
+# Boundaries of the age groups, years: [18, 30), [30, 40), ... [60, 85). Kim & Song 2022, section 4.4; as in
+# the published code.
 GROUPS = (18, 30, 40, 50, 60, 85)
 MAX_AGE = 150.0  # years
 NAMES = ("path", "filepath", "subdirectory_filepath", "filename", "file", "name", "image")
@@ -74,13 +74,13 @@ class Ages:
     """
 
     def __init__(self, where: Sequence[Path], *, lists: Collection[str] = ()) -> None:
-        self._database = sqlite3.connect("")  # private, in a temporary file that goes with the connection
+        self._database = sqlite3.connect("")  # a private temporary file, deleted with the connection
         schema = "name BLOB PRIMARY KEY, folded BLOB, age REAL"
         self._database.execute(f"CREATE TABLE ages ({schema}) WITHOUT ROWID")
         self._database.execute("CREATE INDEX ages_folded ON ages (folded)")
         self._in_order: dict[str, Path] = {}
         self._by_name: list[Path] = []
-        self._found = False  # whether any name was asked for that a file has
+        self._found = False  # whether any name that was looked up is in a file
         try:
             for file in _files(where):
                 self._open(file, lists)

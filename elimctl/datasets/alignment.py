@@ -6,8 +6,8 @@ from pathlib import Path
 from elimctl.errors import LayoutError
 from elimctl.text import counted
 
-TOLERATED = 2  # lines too many or too few: containers and players disagree about the last frames
-LISTED = 20  # clips that a message names
+TOLERATED = 2  # surplus or missing lines: containers and players disagree about the last frames
+LISTED = 20  # maximum number of clips in a message
 
 
 def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str, files: str) -> None:
@@ -27,7 +27,7 @@ def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str,
         shown = "; ".join(misfits[:LISTED]) + ("; ..." if len(misfits) > LISTED else "")
         raise LayoutError(
             f"labels and {pictures} of {counted(len(misfits), what)} under {root} do not fit: {shown}",
-            # Where frames are missing before the end, a label that is cut to them is another frame's.
+            # If frames are missing before the end, truncated labels would belong to other frames.
             hint=f"download these {files} again; if only their last frames are missing, "
             "add --set dataset.align=truncate",
         )

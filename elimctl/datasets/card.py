@@ -105,9 +105,9 @@ class Comparison:
     """A total of the card compared with the copy."""
 
     name: str  # field of `Totals`
-    found: int  # how many there are
-    expected: int  # how many a complete copy has
-    exact: bool = True  # whether it has just as many, not only at least as many
+    found: int
+    expected: int  # number in a complete copy
+    exact: bool = True  # False: a complete copy has at least this many
 
     @property
     def missing(self) -> int:

@@ -23,26 +23,27 @@ from elimctl.datasets.folder_segments import labelled_frames
 from elimctl.datasets.folder_source import Source, is_video, locate, open_source
 from elimctl.manifest.row import NO_GROUP, OUT_OF_RANGE, Row
 
-LABEL_SCALE = 1  # of labels in [-1, 1]; `label_range` rescales others
+LABEL_SCALE = 1  # for labels in [-1, 1]; `label_range` rescales others
 
 
 class Options(Config):
     """How a user's own folder is read."""
 
-    # auto: the column `identity`, unless it differs in every line; else the first folder in which the paths
-    # differ and that names no classes, splits or parts; else each file is its own. column: as named in the
-    # column `identity`. folder: the first folder of the path, as the published code of ELIM has it. clip:
-    # the column `clip`, without one the file. image: the file. age-group: the group of ages that the column
-    # `age` tells.
+    # auto: the column `identity`, unless it differs in every line; else the first level of folders in which
+    # the paths differ and that does not name classes, splits or parts; else each file. column: the column
+    # `identity`. folder: the first folder of the path, as in the published code of ELIM. clip: the column
+    # `clip`, or the file without one. image: the file. age-group: the age group of the column `age`.
     identity: Mode = "auto"
-    # Searched in the path of each line; its group, or the one named `identity`, is the identity.
+    # Regular expression searched in each path; its group (or the one named `identity`) is the identity.
     identity_pattern: Pattern | None = None
-    csv: Path | None = None  # below the folder or anywhere; None: the only one that has the columns
-    columns: ColumnNames = ColumnNames()  # names of its columns that are not known ones
-    # lowest and highest label: [1, 9] of both axes, or a table by axis
+    csv: Path | None = (
+        None  # relative to the folder, or anywhere; None: the only CSV with the required columns
+    )
+    columns: ColumnNames = ColumnNames()  # names of columns that are not recognised by default
+    # lowest and highest label, such as [1, 9] for both axes, or a table by axis
     label_range: LabelRange = LabelRange()
-    frame_base: Literal[0, 1] = 0  # number that the CSV gives to the first frame of a video
-    bins: ages.Bins = ages.GROUPS  # ascending ends of the groups of ages, years
+    frame_base: Literal[0, 1] = 0  # number of a video's first frame in the CSV
+    bins: ages.Bins = ages.GROUPS  # ascending boundaries of the age groups, years
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -101,7 +102,7 @@ def _place(path: str, record: Record, number: int) -> tuple[str, int]:
     """The clip of a record, and the number of its frame in it."""
     if record.frame is not None:
         return record.clip or path, record.frame
-    if record.reason is not None:  # it may not even say what it is about: no other takes its place
+    if record.reason is not None:  # it may lack a path; the number keeps rows apart
         return f"{path} record {number}", 0
     return (record.clip, number) if record.clip else (path, 0)
 

@@ -12,7 +12,7 @@ from elimctl.config import Config
 from elimctl.datasets.raw.csv_rows import column_name
 from elimctl.errors import LayoutError
 
-# What each column may be called, in any case; the first name that the file has counts.
+# Accepted names of each column, in any case; the first that the file has is used.
 NAMES = {
     "path": (
         *("path", "file", "filename", "file_name", "filepath", "file_path", "subdirectory_filepath"),
@@ -36,7 +36,7 @@ NAMES = {
     "split": ("split", "set", "partition", "subset"),
     "expression": ("expression", "emotion", "label", "class"),
     "age": ("age",),
-    # Of a segment of a video, seconds.
+    # Segment of a video, seconds.
     "start": (
         *("start", "start_time", "start_s", "start_sec", "start_seconds", "time_start", "t_start"),
         *("starttime", "start_time_s", "begin", "begin_time", "onset"),
@@ -48,14 +48,14 @@ NAMES = {
     ),
     "duration": ("duration", "duration_s", "duration_sec", "duration_seconds"),
 }
-SECONDS = re.compile(r"\s*[(\[](s|sec|secs|seconds)[)\]]$")  # after the name of a time
+SECONDS = re.compile(r"\s*[(\[](s|sec|secs|seconds)[)\]]$")  # unit after the name of a time
 TIMES = ("start", "end", "duration")
-# Segments in other units are not read; what these columns say must not be passed over.
+# Segments in other units are not supported; rows with these columns are dropped.
 OTHER_TIMES = ("start_frame", "frame_start", "first_frame", "start_ms", "start_msec", "onset_ms")
 KNOWN = frozenset(name for names in NAMES.values() for name in names)
-NEAR = 0.8  # similarity of a misspelt name, as difflib has it
+NEAR = 0.8  # difflib similarity of a misspelt name
 REQUIRED = ("path", "valence", "arousal")
-# A box is read where all four of its columns are there.
+# A box is read if all four columns exist.
 CORNERS = (
     ("x0", "y0", "x1", "y1"),
     ("x1", "y1", "x2", "y2"),
@@ -69,7 +69,7 @@ SIZED = (
     ("face_x", "face_y", "face_width", "face_height"),
     ("left", "top", "width", "height"),
 )
-CORNER_KEYS, SIZED_KEYS = CORNERS[0], SIZED[0]  # a box's columns as the configuration calls them
+CORNER_KEYS, SIZED_KEYS = CORNERS[0], SIZED[0]  # names of a box's columns in the configuration
 BOX_KEYS = (*CORNER_KEYS, *SIZED_KEYS)
 
 
@@ -121,14 +121,13 @@ class ColumnNames(Config):
 class Columns:
     """Positions of the columns of a CSV."""
 
-    places: dict[str, int]  # place of each column that was found, by its key in `NAMES`
-    box: tuple[int, ...] | None  # places of a box's four columns, None where it has none
-    sized: bool  # whether these are the corner and the size of the box, else two corners
-    count: int  # number of columns
-    # places of the columns that say which segment of a video a record is about, by their keys; that of a
-    # column in another unit by its name
+    places: dict[str, int]  # position of each column by its key in `NAMES`
+    box: tuple[int, ...] | None  # positions of a box's four columns, or None
+    sized: bool  # whether they are a corner and a size, not two corners
+    count: int  # number of columns in the header
+    # positions of the columns of a video segment by key, or of a column in an unsupported unit by name
     times: Mapping[str, int] = field(default_factory=dict)
-    # keys and names of the columns that the configuration names and the file does not have
+    # keys and names of configured columns that are missing
     absent: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -162,7 +161,7 @@ def find_columns(header: Sequence[str], *, where: str, named: ColumnNames = Colu
     for wanted, known in NAMES.items():
         if wanted not in given and (found := next((name for name in known if name in free), None)):
             places[wanted] = _place(found, free, where=where)
-    if all(name in places for name in REQUIRED):  # else it is another table
+    if all(name in places for name in REQUIRED):  # else it is a different table
         _refuse_misspelt(free, {*places, *given}, where=where)
     box, sized = _box(free, places, any(given.get(key) is not None for key in BOX_KEYS))
     return Columns(
@@ -201,7 +200,7 @@ def _times(names: Sequence[str], places: Mapping[str, int], given: Mapping[str, 
 
 def _refuse_misspelt(names: Sequence[str], there: Collection[str], *, where: str) -> None:
     """Refuse names similar to those of missing columns: identities or splits would be lost."""
-    missing = [key for key in NAMES if key not in {*there, *TIMES}]  # `state` is no misspelt `start`
+    missing = [key for key in NAMES if key not in {*there, *TIMES}]  # `state` is not a misspelt `start`
     for name in names:
         near = get_close_matches(name, missing, n=1, cutoff=NEAR)
         if near and name not in KNOWN:

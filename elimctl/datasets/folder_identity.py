@@ -22,11 +22,11 @@ from elimctl.manifest.names import canonical, known
 
 Mode = Literal["auto", "column", "folder", "clip", "image", "age-group"]
 
-GROUP = "identity"  # name of the group of a pattern
-SEARCH_LIMIT_S = 2.0  # for one path; a pattern that takes longer would take years for others
-NUMBER = "id"  # the one name of a column that more often counts lines than it names people
-MOSTLY = 0.75  # share of values that one picture has, from which a column may count lines
-FEW = 8  # of fewer values the share says nothing
+GROUP = "identity"  # named group of a pattern
+SEARCH_LIMIT_S = 2.0  # per path; a slower pattern may need years for other paths
+NUMBER = "id"  # a column of this name more often numbers lines than people
+MOSTLY = 0.75  # fraction of values with a single picture from which a column may number the lines
+FEW = 8  # minimum number of values for this check
 EXPLAIN = "To name the people, use --set dataset.identity_pattern=REGEX or a column identity"
 
 
@@ -43,19 +43,18 @@ def _usable(pattern: str) -> str:
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_usable)]  # of a path; its group is the identity
+Pattern = Annotated[str, AfterValidator(_usable)]  # searched in a path; its group is the identity
 
 
 @dataclass(frozen=True, slots=True)
 class Identities:
     """Where identities come from."""
 
-    # a column, a folder, a pattern, the file, the clip, or the group of ages
     by: Literal["column", "folder", "pattern", "image", "clip", "age-group"]
-    title: str  # the same for people (`folder 1 of the path`)
-    depth: int = 0  # of the folder, from 0
+    title: str  # for messages, such as `folder 1 of the path`
+    depth: int = 0  # depth of the folder, from 0
     optional: bool = False  # whether a file without such a folder is an identity of its own
-    pattern: re.Pattern[str] | None = None  # searched in the path
+    pattern: re.Pattern[str] | None = None  # for `pattern`
     actor: bool = True  # whether the column names people
 
     def of(self, record: Record, path: str, clip: str, *, age_group: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from elimctl.datasets.folder_record import EXPRESSION_WORDS, SPLITS
 
-# What else folders of classes of expression are called; two letters as in JAFFE, KDEF and RaFD.
+# Other names of expression classes; two letters as in JAFFE, KDEF and RaFD.
 CLASS_WORDS = {
     *EXPRESSION_WORDS,
     *("neutrality", "joyful", "surprising", "contemptuous", "calm", "natural", "positive", "negative"),
@@ -19,8 +19,8 @@ PART = re.compile(
     r"|splits?|vol(umes?)?|blocks?|buckets?|dir|folders?|data|archives?|sections?|zip)\d*"
 )
 NUMBER = re.compile(r"\d+")
-SHARE = 0.5  # of the names of a level that must be such words
-LISTED = 4  # names in a message
+SHARE = 0.5  # fraction of names that must be such words
+LISTED = 4  # maximum number of names in a message
 
 
 def level_kind(names: Collection[str]) -> str | None:

@@ -12,13 +12,13 @@ from elimctl.datasets.raw.csv_rows import number_of
 from elimctl.manifest.names import known
 from elimctl.manifest.row import EXPRESSIONS
 
-INTEGER = re.compile(r"([0-9]{1,15})(\.0*)?")  # a column that has gaps is often written as `12.0`
+INTEGER = re.compile(r"([0-9]{1,15})(\.0*)?")  # columns with gaps are often written as `12.0`
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-# What else the classes of expression are called.
+# Other names of expression classes.
 EXPRESSION_WORDS = {
     **{name: name for name in EXPRESSIONS},
     **dict.fromkeys(("happy", "joy"), "happiness"),
@@ -41,18 +41,18 @@ class FieldError(ValueError):
 class Record:
     """A parsed record; if `reason` is set, the fields after it are missing."""
 
-    path: str  # as written, empty where there is none
-    identity: str | None  # tidied, None where there is none; `clip` likewise
+    path: str  # as written, empty if missing
+    identity: str | None  # without blanks, None if missing; `clip` likewise
     clip: str | None
-    frame: int | None  # number of the frame as shipped, None where there is none
-    reason: str | None = None  # why the record cannot be used, None while it can
+    frame: int | None  # as written, None if missing
+    reason: str | None = None  # drop reason, or None
     valence: float | None = None  # in [-1, 1]; `arousal` likewise
     arousal: float | None = None
     split: str | None = None
     expression: str | None = None
-    age: float | None = None  # years, None where none is given
+    age: float | None = None  # years, None if missing
     box: Box | None = None  # (x0, y0, x1, y1) px
-    # where its segment of a video begins and ends, as written, by column
+    # start and end of a video segment by column, as written
     times: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,7 +112,7 @@ def _label(name: str, text: str, label_range: tuple[float, float]) -> float:
         raise FieldError(
             f"label out of range: {name} is {text:.40}, expected {low:g} to {high:g} (option label_range)"
         )
-    # Exact for [-1, 1] and for whole multiples of it; rounding must not leave the range.
+    # Exact for [-1, 1] and its integer multiples; clamped, because rounding must not leave the range.
     return min(1.0, max(-1.0, (value - (low + high) / 2) / ((high - low) / 2)))
 
 

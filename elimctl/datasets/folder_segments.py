@@ -21,8 +21,8 @@ from elimctl.manifest.row import Row
 Segment = tuple[float, float]  # start and end, seconds
 
 CLOCK = re.compile(r"(?:([0-9]+):)?([0-9]+):([0-9]{1,2}(?:[.,][0-9]*)?)")  # [hours:]minutes:seconds
-# A segment may end this much after the video, seconds: sound is often longer, and ends are rounded. Beyond,
-# the times are of another video or in another unit.
+# A segment may end this much after the video, seconds: sound is often longer, and ends are rounded. A larger
+# difference means another video or unit.
 TOLERATED_S = 1.0
 
 
@@ -105,7 +105,9 @@ def _seconds(name: str, text: str) -> float:
 def _within(segment: Segment, shown: np.ndarray) -> range:
     """Numbers of the frames in a segment."""
     start, end = segment
-    stop = float(shown[-1]) * len(shown) / max(len(shown) - 1, 1)  # the last frame is shown as long as others
+    stop = (
+        float(shown[-1]) * len(shown) / max(len(shown) - 1, 1)
+    )  # the last frame lasts as long as the mean of the others
     if end > stop + TOLERATED_S:
         raise FieldError(f"segment out of range: {start:g} to {end:g} s, the video ends at {stop:.6g} s")
     first, after = np.searchsorted(shown, segment).tolist()

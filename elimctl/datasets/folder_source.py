@@ -26,12 +26,12 @@ id02/0001.jpg,-0.35,0.6,id02"""
 class Source:
     """A CSV, and the folders that its paths start from."""
 
-    root: Path  # the raw root
-    file: Path  # the CSV
-    columns: Columns  # where it has what
-    bases: tuple[str, ...]  # folders below the root, `/` separated, that its paths are tried from in turn
-    named: ColumnNames  # names that the configuration gives to its columns
-    lookup: Lookup  # finds files below the root
+    root: Path
+    file: Path
+    columns: Columns
+    bases: tuple[str, ...]  # folders below the root, `/` separated, that its paths may start from, in order
+    named: ColumnNames  # configured names of columns
+    lookup: Lookup
 
     def table(self) -> csv_rows.Table:
         """The CSV, open for one pass."""
@@ -121,7 +121,7 @@ def _columns(file: Path, named: ColumnNames) -> Columns:
     """The columns of a CSV; empty if its first line names none."""
     try:
         header = csv_rows.open_table(file, _known(named), headless=()).columns
-    except LayoutError:  # it is empty, or UTF-16
+    except LayoutError:  # an empty file
         header = ()
     return find_columns(header, where=str(file), named=named)
 

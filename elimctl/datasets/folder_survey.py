@@ -12,9 +12,9 @@ from itertools import islice
 from elimctl.datasets.folder_source import Source, is_video, named_parts
 from elimctl.manifest.names import canonical, known
 
-BATCH = 100  # lines written together
-DEPTH_LIMIT = 16  # folders of a path that are looked at
-NAMES_LIMIT = 10_000  # names of a level of folders that are looked at
+BATCH = 100  # lines per write
+DEPTH_LIMIT = 16  # maximum depth of folders that is counted
+NAMES_LIMIT = 10_000  # maximum number of names per level
 
 SCHEMA = """
 CREATE TABLE files (name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -28,8 +28,8 @@ CREATE TABLE people (place INTEGER, name TEXT, picture TEXT, again INTEGER DEFAU
 class Values:
     """Counts of the values of a column, without missing ones."""
 
-    distinct: int  # number of different ones
-    repeated: int  # number of those that several pictures have
+    distinct: int  # number of distinct values
+    repeated: int  # number of values with several pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,19 @@ class Level:
     """The folders at one depth of the paths."""
 
     depth: int  # from 0
-    names: tuple[str, ...]  # of the folders, the first ones of very many
-    count: int  # number of them
+    names: tuple[str, ...]  # names of the folders, at most `NAMES_LIMIT`
+    count: int  # number of folders
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """Result of the pass."""
 
-    files: int  # number of different paths
-    videos: bool  # whether each line is about a whole video
-    images: bool  # whether none is about a video
-    values: tuple[Values, ...]  # of each column asked for, in that order
-    levels: tuple[Level, ...]  # of folders, from the first in which the paths differ
+    files: int  # number of distinct paths
+    videos: bool  # whether each line labels a whole video
+    images: bool  # whether no line names a video
+    values: tuple[Values, ...]  # per requested column
+    levels: tuple[Level, ...]  # levels of folders, starting at the first in which the paths differ
 
 
 def survey(source: Source, places: Sequence[int]) -> Survey:
@@ -62,7 +62,7 @@ def survey(source: Source, places: Sequence[int]) -> Survey:
     Raises:
         DataError: a record is broken.
     """
-    with closing(sqlite3.connect("")) as database:  # in a temporary file, gone when it is closed
+    with closing(sqlite3.connect("")) as database:  # in a temporary file, deleted when closed
         database.executescript(SCHEMA)
         shallowest, videos, images = DEPTH_LIMIT, True, True
         lines = _lines(source, places)
@@ -92,7 +92,7 @@ def survey(source: Source, places: Sequence[int]) -> Survey:
 def _lines(source: Source, places: Sequence[int]) -> Iterator[tuple[str, bool, list[tuple[int, str, str]]]]:
     """The path of each line, whether it labels a whole video, and the value of each column."""
     columns = source.columns
-    # Where in a file the picture is: a line copied as a whole is about the same picture.
+    # Columns that locate a picture in a file: repeated lines refer to the same picture.
     within = [columns.places[name] for name in ("frame",) if name in columns.places]
     within += [*columns.times.values(), *(columns.box or ())]
     at_path, at_frame = columns.places["path"], columns.places.get("frame")

@@ -34,11 +34,11 @@ NOTE = (
 
 IMAGES = ("jpg", "jpeg", "png")
 SAMPLE = re.compile(r"(train|test)_([0-9]{1,9})(_\w+)?\.(\w+)", re.IGNORECASE)
-# As shipped (sic), as the readme spells it, and the tables of the repack.
+# Shipped name (sic), the readme's spelling, and the tables of the repack.
 LABEL_FILE = re.compile(r"list_par?tition_label\.txt|(train|test)_labels\.csv", re.IGNORECASE)
 LABEL_LINE = re.compile(r"(train|test)_([0-9]{1,9})(?:_aligned)?\.\w+", re.IGNORECASE)
 BETWEEN = re.compile(r"[\s,;]+")
-N_ATTRIBUTES = 13  # x, y of five points, gender, race, group of ages
+N_ATTRIBUTES = 13  # x, y of five points, gender, race, age group
 
 Key = tuple[str, int]  # `train` or `test`, and the number
 
@@ -46,8 +46,8 @@ Key = tuple[str, int]  # `train` or `test`, and the number
 class Options(Config):
     """How RAF-DB is read."""
 
-    # image: every image is an identity, since nobody is named. age-group: the group of ages from the manual
-    # attributes takes the place of the identity, as in the age experiment of Kim & Song 2022.
+    # image: each image is an identity, because people are not named. age-group: the age group in the manual
+    # attributes is the identity, as in the age experiment of Kim & Song 2022.
     identity: Literal["image", "age-group"] = "image"
     # aligned: crops of 100 x 100 px, taken whole. original: photographs, with boxes and points.
     images: Literal["aligned", "original"] = "aligned"
@@ -228,7 +228,7 @@ def _read_labels(file: Path) -> Iterator[tuple[Key, str]]:
     with file.open(encoding="utf-8-sig", errors="replace") as lines:
         for line in lines:
             name, *fields = BETWEEN.split(line.strip())
-            if match := LABEL_LINE.fullmatch(name):  # a header has none
+            if match := LABEL_LINE.fullmatch(name):  # not a header
                 refuse_distribution(fields, where=str(file))
                 found.append((match, fields[0] if fields else ""))
     refuse_compound(((match[1], match[2], word) for match, word in found), where=str(file))
@@ -254,7 +254,7 @@ def _read_attributes(file: Path | None) -> _Attributes:
     values = _numbers(file)
     if values is None or len(values) != N_ATTRIBUTES:
         return _Attributes()
-    # Eyes, nose, corners of the mouth; `Face` wants the eye and the corner on the image's left first.
+    # Eyes, nose, mouth corners; `Face` expects the eye and the corner on the image's left first.
     points = values[:10].astype(np.float32).reshape(5, 2)
     for pair in ([0, 1], [3, 4]):
         points[pair] = points[pair][np.argsort(points[pair, 0], kind="stable")]

@@ -12,7 +12,7 @@ EXPRESSIONS = {
 GENDERS = {0: "male", 1: "female", 2: "unsure"}
 RACES = {0: "Caucasian", 1: "African-American", 2: "Asian"}
 AGE_GROUPS = {0: "0-3", 1: "4-19", 2: "20-39", 3: "40-69", 4: "70+"}
-# There is no third part, and the papers validate on `test`.
+# There is no third part, and papers validate on `test`.
 SPLITS = {"train": "train", "test": "val"}
 
 

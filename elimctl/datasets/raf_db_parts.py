@@ -13,7 +13,7 @@ from pathlib import Path
 from elimctl.errors import LayoutError, Notice
 
 COMPOUND = "compound"
-# What the names of folders say; `None` is the basic part.
+# Part by words in folder names; `None` is the basic part.
 NAMED = {
     "basic": None,
     "compound": COMPOUND,
@@ -22,7 +22,7 @@ NAMED = {
     "raf-au": "RAF-AU",
 }
 COMPOUND_ONLY = frozenset(range(8, 12))  # classes that the basic part does not have
-DISTRIBUTION = 6  # numbers for one image that are no class, but what share each class has
+DISTRIBUTION = 6  # at least this many numbers per image are a distribution over classes
 PADDED = re.compile(r"0[0-9]{3}")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 

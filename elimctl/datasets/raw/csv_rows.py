@@ -13,19 +13,19 @@ from typing import TextIO
 
 from elimctl.errors import DataError, LayoutError, MissingError
 
-# A longer field is the rest of a file after a quote that is never closed.
+# A longer field means that a quote is not closed.
 MAX_FIELD_CHARACTERS = 1 << 24
-DELIMITERS = ",;\t|"  # the first counts of those that fit equally well
-SEPARATOR = re.compile(r"\"?sep=(\\t|.)\"?[,;\t|]*", re.IGNORECASE)  # a first line that Excel reads
+DELIMITERS = ",;\t|"  # of equally good ones the first is used
+SEPARATOR = re.compile(r"\"?sep=(\\t|.)\"?[,;\t|]*", re.IGNORECASE)  # a first line for Excel
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A CSV file open for one pass."""
 
-    file: Path  # where it is
-    columns: tuple[str, ...]  # names of the columns, as `column_name` writes them
-    records: Iterator[list[str]]  # fields of each record below the header; blank records are left out
+    file: Path
+    columns: tuple[str, ...]  # column names normalised by `column_name`
+    records: Iterator[list[str]]  # fields of each record below the header, without blank records
 
     def select(self, *names: str) -> Iterator[tuple[str, ...]]:
         """The named columns of each record, without blanks around the values.
@@ -95,7 +95,7 @@ def inside(text: str) -> str | None:
         climbs out of the root, names the root itself, or no file can have it.
     """
     path = posixpath.normpath(text.replace("\\", "/"))
-    drive = path[1:2] == ":"  # of Windows: `C:\x` is absolute, and `C:x` below the folder where one is there
+    drive = path[1:2] == ":"  # Windows: `C:\x` is absolute, `C:x` relative to the current folder of the drive
     leaves = drive or path.startswith(("/", "../")) or path in ("", ".", "..")
     return None if leaves or "\0" in path else path
 
@@ -144,7 +144,7 @@ def _encoding(head: bytes) -> str:
 
 def _records(file: Path, known: Collection[str], most: int) -> Iterator[list[str]]:
     """All records that are not blank, including the header; `most` is the field count without a header."""
-    csv.field_size_limit(MAX_FIELD_CHARACTERS)  # of the process; Python's own refuses fields of 131,072
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)  # for the whole process; Python's default is 131,072
     line_number = 0
     try:
         with open_text(file) as stream:
@@ -157,7 +157,7 @@ def _records(file: Path, known: Collection[str], most: int) -> Iterator[list[str
                 delimiter = _delimiter(line, known, most)
             reader = csv.reader(chain([line], stream), delimiter=delimiter)
             for record in reader:
-                if any(map(str.strip, record)) or record == [""]:  # a quoted nothing is a missing value
+                if any(map(str.strip, record)) or record == [""]:  # a quoted empty field is a missing value
                     yield record
     except csv.Error as error:
         raise DataError(

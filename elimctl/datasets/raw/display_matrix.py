@@ -10,7 +10,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from jaxtyping import Int32, UInt8
 
-SKEW = 0.0175  # about one degree; players take less for none
+SKEW = 0.0175  # about one degree; players ignore less
 
 
 class MatrixError(ValueError):
@@ -27,8 +27,8 @@ def matrix_of(frame: VideoFrame, before: np.ndarray | None) -> np.ndarray | None
     Returns:
         (9,) int32, as `shown` takes it; None where players show the frame as it is stored.
     """
-    # The container's comes before the codec's: where there are both, the same one holds for all frames.
-    given: Any = frame.side_data  # PyAV's types say that it yields names
+    # The container's matrix precedes the codec's; if present it applies to all frames.
+    given: Any = frame.side_data  # PyAV's type stubs are wrong here
     found = next((data for data in given if data.type is Type.DISPLAYMATRIX), None)
     if found is not None:
         return np.frombuffer(found, np.int32)
@@ -52,7 +52,7 @@ def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> 
     a, b, u, c, d, v = matrix[:6].astype(np.float64)
     if u or v:
         raise MatrixError("its display matrix has a perspective, which is not supported")
-    if not (a or b or c or d):  # no picture at all: players take it for none
+    if not (a or b or c or d):  # all zeros: players ignore it
         return image
     if max(abs(b), abs(c)) < SKEW * min(abs(a), abs(d)):
         along, down, turned = a, d, image

@@ -59,7 +59,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
     """Whether an entry is a folder or a link to one; False for a broken or circular link."""
     try:
         return entry.is_dir()
-    except OSError:  # of a link to itself, which `walk` takes for a file
+    except OSError:  # a link to itself; `walk` treats it as a file
         return False
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from elimctl.datasets.raw.lookup import Lookup
 from elimctl.errors import LayoutError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")  # of several, the first counts
-PROBES = 100  # images that are looked for in every place
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")  # the first that exists is used
+PROBES = 100  # number of images to look for in every place
 
 
 class ListedImages:
@@ -44,7 +44,7 @@ class ListedImages:
             self._probe(path)
         for number, place in enumerate(self._places):
             if os.path.isfile(f"{self._root}/{place}{path}"):  # noqa: PTH113  a path object takes longer
-                if number:  # the next one is likely to be there too
+                if number:  # the next image is probably there as well
                     self._places.insert(0, self._places.pop(number))
                 return place + path
         return next(filter(None, (self._lookup.find(place + path) for place in self._places)), None)

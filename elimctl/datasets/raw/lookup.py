@@ -14,10 +14,10 @@ from functools import lru_cache
 from elimctl.datasets.raw.files import is_junk
 from elimctl.manifest.names import canonical, caseless
 
-LISTINGS = 64  # folders whose names are remembered
+LISTINGS = 64  # number of folders whose names are cached
 
-# How close a name on the disk is to the one wanted, the closest first: the same bytes, the same characters, a
-# suffix in another case, converted, and the last three where the stem is in another case.
+# Rank of a name on disk, the closest first: the same bytes, the same characters, a
+# suffix in another case, converted, and the same with the stem in another case.
 EXACT, COMPOSED, SUFFIX_CASE, CONVERTED, CASE, CASE_CONVERTED = range(6)
 
 
@@ -111,7 +111,7 @@ def _names(folder: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208
-    except OSError:  # the folder is missing: so are its files
+    except OSError:  # a missing folder has no files
         return {}
     for name in names:
         if not is_junk(name):

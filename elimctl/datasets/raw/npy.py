@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-MAX_BYTES = 1 << 20  # of a file; what lies beyond is not read
+MAX_BYTES = 1 << 20  # maximum size of a file that is read
 
 
 def read_npy(file: str, *, size: int) -> np.ndarray:
@@ -29,7 +29,7 @@ def read_npy(file: str, *, size: int) -> np.ndarray:
         raise ValueError(
             f"not a .npy file: it starts with {content[:6]!r}" if content else "the file is empty"
         )
-    start = 10 + int.from_bytes(content[8:10], "little")  # of the values, in version 1.0 of the format
+    start = 10 + int.from_bytes(content[8:10], "little")  # offset of the values in format version 1.0
     shape, by_columns, dtype = _header(content[:start])
     if dtype.hasobject:
         raise ValueError("it holds Python objects; expected numbers or text")
@@ -41,7 +41,7 @@ def read_npy(file: str, *, size: int) -> np.ndarray:
     return values.reshape(shape, order="F" if by_columns else "C").ravel()
 
 
-@lru_cache(256)  # files of one kind have the same header, and reading it takes longer than reading the file
+@lru_cache(256)  # equal headers are common, and parsing one takes longer than reading the file
 def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, order and type that a file's first bytes tell."""
     stream = io.BytesIO(content)
@@ -50,5 +50,5 @@ def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
         raise ValueError(f"it has version {version} of the format, expected (1, 0)")
     try:
         return np.lib.format.read_array_header_1_0(stream)
-    except Exception as error:  # the header is text that is parsed, and may be any
+    except Exception as error:  # parsing an arbitrary header may raise any exception
         raise ValueError(f"its header cannot be read: {error}") from None

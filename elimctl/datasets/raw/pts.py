@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-LIMIT_PX = 1e5  # beyond any frame: not a coordinate
+LIMIT_PX = 1e5  # larger than any frame: invalid
 
 
 def read_points(file: Path, *, count: int) -> np.ndarray | None:

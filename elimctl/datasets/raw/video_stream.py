@@ -8,9 +8,16 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-# Streams of single pictures: cover art, and thumbnails of chapters.
+# Streams of still pictures: cover art and chapter thumbnails.
 STILL = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-PICTURES = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")  # codecs of cover art; the first also of videos
+PICTURES = (
+    "mjpeg",
+    "png",
+    "bmp",
+    "gif",
+    "tiff",
+    "webp",
+)  # codecs of cover art; the first is also used for videos
 
 
 def moving(container: InputContainer) -> VideoStream | None:
@@ -51,7 +58,7 @@ def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packe
 
 def is_hidden(packet: Packet, stream: VideoStream) -> bool:
     """Whether a packet's frame is decoded only as a reference and not shown."""
-    if packet.is_discard:  # an edit list cuts it away
+    if packet.is_discard:  # cut by an edit list
         return True
     # VP8 keeps reference frames in packets of their own; the fifth bit says whether to show (RFC 6386, 9.1).
     return stream.codec_context.name == "vp8" and not memoryview(packet)[0] & 0x10
