@@ -2,8 +2,8 @@
 
     NNN/NNN.json  NNN/00000.png  NNN/00001.png  ...
 
-`NNN` is the number of the clip. What lies above a clip folder (parts `01` to `12`, doubled folders, nothing)
-does not matter. A frame belongs to the key of the same number, however either is padded.
+`NNN` is the number of the clip. Clip folders may lie at any depth, such as in parts `01` to `12`. A frame
+belongs to the key with the same number, whatever the padding.
 """
 
 import re
@@ -73,7 +73,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there is no `NNN/NNN.json`, or a clip is there more than once.
+        LayoutError: there is no `NNN/NNN.json`, or a clip occurs more than once.
     """
     for clip in _find_clips(root):
         yield from _read_clip(clip, root, options)
@@ -227,7 +227,7 @@ def pixel_aspect(file: Path) -> float:
         file: an image.
 
     Returns:
-        4/3 for an image of 720 x 576 px, 1 for all others and for what cannot be read.
+        4/3 for an image of 720 x 576 px, else 1, also for an unreadable file.
     """
     try:
         with warnings.catch_warnings():

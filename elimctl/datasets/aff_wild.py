@@ -5,7 +5,7 @@
     videos/train/NNN.mp4 or .avi  videos/test/NNN.mp4 or .avi
 
 `NNN` is the name of the clip. Line i of the labels, counted from 0, belongs to frame i of the video and to
-`<i+1>.pts`. What lies above these folders does not matter.
+`<i+1>.pts`. These folders may lie at any depth.
 """
 
 import re
@@ -57,15 +57,15 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Args:
         root: a folder that holds annotations and videos, at any depth.
-        options: what is done where labels and frames differ in number.
+        options: handling of labels and frames that differ in number.
 
     Yields:
         One row per frame of an annotated video or line of labels, and one per video without annotation.
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there are no annotations or no videos; something of a clip is there more than once; or
-            labels and frames of clips do not fit, and the message gives their numbers.
+        LayoutError: there are no annotations or no videos, files of a clip occur more than once, or labels
+            and frames do not match.
     """
     clips = find(root)
     # Check all clips before reading the first, so that one message lists all problems.

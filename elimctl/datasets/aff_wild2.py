@@ -85,8 +85,8 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there are no annotations, or no pictures, or a trial is there more than once; or, when
-            all was read, labels and pictures of trials do not fit, and the message gives their numbers.
+        LayoutError: there are no annotations or no pictures, a trial occurs more than once, or (after the
+            last row) labels and pictures do not match.
     """
     layout = find(root, options.labels)
     source = _source(layout, root, options.source)

@@ -65,11 +65,11 @@ def find(root: Path, labels: Labels = "auto") -> Layout:
 
     Args:
         root: a folder that holds them, at any depth.
-        labels: those of the VA task, of the multi-task challenge, or of that where there are no others.
+        labels: those of the VA task or the multi-task challenge; auto: the latter if there are no others.
 
     Raises:
         MissingError: the folder does not exist, or one in it cannot be listed.
-        LayoutError: there are no annotations of valence and arousal, or a trial or list is there twice.
+        LayoutError: there are no annotations of valence and arousal, or a trial or list occurs twice.
     """
     folders, archives = [], 0
     for path, names in files.walk(root, skip=lambda name: files.is_junk(name) or is_crops(name)):
@@ -214,8 +214,8 @@ def _folders_in(folder: Path) -> list[Path]:
 def _videos(folders: Iterable[_Folder], needed: set[str], root: Path) -> dict[str, Path]:
     """Videos by stem.
 
-    The folders of several tasks may hold the same video: that of another task counts where there is no other,
-    and of files of one size the first.
+    Several tasks may include the same video. A copy outside the folders of other tasks is preferred; of equal
+    sizes the first is used.
     """
     found: dict[str, dict[tuple[bool, int], list[Path]]] = defaultdict(lambda: defaultdict(list))
     for folder in folders:

@@ -4,8 +4,7 @@
     image,valence,arousal,expression,AU1,AU2,...
     <trial>/00001.jpg,0.1,-0.2,4,0,1,...
 
--5 in place of valence or arousal, and -1 in place of the others, mean that there is no label. The action
-units are not read.
+-5 for valence or arousal, and -1 for the others, mean a missing label. Action units are not read.
 """
 
 import posixpath
@@ -85,7 +84,7 @@ def read(
         lists: by split.
         pictures_of: finds the pictures of a trial.
         by_base: whether the parts of one recording are one identity.
-        hidden: reason to drop the rows of a list of the test set.
+        hidden: drop reason of rows of the test set.
     """
     found = lru_cache(TRIALS)(pictures_of)
     for split, file in lists.items():
@@ -122,7 +121,7 @@ def read(
 def _missing(number: int, pictures: Pictures) -> str | None:
     """Why a picture is not there, None where it is.
 
-    A number beyond the end of a video, by more than players disagree about, makes all its numbers doubtful.
+    A number far beyond the end of a video makes all its numbers doubtful.
     """
     if number in pictures.numbers:
         return None

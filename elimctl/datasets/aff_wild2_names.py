@@ -47,7 +47,8 @@ def side_of(trial: str, trials: set[str]) -> Side | None:
         trials: names of all trials.
 
     Returns:
-        The side in its name; for a trial without one whose video has one trial with a side, the other side.
+        The side in its name. A trial without a side gets the other side, if its video has one trial with a
+        side.
     """
     if match := SIDE.search(trial):
         return "left" if match[1] == "left" else "right"
@@ -61,7 +62,7 @@ def task_of(parts: tuple[str, ...]) -> str | None:
     """The task named by the folders of a path: `va`, `other`, or None.
 
     Args:
-        parts: names of the folders, the outermost first; the innermost that names a task decides.
+        parts: names of the folders, the outermost first; the innermost that names a task counts.
     """
     for name in reversed(parts):
         if match := TASK.fullmatch(_plain(name)):

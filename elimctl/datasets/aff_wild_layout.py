@@ -50,7 +50,7 @@ def find(root: Path) -> list[Clip]:
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there are no annotations or no videos, or something of a clip is there more than once.
+        LayoutError: there are no annotations or no videos, or files of a clip occur more than once.
     """
     found: dict[str, dict[str, list[Path]]] = {kind: defaultdict(list) for kind in TITLES}
     tests: set[str] = set()

@@ -5,7 +5,7 @@
     Automatically_Annotated/Automatically_Annotated_Images/...
     Automatically_annotated_file_list/automatically_annotated.csv
 
-The lists are found by their names, wherever they are; the images below any folder that has numbered folders.
+Lists are found by name at any depth, images below any folder that has numbered folders.
 There are no identities; ages may come from further CSV files.
 """
 
@@ -56,9 +56,9 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Raises:
         MissingError: the folder or a list does not exist or cannot be read.
-        LayoutError: there is no list, a list or the images are there twice, or a list lacks columns.
+        LayoutError: there is no list, a list or the images occur twice, or a list lacks columns.
         ConfigError: identities are age groups and there are no ages, or the ages do not fit the lists.
-        DataError: a list is no CSV file.
+        DataError: a list is not a valid CSV file.
     """
     found = affectnet_lists.find(root)
     chosen = affectnet_lists.choose(found, options.annotated)

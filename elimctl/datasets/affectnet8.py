@@ -4,9 +4,9 @@
     train_set/annotations/<number>_exp.npy  <number>_val.npy  <number>_aro.npy  <number>_lnd.npy
     val_set/...
 
-The numbers have gaps, and one number is another picture in each set. What lies above a set, and between its
-name and its two folders, does not matter. Where there are no files of labels, CSV lists may have the labels;
-see affectnet8_lists.py. There are no identities; ages may come from a CSV file with names.
+The numbers have gaps, and a number means different pictures in different sets. Sets and their two folders may
+lie at any depth. Without label files, labels may come from CSV lists (affectnet8_lists.py). There are no
+identities; ages may come from a CSV file with names.
 """
 
 import os
@@ -60,7 +60,7 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Raises:
         MissingError: the folder, or the file of ages, does not exist or cannot be read.
-        LayoutError: there is no set, one is there twice, or its name does not say which it is.
+        LayoutError: there is no set, a set occurs twice, or a folder's name does not tell its set.
         ConfigError: identities are age groups and there are no ages, or the ages have no names that fit.
     """
     found = affectnet8_sets.find(root)

@@ -3,8 +3,8 @@
     number,exp,val,aro
     0,1,0.78,-0.12
 
-A list says for which set it is by a column (`split`, `phase`), by its name (`train_set_annotation.csv`) or by
-its folder; a number is another picture in each set. The labels wait in a temporary database: memory is flat.
+The set of a list comes from a column (`split`, `phase`), its name (`train_set_annotation.csv`) or its folder.
+Labels are kept in a temporary database on disk, so memory use is constant.
 """
 
 import re
@@ -49,10 +49,10 @@ class Lists:
     Args:
         root: the raw root.
         files: the lists.
-        sets: the sets that there are; a list that says none is of the only one.
+        sets: existing sets; if there is only one, it is the default of a list.
 
     Raises:
-        LayoutError: a list does not say which set it is of, or its classes are counted from 1.
+        LayoutError: the set of a list is unknown, or its classes are numbered from 1.
     """
 
     def __init__(self, root: Path, files: Sequence[Path], sets: Sequence[str]) -> None:

@@ -41,11 +41,11 @@ class Found:
 def find(root: Path) -> Found:
     """Find the sets below a root, without walking through their two folders.
 
-    Where no set has files of labels, and there are lists or folders of images in sets, these count.
+    If no set has label files, folders of images and CSV lists are used.
 
     Raises:
         MissingError: the root does not exist, or a folder cannot be listed.
-        LayoutError: there is no set, one is there twice, or its name does not say which it is.
+        LayoutError: there is no set, a set occurs twice, or a folder's name does not tell its set.
     """
     pairs: list[tuple[Path, Path, Path]] = []
     csv_files: list[Path] = []
@@ -109,14 +109,14 @@ def _has_numbered(annotations: Path) -> bool:
 def numbers(numbered: NumberedSet, listed: np.ndarray | None) -> Iterator[tuple[int, str | None, bool]]:
     """Yield the samples of a set by number.
 
-    Nothing but numbers is held, some 20 bytes for each sample.
+    Uses about 20 bytes of memory per sample.
 
     Args:
         numbered: the set.
-        listed: numbers (n,) int64 that lists have labels of; None where files of labels have them.
+        listed: numbers (n,) int64 with labels in lists; None if label files have them.
 
     Yields:
-        The number, the suffix of its image, None where there is none, and whether it has any annotation.
+        The number, the suffix of its image (None if missing), and whether it has any annotation.
     """
     images = np.unique(_collect(numbered.images, _image_code))
     image_numbers, places = np.unique(images // len(SUFFIXES), return_index=True)

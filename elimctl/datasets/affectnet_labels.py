@@ -15,7 +15,7 @@ def valence_arousal(valence: str, arousal: str) -> tuple[tuple[float | None, flo
     """Valence and arousal in [-1, 1], or the drop reason.
 
     Args:
-        valence: as shipped, empty where it is missing.
+        valence: as shipped, empty if missing.
         arousal: likewise.
     """
     values = []
@@ -56,7 +56,7 @@ def points(values: Iterable[float]) -> np.ndarray | None:
     """68 points (68, 2) float32 from x, y, x, y ..., None for another number of points or an invalid one.
 
     Raises:
-        ValueError: one is no number.
+        ValueError: a value is not a number.
     """
     found = np.fromiter(values, np.float64)
     usable = found.shape == (136,) and bool(np.all(np.abs(found) <= LANDMARK_LIMIT_PX))  # false for NaN

@@ -72,7 +72,7 @@ def choose(found: Found, annotated: str) -> dict[str, Path]:
         annotated: `manual`, `automatic` or `both`, the annotation of the training images.
 
     Raises:
-        LayoutError: there are no lists or no images, or a list is there more than once.
+        LayoutError: there are no lists or no images, or a list occurs more than once.
     """
     wanted = {
         "manual": ("training", "validation"),
@@ -109,7 +109,7 @@ def open_list(file: Path) -> Table:
     """Open a list, with or without a header.
 
     Raises:
-        LayoutError: it lacks a column that every row needs.
+        LayoutError: a required column is missing.
         MissingError: it cannot be read.
     """
     table = open_table(file, COLUMNS, headless=COLUMNS)

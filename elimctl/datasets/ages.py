@@ -38,11 +38,11 @@ def group(age: float | None, bins: Sequence[int] = GROUPS) -> str | None:
     """Name of the group of an age.
 
     Args:
-        age: years; None and 0 mean that it is not known.
-        bins: ascending ends of the groups, years; each group holds its lower end and not its upper one.
+        age: years; None and 0 mean unknown.
+        bins: ascending boundaries of the groups, years; a group includes its lower boundary only.
 
     Returns:
-        First and last whole year of the group (`18-29`), None for an age that is not known or in no group.
+        First and last whole year of the group (`18-29`), None if the age is unknown or in no group.
     """
     if not age or not bins[0] <= age < bins[-1]:  # also true for NaN
         return None
@@ -59,9 +59,9 @@ def parse(text: str) -> float | None:
 class Ages:
     """Ages of images, from CSV files that name the images or follow the order of a list of images.
 
-    A file with a column of names (`NAMES`) is joined by name, whatever its order. A file without one gives
-    the ages of the list whose name begins its own (`training_age.csv` those of `training.csv`), row by row.
-    The ages by name wait in a temporary database, which spills to the disk: memory stays flat.
+    A file with a column of names (`NAMES`) is joined by name. A file without one is joined row by row to the
+    list whose name begins its own (`training_age.csv` to `training.csv`). Ages by name are kept in a
+    temporary database on disk, so memory use is constant.
 
     Args:
         where: a CSV file, or a folder with CSV files; more than one may be given.
@@ -107,8 +107,8 @@ class Ages:
         """Age of the image with one of these names, None if unknown.
 
         Args:
-            names: what a file may call the image; the first that is known counts. Suffixes do not matter,
-                nor does the case of letters where all names of one spelling have one age.
+            names: possible names of the image, tried in order, without regard to suffixes; without regard to
+                case if the age is unambiguous.
         """
         if not self._by_name:
             return None
@@ -152,7 +152,7 @@ class Ages:
         """Check, after all images were looked up, that at least one name matched.
 
         Raises:
-            ConfigError: there are files with names, and none of their names was asked for.
+            ConfigError: there are files with names, and none of their names matched.
         """
         if self._by_name and not self._found:
             raise ConfigError(

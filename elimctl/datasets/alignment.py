@@ -14,14 +14,14 @@ def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str,
     """Refuse a dataset whose labels do not match its pictures.
 
     Args:
-        misfits: of each clip that does not fit, its name and its numbers of lines and pictures.
+        misfits: name and numbers of each clip that does not match.
         root: the raw root.
-        what: what a clip is called.
-        pictures: what the labels belong to.
-        files: what holds these.
+        what: `clip` or `trial`.
+        pictures: name of the labelled things in messages.
+        files: name of the files that hold them.
 
     Raises:
-        LayoutError: there are any.
+        LayoutError: `misfits` is not empty.
     """
     if misfits:
         shown = "; ".join(misfits[:LISTED]) + ("; ..." if len(misfits) > LISTED else "")
@@ -36,8 +36,8 @@ def require_fit(misfits: Sequence[str], root: Path, *, what: str, pictures: str,
 def shifted(images: Collection[int], annotated: Collection[int]) -> str | None:
     """Drop reason if images and labels of a clip are numbered differently, else None.
 
-    Where both have numbers that the other lacks, images at one end and labels at the other, they are counted
-    from different numbers: by them each label would be another image's.
+    If images extend beyond the labels at one end and labels beyond the images at the other, they start at
+    different numbers, and joining by number would be wrong.
 
     Args:
         images: numbers of the images.

@@ -67,20 +67,20 @@ class Citation(Config):
 class Card(Config):
     """Description of a dataset.
 
-    A card says at least `name`, `title` and `labels`; what it leaves out is empty.
+    `name`, `title` and `labels` are required.
 
     Args:
-        name: as its authors write it.
-        title: what it is, in its authors' words.
-        summary: what it holds, in a sentence or two.
-        page: address of its page; empty where it has none.
-        obtain: how to get it and where to point elimctl.
-        terms: what it may be used for.
+        name: in its authors' spelling.
+        title: its authors' description.
+        summary: content, in one or two sentences.
+        page: address of its page, or empty.
+        obtain: how to get it, and which folder to pass.
+        terms: permitted use.
         layout: its folders and files, as preformatted text.
         labels: what it labels.
-        totals: what a complete copy holds.
-        totals_at_least: what one holds at least, where only that is published.
-        identity: what an identity can be and what that means; the first is the default.
+        totals: counts of a complete copy.
+        totals_at_least: lower limits of counts, if only these are published.
+        identity: identity modes and their meaning; the first is the default.
         split: how it is split.
         citation: what to cite.
     """
@@ -133,7 +133,7 @@ def read(name: str) -> Card:
         name: as users write the plug-in (`afew-va`).
 
     Raises:
-        MissingError: it has none; a dataset of another package need not have one.
+        MissingError: there is no card; datasets of other packages may lack one.
         ConfigError: the card cannot be read; the message names the file and the key.
     """
     places = _places(name)

@@ -1,9 +1,8 @@
 """Read a user's own images or videos, labelled by one CSV.
 
 The CSV has a line per image, per video, or per frame of a video; its columns are found by their names
-(`folder_columns.NAMES`), or as the configuration says: path, valence, arousal, and what else there is of
-identity, clip, frame, split, expression, age, box and segment. It is read record by record, so it may be of
-any length.
+(`folder_columns.NAMES`) or by the configuration: path, valence, arousal, and optionally identity, clip,
+frame, split, expression, age, box and segment. It is read record by record, so it may have any length.
 """
 
 from collections.abc import Iterator
@@ -59,11 +58,11 @@ def read(root: Path, options: Options) -> Iterator[Row]:
 
     Args:
         root: the folder that the images or videos are in.
-        options: which CSV, how its numbers are meant, what an identity is.
+        options: the CSV, the meaning of its numbers, and the identities.
 
     Yields:
-        One row per record; of a video without numbers of frames, one per native frame of the video or of the
-        segment that the record gives. Without a column `clip` each file is a clip, and each segment.
+        One row per record. A record of a video without a frame number gives one row per native frame of the
+        video or its segment. Without a column `clip`, each file and each segment is a clip.
 
     Raises:
         MissingError: the folder or the CSV does not exist or cannot be read.

@@ -76,7 +76,7 @@ BOX_KEYS = (*CORNER_KEYS, *SIZED_KEYS)
 class ColumnNames(Config):
     """Names of columns that differ from `NAMES`; an empty name means that there is no such column.
 
-    Of a box the four corners `x0` to `y1`, or a corner and a size `x` to `h`.
+    A box has either two corners (`x0` to `y1`) or a corner and a size (`x` to `h`).
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -144,10 +144,10 @@ def find_columns(header: Sequence[str], *, where: str, named: ColumnNames = Colu
     Args:
         header: names of all columns, as written.
         where: the file, for messages.
-        named: names that go before those that are known; such a column is not taken for another one.
+        named: configured names, which take precedence; such a column is not used for another purpose.
 
     Raises:
-        LayoutError: a column that is needed is there twice, or the name of a missing one was misspelt.
+        LayoutError: a column occurs twice, or the name of a missing column is misspelt.
     """
     given = named.given
     names = [written(name) for name in header]

@@ -61,10 +61,10 @@ class Identities:
         """Identity of a record, None if it has none.
 
         Args:
-            record: all that it says.
-            path: of its file below the root, as the disk spells it.
+            record: the parsed record.
+            path: its file below the root, as spelled on disk.
             clip: its clip.
-            age_group: its group of ages.
+            age_group: its age group.
         """
         match self.by:
             case "column":
@@ -102,14 +102,14 @@ def choose(source: Source, identity: Mode, pattern: str | None) -> tuple[Source,
 
     Args:
         source: the CSV.
-        identity: what was asked for.
-        pattern: what to search in the paths; it goes before columns and folders.
+        identity: the requested mode.
+        pattern: regular expression for paths, which takes precedence.
 
     Returns:
-        The source, with the column that names the identities, and how they are told.
+        The source with its column of identities, if any, and the source of identities.
 
     Raises:
-        LayoutError: a column is lacking, or seems to count lines where folders say otherwise.
+        LayoutError: a column is missing, or seems to number lines although folders group them.
     """
     named = source.columns.places.get("identity")
     if pattern is not None:

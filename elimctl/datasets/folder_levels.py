@@ -30,7 +30,7 @@ def level_kind(names: Collection[str]) -> str | None:
         names: names of all folders of the level, each once.
 
     Returns:
-        `splits`, `classes` or `parts`; `numbers` where each is a number; None where they may be people.
+        `splits`, `classes`, `parts`, `numbers` if all are numbers, or None if they may name people.
     """
     plain = [re.sub(r"[\s_.-]+", "", re.sub(r"^\d+[\s_.-]+", "", name.lower())) for name in names]
     found = [word for word in map(_kind, plain) if word]

@@ -14,7 +14,7 @@ Range = tuple[float, float]
 class LabelRange(Config):
     """Lowest and highest possible label of each axis.
 
-    `[low, high]` stands for both axes; a table names single ones, and the other keeps [-1, 1].
+    `[low, high]` sets both axes; a table sets single ones, and the other keeps [-1, 1].
     """
 
     valence: Range = (-1.0, 1.0)

@@ -60,9 +60,9 @@ def parse(fields: Sequence[str], columns: Columns, label_range: LabelRange) -> R
     """Read the fields of a record.
 
     Args:
-        fields: of one record; those that are missing at its end are empty.
-        columns: where what is.
-        label_range: the labels' lowest and highest value as shipped, which become -1 and 1.
+        fields: fields of the record; missing ones at its end count as empty.
+        columns: positions of the columns.
+        label_range: lowest and highest label in the CSV, which become -1 and 1.
     """
 
     def at(place: int | None) -> str:

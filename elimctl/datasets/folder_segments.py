@@ -1,7 +1,7 @@
 """Frames that a line of a user's own CSV labels: a whole video, or a segment.
 
 A segment holds the frames shown at start <= time < end, in seconds from the first frame. The time is the
-one that the file stores for the frame, so a variable rate is read right.
+one that the file stores for the frame, so variable frame rates work.
 """
 
 import math
@@ -32,14 +32,14 @@ def labelled_frames(
     """Yield the rows of a line that names a video without a frame.
 
     Args:
-        row: what the line says.
-        times: its fields of `TIMES`, as written; none or only blank ones: it is about the whole video.
+        row: the row of the line.
+        times: its fields of `TIMES` as written; if all are empty, it labels the whole video.
         file: the video.
         base: number of the first frame.
         own_clip: whether the line names its clip; else a segment is a clip.
 
     Yields:
-        A row for every native frame that the line labels; one with a reason where there is none.
+        A row per native frame that the line labels, or one row with a drop reason.
     """
     try:
         segment = parse_segment(times)
@@ -66,7 +66,7 @@ def parse_segment(times: Mapping[str, str]) -> Segment | None:
         times: fields by column, as written.
 
     Raises:
-        FieldError: they do not give a start and a later end.
+        FieldError: there is no start, or no later end.
     """
     given = {name: text for name, text in times.items() if text}
     other = next((name for name in given if name not in TIMES), None)

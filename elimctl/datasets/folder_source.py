@@ -47,9 +47,9 @@ def open_source(root: Path, csv: Path | None, named: ColumnNames = ColumnNames()
 
     Args:
         root: the raw root.
-        csv: the CSV, below the root or from where the command runs; None to look for it: in the root, and
-            where there is none in the folders below.
-        named: names that the configuration gives to its columns.
+        csv: the CSV, relative to the root or the current folder; None: searched in the root, then in the
+            folders below it.
+        named: configured names of columns.
 
     Raises:
         MissingError: the folder or the CSV does not exist or cannot be read.
@@ -80,9 +80,8 @@ def locate(text: str, source: Source) -> tuple[str, str | None]:
         source: where the CSV is.
 
     Returns:
-        The path below the root, and why there is no such file, None where there is. A file that is not there
-        may be there in another spelling, or converted, see `lookup`. A file that is not there, and one
-        outside the root, keeps its path.
+        The path below the root, and the drop reason if there is no such file. A file may exist in another
+        spelling or converted (see `lookup`). A missing file, and one outside the root, keeps its path.
     """
     path = text.replace("\\", "/")
     relative = not ntpath.splitdrive(path)[0]

@@ -1,6 +1,6 @@
 """Count the identities in columns and folders in one pass over a user's own CSV.
 
-All that is counted waits in a temporary database, which spills to the disk: memory stays flat.
+Counts are kept in a temporary database on disk, so memory use is constant.
 """
 
 import sqlite3
@@ -57,7 +57,7 @@ def survey(source: Source, places: Sequence[int]) -> Survey:
 
     Args:
         source: the CSV.
-        places: of columns that may name identities.
+        places: positions of columns that may name identities.
 
     Raises:
         DataError: a record is broken.

@@ -4,9 +4,9 @@
     Image/original/train_00001.jpg ...  Image/aligned/train_00001_aligned.jpg ...
     Annotation/manual/train_00001_manu_attri.txt ...  Annotation/boundingbox/train_00001_boundingbox.txt ...
 
-An image is known by `train` or `test` and a number, however that is padded; files are found by their names,
-so the folders they lie in do not matter, unless they are those of another part (raf_db_parts.py), which is
-passed over. A repack sorts the aligned images into `{train,test}/<1-7>/`.
+An image is identified by `train` or `test` and a number, whatever the padding. Files are found by name at any
+depth; folders of other parts (raf_db_parts.py) are ignored. A repack sorts aligned images into
+`{train,test}/<1-7>/`.
 """
 
 import re
@@ -85,12 +85,12 @@ def read(root: Path, options: Options) -> Iterator[Row]:
         options: which images, and what an identity is.
 
     Yields:
-        One row per image that is there or has a label; valence and arousal are None.
+        One row per image that exists or has a label; valence and arousal are None.
 
     Raises:
         MissingError: the folder does not exist or cannot be listed.
-        LayoutError: there are no such images or no labels, some are there more than once, or they are those
-            of another part.
+        LayoutError: there are no such images or no labels, some occur more than once, or they belong to
+            another part.
     """
     found = _find(root)
     alone = not (found.labels or found.aligned or found.original or found.archives)

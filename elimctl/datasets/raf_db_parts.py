@@ -1,8 +1,8 @@
 """Tell the parts of RAF-DB apart: only the basic one has seven classes, but file names are the same.
 
 The compound part has eleven classes, 1 to 11 (1 happily surprised, ..., 11 disgustedly surprised), in a list
-of the same name; its `train` images are numbered with four digits, those of the basic part with five. Of
-RAF-ML the lists hold a distribution, and of RAF-AU action units.
+of the same name. Its `train` numbers have four digits, those of the basic part five. Lists of RAF-ML hold a
+distribution, those of RAF-AU action units.
 """
 
 import re
@@ -31,7 +31,7 @@ def other_part(folder: Path, root: Path) -> str | None:
     """The part of RAF-DB that a folder belongs to, None for the basic one.
 
     Args:
-        folder: the root, or a folder below it; the innermost name that tells one part decides.
+        folder: the root, or a folder below it; the innermost name with a part counts.
         root: the raw root.
     """
     for name in (*reversed(folder.relative_to(root).parts), root.resolve().name):
@@ -47,10 +47,10 @@ def pass_over(others: Mapping[str, Sequence[Path]], *, alone: bool) -> None:
 
     Args:
         others: files by part.
-        alone: whether there is nothing else.
+        alone: whether there are no other files.
 
     Raises:
-        LayoutError: there is nothing else.
+        LayoutError: there are no other files.
     """
     for part, found in others.items():
         if found and alone:

@@ -31,8 +31,7 @@ class Table:
         """The named columns of each record, without blanks around the values.
 
         Args:
-            names: of the columns wanted. One that the file does not have, or that a record is too short
-                for, is empty.
+            names: names of columns. A missing column or field is empty.
         """
         places = [self.columns.index(name) if name in self.columns else None for name in names]
         longest = max((place for place in places if place is not None), default=-1)
@@ -45,23 +44,23 @@ class Table:
 def open_table(file: Path, known: Collection[str], *, headless: Sequence[str] | None = None) -> Table:
     """Open a CSV file and find its columns by name.
 
-    The text is UTF-8 or UTF-16, with or without a byte order mark; bytes that are not UTF-8 come out as
-    `os.fsdecode` gives them, so that they still name a file (`names.canonical` reads them). Values are
-    separated by commas, semicolons, tabs or bars: by what a first line `sep=;` says, else by what separates
-    most of the known names, and without a header most numbers.
+    The text is UTF-8 or UTF-16, with or without a byte order mark. Other bytes are decoded like
+    `os.fsdecode`, so they still name a file (see `names.canonical`). The delimiter is a comma, semicolon, tab
+    or bar: given by a first line `sep=;`, else the one that separates most known names, or most numbers
+    without a header.
 
     Args:
         file: the CSV file.
         known: names that a header may have, as `column_name` writes them. The first record is the header
             if any of its fields is one of them.
-        headless: names of the columns of a file without a header, in order, of which it may have the first
-            ones only; None if it must have a header. Where there are any, the first record must hold a
-            number: else it is a header of other names.
+        headless: names of the columns of a file without a header, in order; it may have only the first ones.
+            None requires a header. If not empty, the first record must hold a number, else it counts as a
+            header with other names.
 
     Raises:
         MissingError: there is no such file, or it cannot be read.
         LayoutError: it has no header and needs one, or is empty.
-        DataError: a record is broken; the message gives the line. This may come while reading.
+        DataError: a record is invalid; the message gives the line. This may happen while reading.
     """
     records = _records(file, known, len(headless or ()))
     first = next(records, None)
@@ -91,8 +90,8 @@ def inside(text: str) -> str | None:
         text: a relative path; a backslash separates like a slash.
 
     Returns:
-        The path with `/` between its parts and neither `.` nor `..` among them; None if it is absolute or
-        climbs out of the root, names the root itself, or no file can have it.
+        The path with `/` between its parts, without `.` and `..`; None if it is absolute, outside the root,
+        the root itself, or impossible.
     """
     path = posixpath.normpath(text.replace("\\", "/"))
     drive = path[1:2] == ":"  # Windows: `C:\x` is absolute, `C:x` relative to the current folder of the drive

@@ -21,11 +21,11 @@ def matrix_of(frame: VideoFrame, before: np.ndarray | None) -> np.ndarray | None
     """The display matrix of a frame.
 
     Args:
-        frame: as decoded. A container gives all frames the matrix, H.264 the first of a sequence only.
-        before: the matrix of the frame shown before it, None where it has none.
+        frame: a decoded frame. Containers attach the matrix to all frames, H.264 to the first of a sequence.
+        before: the matrix of the frame shown before it, or None.
 
     Returns:
-        (9,) int32, as `shown` takes it; None where players show the frame as it is stored.
+        (9,) int32 for `shown`; None if players show the frame as stored.
     """
     # The container's matrix precedes the codec's; if present it applies to all frames.
     given: Any = frame.side_data  # PyAV's type stubs are wrong here
@@ -41,13 +41,13 @@ def shown(image: UInt8[np.ndarray, "H W 3"], matrix: Int32[np.ndarray, "9"]) -> 
     Args:
         image: the frame as stored.
         matrix: (a, b, u, c, d, v, x, y, w), fixed point: a stored point (p, q), px from the upper left, is
-            shown at (a p + c q, b p + d q), but for where the picture begins.
+            shown at (a p + c q, b p + d q), plus an offset.
 
     Returns:
-        The frame, turned and mirrored; its scale and place are the player's affair.
+        The rotated and mirrored frame; scale and offset are ignored.
 
     Raises:
-        MatrixError: the frame would have to be turned by less than a quarter, stretched or distorted.
+        MatrixError: the matrix stretches or distorts, or rotates by other than multiples of 90 degrees.
     """
     a, b, u, c, d, v = matrix[:6].astype(np.float64)
     if u or v:

@@ -25,11 +25,11 @@ def walk(root: Path, *, skip: Callable[[str], bool] = is_junk) -> Iterator[tuple
 
     Args:
         root: folder to start from.
-        skip: which names to pass over, of files and of folders below the root.
+        skip: whether to skip a file or folder of a name.
 
     Yields:
-        Each folder with the sorted names of its files. Links to folders are followed; a folder that was
-        reached before is not entered again, so a loop of links ends.
+        Each folder with the sorted names of its files. Links to folders are followed; a folder is entered
+        only once, so loops of links end.
 
     Raises:
         MissingError: the root does not exist, or a folder cannot be listed.

@@ -21,10 +21,10 @@ def loads(text: str) -> Any:
         text: of a file.
 
     Returns:
-        Its content; `DISAGREEMENT` as the value of a name that one object has twice with different values.
+        The content, with `DISAGREEMENT` as the value of a name that occurs twice with different values.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: the text is not valid JSON.
     """
     return json.loads(text, object_pairs_hook=_once)
 

@@ -15,8 +15,7 @@ PROBES = 100  # number of images to look for in every place
 class ListedImages:
     """Finds images by the paths of a list, below any of several folders.
 
-    An image that is not there under its own name may be there in another spelling, or converted: under the
-    same stem with another suffix. See `lookup`.
+    An image may also exist in another spelling, or converted with another suffix; see `lookup`.
 
     Args:
         root: the raw root.
@@ -38,7 +37,7 @@ class ListedImages:
 
         Raises:
             LayoutError: one of the first images is in two places.
-            AmbiguousNameError: files of several spellings fit equally well.
+            AmbiguousNameError: several spellings match equally well.
         """
         if self._probes < PROBES:
             self._probe(path)

@@ -1,8 +1,7 @@
 """Find files that a list names, even if their spelling on disk differs.
 
-A name may be there with its accents composed otherwise, in another case, or, where the file was
-converted, with another suffix. The closest spelling counts. Of two files that are equally close none is
-taken.
+A name may differ in the composition of accents, in case, or (if the file was converted) in its suffix. The
+closest spelling is used; two equally close ones are ambiguous.
 """
 
 import os
@@ -30,8 +29,8 @@ class Lookup:
 
     Args:
         root: the folder.
-        kinds: groups of suffixes, in lower case, that a file may be converted within. Of several converted
-            files of one stem the first suffix counts.
+        kinds: groups of lower-case suffixes that a file may be converted between; the first that exists is
+            used.
     """
 
     def __init__(self, root: str, kinds: Sequence[Sequence[str]]) -> None:
@@ -46,7 +45,7 @@ class Lookup:
             path: `/` separated, without `..`.
 
         Raises:
-            AmbiguousNameError: several files fit equally well and none exactly.
+            AmbiguousNameError: several files match equally well and none exactly.
         """
         if os.path.isfile(f"{self._root}/{path}"):  # noqa: PTH113  a path object takes longer
             return path

@@ -21,7 +21,7 @@ def read_npy(file: str, *, size: int) -> np.ndarray:
 
     Raises:
         OSError: the file cannot be read; FileNotFoundError if there is none.
-        ValueError: it is no .npy file, holds Python objects or another number of values, or ends early.
+        ValueError: it is not a .npy file, holds Python objects or another number of values, or ends early.
     """
     with open(file, "rb") as stream:  # noqa: PTH123  called a million times; a path object takes longer
         content = stream.read(MAX_BYTES)

@@ -21,11 +21,11 @@ def read_points(file: Path, *, count: int) -> np.ndarray | None:
 
     Args:
         file: a `.pts` file.
-        count: how many points are wanted.
+        count: expected number of points.
 
     Returns:
-        (count, 2) float32, px, x then y; None where the file cannot be read, holds another number of points
-        (so frames without a face are shipped), or something else than coordinates.
+        (count, 2) float32, px, x then y; None if the file is unreadable or invalid, or holds another number
+        of points, as for frames without a face.
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -44,7 +44,7 @@ def read_box(file: Path) -> tuple[float, float, float, float] | None:
         file: a `.pts` file.
 
     Returns:
-        (x0, y0, x1, y1), px; None where there are no four corners, or they enclose nothing.
+        (x0, y0, x1, y1), px; None without four corners, or if they enclose no area.
     """
     corners = read_points(file, count=4)
     if corners is None:
