@@ -94,7 +94,7 @@ def read(
             place = _place(shipped)
             if place is None:
                 name = f"{file.name}, line {line}"
-                why = f"no image: {shipped:.200} is no <trial>/<number>.jpg"
+                why = f"no image: {shipped:.200}, expected <trial>/<number>.jpg"
                 yield Row(path=name, identity=name, clip=name, frame=0, split=split, reason=why)
                 continue
             trial, number = place

@@ -93,9 +93,9 @@ def test_the_eight_classes_are_those_of_the_challenge(tmp_path: Path) -> None:
         ("102/00001.jpg,0,0,3.0", "fear", None),
         ("102/00002.jpg,0,0,3", "fear", "no crop"),
         ("999/00001.jpg,0,0,3", "fear", "no crop: the trial has no folder of crops"),
-        ("00001.jpg,0,0,3", None, "no image: 00001.jpg is no <trial>/<number>.jpg"),
-        ("../102/00001.jpg,0,0,3", None, "no image: ../102/00001.jpg is no <trial>/<number>.jpg"),
-        ("102/face.jpg,0,0,3", None, "no image: 102/face.jpg is no <trial>/<number>.jpg"),
+        ("00001.jpg,0,0,3", None, "no image: 00001.jpg, expected <trial>/<number>.jpg"),
+        ("../102/00001.jpg,0,0,3", None, "no image: ../102/00001.jpg, expected <trial>/<number>.jpg"),
+        ("102/face.jpg,0,0,3", None, "no image: 102/face.jpg, expected <trial>/<number>.jpg"),
     ],
 )
 def test_what_cannot_be_used_is_dropped_with_a_reason(
