@@ -181,7 +181,7 @@ def test_a_file_where_a_folder_is_wanted(refused, raw, tmp_path):
 
 def test_too_few_samples_of_an_identity_to_be_matched(refused, workspace):
     arguments = ["--batch-size", "7", "--workspace", workspace]
-    assert "one alone cannot be matched" in refused("train", *TINY, *arguments)
+    assert "expected at least 2" in refused("train", *TINY, *arguments)
     assert not (workspace / "runs").exists()
 
 
