@@ -9,6 +9,8 @@ from torch import Tensor
 
 from elimctl.transport.precision import full_precision
 
+# The only torch definitions of CCC, PCC and RMSE. They do not use the formulas of `metrics.table`, which
+# round float32 differently (sums, not means) and have infinite gradients where moments are 0.
 EPS = 1e-8  # smallest denominator, or product of standard deviations, divided by
 
 

@@ -16,7 +16,7 @@ from elimctl.commands.pool import evaluate_table, pool
 from elimctl.config import Values, merge
 from elimctl.experiments.jobs import Job
 from elimctl.manifest import parquet
-from elimctl.metrics.classes import RATES
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.table import AXES
 from elimctl.train.run import Run
 from elimctl.workspace import Workspace

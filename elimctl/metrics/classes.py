@@ -8,8 +8,7 @@ from jaxtyping import Float64, Int, Int64
 
 from elimctl.errors import DataError
 from elimctl.metrics.predictions import Predictions
-
-RATES = ("accuracy", "balanced_accuracy", "macro_f1")
+from elimctl.metrics.rates import RATES, marginals, rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,7 @@ class ClassScores:
     @property
     def logged(self) -> dict[str, float]:
         """What metrics.csv and the trackers keep, by name."""
-        return {
-            "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy,
-            "macro_f1": self.macro_f1,
-        }
+        return {name: getattr(self, name) for name in RATES}
 
 
 def confusion(batches: Iterable[Predictions], classes: int) -> Int64[np.ndarray, "C C"]:
@@ -124,28 +119,3 @@ def confusion_of(
         classes: number of classes.
     """
     return np.bincount(target * classes + preds, minlength=classes**2).reshape(classes, classes)
-
-
-def marginals(confusion: Float64[np.ndarray, "*g C C"]) -> Float64[np.ndarray, "*g 3 C"]:
-    """What the rates are computed from: samples of each class that are right, true and predicted."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return np.stack([right, confusion.sum(axis=-1), confusion.sum(axis=-2)], axis=-2)
-
-
-def rates(counts: Float64[np.ndarray, "*g 3 C"]) -> Float64[np.ndarray, "*g 3"]:
-    """Accuracy, balanced accuracy and macro F1 (`RATES`).
-
-    Args:
-        counts: of at least one sample, as `marginals` gives them, added and weighted at will.
-    """
-    right, true, predicted = np.moveaxis(counts, -2, 0)
-    found = true + predicted
-    recall, f1 = right / np.where(true > 0, true, 1), 2 * right / np.where(found > 0, found, 1)
-    return np.stack(
-        [
-            right.sum(axis=-1) / true.sum(axis=-1),
-            recall.sum(axis=-1) / (true > 0).sum(axis=-1),
-            f1.sum(axis=-1) / (found > 0).sum(axis=-1),
-        ],
-        axis=-1,
-    )

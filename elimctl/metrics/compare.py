@@ -8,10 +8,11 @@ import numpy as np
 from elimctl.errors import DataError
 from elimctl.metrics.bootstrap import listed
 from elimctl.metrics.class_intervals import class_difference
-from elimctl.metrics.classes import RATES, confusions, marginals, rates
+from elimctl.metrics.classes import confusions
 from elimctl.metrics.detail import Resampling, no_interval
 from elimctl.metrics.intervals import difference
 from elimctl.metrics.predictions import PredictionTable, require_facts
+from elimctl.metrics.rates import RATES, marginals, rates
 from elimctl.metrics.sums import scores_of, sums, undefined
 from elimctl.metrics.table import AXES, METRICS, TABLE
 
@@ -24,7 +25,7 @@ class Change:
     """One score of two runs.
 
     Args:
-        metric: of `table.METRICS` or `classes.RATES`.
+        metric: of `table.METRICS` or `rates.RATES`.
         axis: of `table.AXES`; None for classes.
         a: score of the first run.
         b: score of the second.

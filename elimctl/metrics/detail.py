@@ -10,11 +10,12 @@ from elimctl.manifest.grouping import Groups
 from elimctl.manifest.row import NO_GROUP
 from elimctl.metrics.bootstrap import FEWEST, RESAMPLES, effective, listed
 from elimctl.metrics.class_intervals import class_intervals
-from elimctl.metrics.classes import RATES, confusions
+from elimctl.metrics.classes import confusions
 from elimctl.metrics.groups import GroupScores, group_scores
 from elimctl.metrics.intervals import intervals
 from elimctl.metrics.moments import in_batches
 from elimctl.metrics.predictions import PredictionTable
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.score import MOMENT_METRICS, MetricOptions, score
 from elimctl.metrics.sums import names_of, sums, undefined
 from elimctl.metrics.table import AXES, METRICS
@@ -227,7 +228,7 @@ def cells(values: Num[np.ndarray, "m 3 *v"]) -> Cells:
     }
 
 
-def rate_ends(ends: Float64[np.ndarray, "2 3"]) -> dict[str, list[float] | None]:
+def rate_ends(ends: Float64[np.ndarray, "2 m"]) -> dict[str, list[float] | None]:
     """Intervals of classes by rate, None for those that there are not."""
     return {name: listed(found) for name, found in zip(RATES, ends.T, strict=True)}
 

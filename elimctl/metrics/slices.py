@@ -9,11 +9,12 @@ from jaxtyping import Bool, Float64, Int64
 from elimctl.metrics.binning import UNKNOWN, Parts
 from elimctl.metrics.bootstrap import FEWEST, Statistics, listed
 from elimctl.metrics.class_intervals import class_intervals, rate_statistics
-from elimctl.metrics.classes import RATES, confusions, marginals, rates
+from elimctl.metrics.classes import confusions
 from elimctl.metrics.detail import Resampling, cells, rate_ends
 from elimctl.metrics.gaps import Gaps, aligned, widest
 from elimctl.metrics.intervals import HIGHEST, LOWEST, axis_statistics, intervals
 from elimctl.metrics.predictions import PredictionTable
+from elimctl.metrics.rates import RATES, marginals, rates
 from elimctl.metrics.score import remark, summed_forms
 from elimctl.metrics.sums import names_of, scores_of, sums, telling, undefined
 from elimctl.metrics.table import AXES, METRICS

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.scales import CORRELATION, ERROR, SHARE, Scale
 
 FEWEST = 3  # samples of a correlation; that of two samples is 1 or -1
@@ -206,11 +207,7 @@ TABLE: dict[str, Metric] = {
 METRICS = tuple(TABLE)
 AXES = ("valence", "arousal", "mean")
 # Names in tables and figures, of the scores of classes as well.
-TITLES: Mapping[str, str] = {name: metric.title for name, metric in TABLE.items()} | {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-}
+TITLES: Mapping[str, str] = {name: entry.title for name, entry in (TABLE | RATES).items()}
 
 
 def slopes_of(metric: Metric, s: Statistics) -> Slopes:

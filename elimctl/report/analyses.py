@@ -8,7 +8,7 @@ from typing import Any
 from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.metrics.binning import UNKNOWN
-from elimctl.metrics.classes import RATES
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.table import AXES, TITLES
 from elimctl.metrics.wording import gap_sentence, invariance_rows
 from elimctl.report.scores import heads, names

@@ -7,7 +7,7 @@ from elimctl.commands import crossval
 from elimctl.config import Values
 from elimctl.errors import StoreError
 from elimctl.figures.pooled import Pooled
-from elimctl.metrics.classes import RATES
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.table import TITLES
 from elimctl.report.subject import Subject
 from elimctl.report.tables import NOT_DEFINED, SHOWN, Cell, Column, Table, count, interval, score

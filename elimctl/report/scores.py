@@ -6,9 +6,9 @@ from itertools import groupby
 
 from elimctl.errors import DataError
 from elimctl.metrics.bootstrap import MANY
-from elimctl.metrics.classes import RATES
 from elimctl.metrics.compare import Change, Comparison, compare
 from elimctl.metrics.detail import Resampling
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.table import AXES, TITLES
 from elimctl.report import folds
 from elimctl.report.subject import FORMS, Subject

@@ -12,9 +12,10 @@ from elimctl.errors import ElimctlError
 from elimctl.figures.material import Material
 from elimctl.figures.plane import REACH
 from elimctl.figures.pooled import Pooled, open_material
-from elimctl.metrics.classes import RATES, confusion_of, marginals, rates
+from elimctl.metrics.classes import confusion_of
 from elimctl.metrics.detail import AnyDetail, ClassDetail, Detail, Resampling, detail, few
 from elimctl.metrics.predictions import PredictionTable
+from elimctl.metrics.rates import RATES, marginals, rates
 from elimctl.metrics.score import MetricOptions
 from elimctl.metrics.sums import scores_together
 from elimctl.metrics.table import AXES, METRICS

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from elimctl.metrics.classes import RATES
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.table import METRICS, TITLES
 from elimctl.text import counted, printable, shortened
 

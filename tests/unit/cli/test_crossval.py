@@ -8,8 +8,9 @@ from elimctl.cli import crossval
 from elimctl.commands.conclude import Evaluated
 from elimctl.commands.crossval import Folds
 from elimctl.experiments.crossval import CrossValidation, Fold
-from elimctl.metrics.classes import RATES, ClassScores
+from elimctl.metrics.classes import ClassScores
 from elimctl.metrics.detail import Cells, ClassDetail, Detail, GroupMeans, Resampling
+from elimctl.metrics.rates import RATES
 from elimctl.metrics.score import Scores
 from elimctl.metrics.table import AXES, METRICS
 
@@ -35,7 +36,7 @@ def of_axes(ccc, *, undefined=(), low=-0.25, effective=6.0):
 
 
 def of_classes(accuracy):
-    intervals = {"accuracy": [0.4, 0.6], **dict.fromkeys(RATES[1:])}
+    intervals = {"accuracy": [0.4, 0.6], **dict.fromkeys(list(RATES)[1:])}
     detail = ClassDetail(
         identities=6,
         effective_identities=6.0,

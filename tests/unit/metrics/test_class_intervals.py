@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from elimctl.metrics.bootstrap import studentised
-from elimctl.metrics.class_intervals import class_difference, class_intervals, slopes_of
-from elimctl.metrics.classes import RATES, confusions, marginals, rates, score_classes
+from elimctl.metrics.class_intervals import class_difference, class_intervals
+from elimctl.metrics.classes import confusions, score_classes
+from elimctl.metrics.rates import RATES, marginals, rates, slopes_of
 
 CLASSES = 4
 

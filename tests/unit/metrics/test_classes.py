@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix, f1_score
 
 from elimctl.errors import DataError
-from elimctl.metrics.classes import confusion, confusion_of, confusions, marginals, score_classes
+from elimctl.metrics.classes import confusion, confusion_of, confusions, score_classes
 from elimctl.metrics.predictions import Predictions
+from elimctl.metrics.rates import marginals
 
 NAMES = ("neutral", "happiness", "sadness")
 
