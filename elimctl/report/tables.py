@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from elimctl.metrics.table import METRICS
 from elimctl.text import decimal
 
 MISSING = "\N{EN DASH}"
-SHOWN = ("ccc", "pcc", "sagr", "rmse", "mae")  # metrics of valence and arousal, in the order of the columns
+FIRST = ("ccc", "pcc", "sagr", "rmse", "mae")
+# Metrics in the order of the columns; further metrics follow in the order of the table.
+SHOWN = (*FIRST, *(name for name in METRICS if name not in FIRST))
 
 
 @dataclass(frozen=True, slots=True)
