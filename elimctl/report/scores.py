@@ -61,7 +61,7 @@ def comparisons(subjects: Sequence[Subject], resampling: Resampling) -> Iterator
 def difference_tables(found: Sequence[Comparison]) -> Iterator[Table]:
     """Differences as tables, those of valence and arousal and those of classes apart."""
     for of_classes, group in groupby(found, key=lambda one: one.changes[0].axis is None):
-        yield _differences(list(group), RATES if of_classes else SHOWN)
+        yield _differences(list(group), tuple(RATES) if of_classes else SHOWN)
 
 
 def _of_axes(subjects: Sequence[Subject]) -> Table:

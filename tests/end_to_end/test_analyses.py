@@ -77,7 +77,7 @@ def test_an_unknown_column_is_refused_before_anything_is_predicted(call, trained
     (trained / "runs" / "elim-al-1" / "eval" / "val.json").unlink(missing_ok=True)
     assert call("eval", "--slice", "gendre", "--workspace", trained) == 1
     told = capsys.readouterr()
-    assert "no column 'gendre' in a manifest; there are: row, path" in told.err
+    assert "no column 'gendre' in the manifest; available: row, path" in told.err
     assert "hint: write gender" in told.err
     assert not (trained / "runs" / "elim-al-1" / "eval" / "val.json").exists()
 
@@ -88,7 +88,7 @@ def test_a_column_of_lists_is_refused_and_the_others_are_told_and_kept(call, tra
     told = capsys.readouterr()
     assert told.err.splitlines()[-2].startswith("error: column points holds lists")
     assert "by score" in told.out
-    assert "reliability of valence" in told.out
+    assert "calibration of valence" in told.out
     assert list(stored(trained, "slices")["slices"]) == ["score"]
     assert call("eval", "--json", *options, "--workspace", trained) == 1
     found = json.loads(capsys.readouterr().out)
@@ -147,7 +147,7 @@ def test_the_tables_fit_a_terminal(call, trained, capsys, monkeypatch):
     options = ["--slice", "identity", "--slice", "score", "--calibration", "--invariance"]
     assert call("eval", "--split", "all", *options, "--resamples", "100", "--workspace", trained) == 0
     told = capsys.readouterr()
-    titles = ("by identity", "by score", "reliability of valence", "identity left in features")
+    titles = ("by identity", "by score", "calibration of valence", "identity in features")
     assert all(title in told.out for title in titles)
     assert "No gap" in told.err
     # scores, identities, the one score, both axes' bins, features, spread: what is too wide is folded

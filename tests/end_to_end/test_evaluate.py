@@ -52,11 +52,11 @@ def test_identities_that_were_trained_on_are_told_of(call, two, capsys):
         assert call("eval", "--run", "one", *arguments, *FEW, "--workspace", two) == 0
         return capsys.readouterr().err
 
-    assert "10 of 12 identities were trained on" in told("--split", "all")
-    assert "10 of 10 identities were trained on" in told("--split", "train")
-    assert "were trained on" not in told()
+    assert "10 of 12 identities were in the training data" in told("--split", "all")
+    assert "10 of 10 identities were in the training data" in told("--split", "train")
+    assert "in the training data" not in told()
     # the dataset `others` has identities of the same names, but who knows whether they are the same people
-    assert "were trained on" not in told("--data", "others", "--split", "all")
+    assert "in the training data" not in told("--data", "others", "--split", "all")
 
 
 def test_two_identities_have_no_interval(call, two, capsys):
@@ -196,7 +196,7 @@ def test_where_the_fold_does_not_count_there_is_one_file(call, workspace, capsys
     assert call("eval", "--run", "one", "--split", "all", "--fold", 3, *FEW, "--workspace", workspace) == 0
     assert protocol_of(workspace, "all")["fold"] is None
     assert not (workspace / "runs" / "one" / "eval" / "all-fold3.parquet").exists()
-    assert "--fold does not count" in capsys.readouterr().err
+    assert "--fold has no effect" in capsys.readouterr().err
 
 
 def test_the_own_dataset_that_was_prepared_anew_has_files_of_its_own(call, raw, workspace):
@@ -242,7 +242,7 @@ def test_the_same_dataset_under_another_name_was_trained_on(call, workspace, cap
     shutil.copytree(workspace / "data" / "faces", workspace / "data" / "copy")
     arguments = ["--run", "one", "--data", "copy", "--fold", 3, *FEW, "--workspace", workspace]
     assert call("eval", *arguments) == 0
-    assert "2 of 2 identities were trained on" in capsys.readouterr().err
+    assert "2 of 2 identities were in the training data" in capsys.readouterr().err
 
 
 def test_scores_say_in_which_forms_they_are(call, workspace):
