@@ -150,8 +150,8 @@ def test_data_prepared_anew_since_are_told(reported, tmp_path):
         metadata={"another": "preparation"},
     )
     page = build(Workspace(copied), ["first"], split="all", only=["va_plane"])
-    assert "prepared anew" in (page.data[0].problem or "")
-    assert any("prepared anew" in remark for remark in page.remarks)
+    assert "prepared again" in (page.data[0].problem or "")
+    assert any("prepared again" in remark for remark in page.remarks)
     assert any("is a synthetic dataset" in remark for remark in page.remarks)
 
 

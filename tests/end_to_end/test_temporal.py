@@ -119,4 +119,4 @@ def test_still_images_have_no_time(call, tmp_path, capsys):
     assert call("train", *TINY, *quick, *there) == 0
     capsys.readouterr()
     assert call("temporal", *there) == 1
-    assert "there is no time in it" in capsys.readouterr().err
+    assert "so it has no time" in capsys.readouterr().err

@@ -93,7 +93,7 @@ def test_crops_of_equal_size_give_equal_predictions(workspace, scored):
 def test_crops_smaller_than_the_network_takes_are_enlarged_and_told_of(workspace, scored):
     found, said, _ = scored(workspace, "small")
     assert found["crop_differences"] == ["crops of 56 px here, enlarged to 72 px of training"]
-    assert "crops are not as in training: crops of 56 px here" in said
+    assert "crops differ from training: crops of 56 px here" in said
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_other_crops_are_told_of_in_one_line_and_in_json(workspace, scored, data
         told
     ]
     assert said.count(told) == 1
-    assert f"crops are not as in training: {told}\n" in said
+    assert f"crops differ from training: {told}\n" in said
 
 
 def test_another_detector_is_told_of(workspace, scored):
