@@ -128,9 +128,6 @@ def test_flipped_labels_are_looked_for_in_the_latent_distribution(datasets, call
             ["--method", "erm", "--data", "affectnet", "--set", "train.sampler=class"],
             "with a method that learns valence and arousal",
         ),
-            ["--method", "erm", "--data", "affectnet", "--set", "train.sampler=class"],
-            "with a method that learns valence and arousal",
-        ),
         (["--method", "dmue", "--data", "raf-db", "--batch-size", "4"], "batch of 4 for 7 classes"),
         (["--data", "affectnet", "--set", "train.max_identities=99"], "train.max_identities = 99"),
         (
