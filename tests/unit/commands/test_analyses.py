@@ -15,7 +15,7 @@ from elimctl.metrics.detail import Resampling
     [("agegroup", "write age_group"), ("Gender", "write gender"), ("zzz", "choose one of these")],
 )
 def test_a_column_that_there_is_not_is_refused_and_near_ones_are_named(name, hint):
-    with pytest.raises(ConfigError, match=f"no column '{name}' in a manifest; there are: row") as error:
+    with pytest.raises(ConfigError, match=f"no column '{name}' in the manifest; available: row") as error:
         require_columns(["gender", name])
     assert hint in error.value.hint
 

@@ -159,13 +159,13 @@ def refused(error, said, place, **knobs):
 
 def test_a_run_that_learns_classes_is_refused(dataset, workspace):
     place = workspace(dataset(), facts={"classes": ["anger", "fear"]})
-    refused(ConfigError, "run r learns classes of expression", place)
+    refused(ConfigError, "run r learns classes; a temporal head", place)
     assert not workspace.loaded
 
 
 def test_still_images_have_no_time(dataset, workspace):
     stills = [f"c{number:03d}" for number in range(CLIPS * LENGTH)]
-    refused(DataError, "dataset patterns has one frame of each clip", workspace(dataset(clip=stills)))
+    refused(DataError, "dataset patterns has one frame per clip", workspace(dataset(clip=stills)))
     assert not workspace.loaded
 
 

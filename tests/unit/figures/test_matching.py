@@ -99,10 +99,10 @@ def test_a_pair_is_two_names_whatever_colons_are_in_them(text, wanted):
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("Actor 01", "has no colon", "--pair REFERENCE:TARGET"),
+        ("Actor 01", "is not REFERENCE:TARGET", "--pair REFERENCE:TARGET"),
         ("Actor 01:Acter 02", "no identity 'Acter 02' in the split, which has 5", "'Actor 02' or 'Actor 01'"),
         ("xyz:Actor 02", "no identity 'xyz'", "choose one such as 'Actor 01'"),
-        ("b:b", "is of one identity", "name two"),
+        ("b:b", "names one identity twice", "name two"),
     ],
 )
 def test_a_pair_that_is_none_is_refused_with_near_names(text, said, hint):

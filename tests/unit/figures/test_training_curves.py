@@ -44,7 +44,7 @@ def test_negative_losses_have_a_linear_axis():
 
 
 def test_a_log_without_losses_is_refused():
-    with pytest.raises(DataError, match="no step of training"):
+    with pytest.raises(DataError, match="no training step"):
         training_curves({"step": np.arange(3)})
 
 

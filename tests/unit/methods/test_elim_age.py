@@ -100,7 +100,7 @@ def test_with_fewer_than_two_groups_there_is_nothing_to_match(backbone, batch, a
 
 
 def test_a_batch_without_ages_is_refused(backbone, batch):
-    with pytest.raises(ConfigError, match="wants the ages") as error:
+    with pytest.raises(ConfigError, match="needs ages") as error:
         build(backbone).losses(batch())
     assert "--ages" in error.value.hint
     assert elim_age.NEEDS == ("age",)

@@ -85,7 +85,7 @@ def test_matching_never_waits_for_the_device(backbone, batch, attention):
 
 
 def test_settings_of_the_transport_are_refused(backbone):
-    with pytest.raises(ConfigError, match=r"method\.eta: .*is about transport") as error:
+    with pytest.raises(ConfigError, match=r"method\.eta: .*is not used by elim-attention") as error:
         validate(Config, {"eta": 3.0}, where="method")
     assert "found 3.0" in error.value.message
     for settings in ({"n_iter": 7}, {"differentiate_plan": True}, {"weights": "self_side"}):

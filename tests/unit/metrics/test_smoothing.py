@@ -146,7 +146,7 @@ def test_frames_kept_at_an_interval_follow_each_other(save):
 
 def test_clips_that_were_trained_on_are_refused(save):
     train = clips_of(save, "train")
-    with pytest.raises(DataError, match="12 of the 12 clips of split 'train' were trained on"):
+    with pytest.raises(DataError, match="12 of the 12 clips of split 'train' are training clips"):
         smoothing(train, train, QUICK)
 
 

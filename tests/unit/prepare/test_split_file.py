@@ -148,7 +148,7 @@ def test_many_records_are_all_found(tmp_path: Path) -> None:
             "split,name\ntrain,001\n",
             "has the columns split, name; wanted split and one of path, clip, identity",
         ),
-        ("clip,part\n001,train\n", "no header with any of split"),
+        ("clip,part\n001,train\n", "no header with any of the columns split"),
         ("", "is empty"),
     ],
 )
