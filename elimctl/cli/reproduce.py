@@ -6,6 +6,7 @@ from typer import Argument, Option
 
 from elimctl.cli import console, options
 from elimctl.errors import ConfigError, DataError
+from elimctl.text import counted
 
 if TYPE_CHECKING:
     from elimctl.experiments.identity_shift import Benchmark
@@ -206,7 +207,7 @@ def _show_synthetic(report: "Report") -> None:
     console.show_table(
         ("shift", "method", "CCC [95 %]", "over erm [95 %]"),
         ccc,
-        title=f"CCC of test identities, {seeds} seeds",
+        title=f"CCC of test identities, {counted(seeds, 'seed')}",
     )
     console.show_table(
         ("shift", "method", "probe", "chance", "neighbours", "chance", "s/run"),
